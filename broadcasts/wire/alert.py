@@ -1,0 +1,79 @@
+"""Emergency is state, not an event: each standing scope has one complete list of its active alerts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from broadcasts.wire.base import Language, Message, Name, Reference, Text, UnixMs, Version, Versioned, Volume
+from broadcasts.wire.plan import Asset
+
+
+class AlertKind(StrEnum):
+    STORM = "storm"
+    FLOOD = "flood"
+    SURGE = "surge"
+    SALT = "salt"
+    TSUNAMI = "tsunami"
+    FIRE = "fire"
+    EPIDEMIC = "epidemic"
+    MISSING = "missing"
+    ALL_CLEAR = "all_clear"
+    OTHER = "other"
+
+
+class Repeat(Message):
+    """Sounds at `not_before`, then every `every_s`, at most `times` in all (none: until `hard_end`). R-058 to R-064."""
+
+    every_s: Annotated[int, Field(ge=10, le=86_400)]
+    times: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Rendition(Message):
+    language: Language
+    asset: Asset
+
+
+class Alert(Message):
+    """One active alert. A unit that is not meant ignores it; `target` "all" means every unit of the scope."""
+
+    id: Reference
+    kind: AlertKind
+    level: Literal[1] = 1
+    target: Literal["all"] | Annotated[list[Name], Field(min_length=1, max_length=2000)]
+    content: Annotated[list[Rendition], Field(min_length=1, max_length=6)]
+    """Played one after the other, in this order."""
+    repeat: Repeat | None = None
+    volume: Volume
+    issued_at: UnixMs
+    not_before: UnixMs
+    hard_end: UnixMs
+    """Nothing of this alert sounds at or after this instant. R-065."""
+    max_blind_s: Annotated[int, Field(ge=10, le=3600)]
+    """How long a unit without trusted time may sound it, by its monotonic clock."""
+    reason: Text
+
+    @model_validator(mode="after")
+    def _ends(self) -> Alert:
+        if self.hard_end <= self.not_before:
+            raise ValueError("an alert ends after it begins")
+        return self
+
+
+class AlertDocument(Versioned):
+    """`loa/v1/s/{scope}/alert`, retained. Silence is a newer version without the entry; an empty payload means
+    nothing at all. `void_before` silences every alert issued before it in this scope and in narrower ones."""
+
+    scope: Name
+    version: Version
+    issued_at: UnixMs
+    alerts: Annotated[list[Alert], Field(max_length=64)]
+    void_before: UnixMs = 0
+
+    @model_validator(mode="after")
+    def _alerts_stand_once(self) -> AlertDocument:
+        if len({alert.id for alert in self.alerts}) != len(self.alerts):
+            raise ValueError("an alert stands once")
+        return self

@@ -1,0 +1,33 @@
+"""What all messages share: strictness, limits, the types of their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+UnixMs = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
+"""Milliseconds since 1970-01-01T00:00:00Z."""
+DurationMs = Annotated[int, Field(ge=0, le=12 * 3_600_000)]
+Version = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
+"""max(last issued, last seen, Unix ms of issue) + 1: never goes back (design, section 6)."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")]
+Reference = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+"""An id made by one side and echoed by the other."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Volume = Annotated[int, Field(ge=0, le=100)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+"""ISO 639: vi, km, en. R-027."""
+Text = Annotated[str, Field(max_length=500)]
+Level = Annotated[int, Field(ge=1, le=3)]
+"""Priority on the wire: 1 emergency, 2 priority, 3 ordinary; lower is more urgent. R-014, R-022."""
+
+
+class Message(BaseModel):
+    """One message. Unknown fields are ignored, so that a newer peer can say more (design, section 6)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class Versioned(Message):
+    v: Literal[1] = 1

@@ -1,0 +1,132 @@
+"""The unit's journal: evidence that survives the link, the broker and the controller."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from broadcasts.wire.base import DurationMs, Message, Name, Reference, Sha256, Text, UnixMs, Versioned, Volume
+
+Seq = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
+
+
+class Amplifier(StrEnum):
+    """What the current sensor says about the horns while the decoder ran."""
+
+    SOUND = "sound"
+    SILENT = "silent"
+    """The amplifier drew no signal current: a cut wire, a dead amplifier."""
+    NONE = "none"
+    """No sensor, or not enough samples."""
+
+
+class Outcome(StrEnum):
+    PLAYED = "played"
+    PREEMPTED = "preempted"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+    """A newer plan or alert document took it away while it sounded."""
+
+
+class NotPlayed(StrEnum):
+    """Why a unit did not sound something that was due: a bounded list, spoken in words by the page."""
+
+    LATE = "late"
+    NO_ASSET = "no_asset"
+    QUIET_HOURS = "quiet_hours"
+    NO_TRUSTED_TIME = "no_trusted_time"
+    TIME_JUMP = "time_jump"
+    AUTONOMY_OVER = "autonomy_over"
+    DISPLACED = "displaced"
+    POWER_OFF = "power_off"
+    EXPIRED = "expired"
+
+
+class Entry(Message):
+    """`at` is the unit's own clock, `clock_error_ms` its bound on the error (none: no trusted time)."""
+
+    seq: Seq
+    at: UnixMs
+    clock_error_ms: Annotated[int, Field(ge=0)] | None = None
+
+
+class Started(Entry):
+    """Written when samples leave the decoder, not when they are queued."""
+
+    kind: Literal["started"] = "started"
+    item: Reference
+    asset: Sha256
+    offset_ms: DurationMs
+    """Where in the asset it began: above 0 when the unit joined a running slot."""
+    late_ms: Annotated[int, Field(ge=-86_400_000, le=604_800_000)]
+    """Start against the planned start, by the unit's own clock."""
+    volume: Volume
+
+
+class Ended(Entry):
+    kind: Literal["ended"] = "ended"
+    item: Reference
+    asset: Sha256
+    outcome: Outcome
+    started_at: UnixMs
+    offset_ms: DurationMs
+    played_ms: DurationMs
+    volume: Volume
+    amplifier: Amplifier
+    amplifier_ma: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    by: Reference | None = None
+    """What displaced it."""
+    reason: Text = ""
+
+
+class Skipped(Entry):
+    """Due, and not played."""
+
+    kind: Literal["skipped"] = "skipped"
+    item: Reference
+    why: NotPlayed
+    by: Reference | None = None
+    detail: Text = ""
+
+
+class FaultEntry(Entry):
+    """A fault appears or goes. Codes are lower-case words: `clock_untrusted`, `speaker_wire`, `asset_corrupt`."""
+
+    kind: Literal["fault"] = "fault"
+    code: Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]
+    raised: bool
+    detail: Text = ""
+
+
+class CommandResult(Entry):
+    kind: Literal["command_result"] = "command_result"
+    command: Reference
+    done: bool
+    detail: Text = ""
+
+
+AnyEntry = Annotated[Started | Ended | Skipped | FaultEntry | CommandResult, Field(discriminator="kind")]
+
+
+class JournalBatch(Versioned):
+    """`loa/v1/u/{unit}/out/journal`, signed by the unit's own key. (unit, journal_id, seq) names an entry for ever;
+    `journal_id` changes only when the storage was lost."""
+
+    unit: Name
+    journal_id: Reference
+    boot_id: Annotated[int, Field(ge=0)]
+    entries: Annotated[list[AnyEntry], Field(min_length=1, max_length=200)]
+    historical: bool = False
+    """Sent late: settles what was open, never changes what is shown as live."""
+
+
+class JournalAck(Versioned):
+    """`loa/v1/u/{unit}/in/journal-ack`, retained: every entry up to `seq` is safe with the controller. A higher epoch
+    may lower the mark: a controller restored from backup is told again."""
+
+    unit: Name
+    journal_id: Reference
+    seq: Annotated[int, Field(ge=0)]
+    epoch: Annotated[int, Field(ge=0)]

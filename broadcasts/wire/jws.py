@@ -1,0 +1,124 @@
+"""Signing and verifying: JWS compact (RFC 7515), Ed25519 (RFC 8037), nothing else.
+
+`alg` is fixed to EdDSA, `typ` names the kind of document, `kid` is looked up by the caller's own table. A header with
+any other field (`jwk`, `jku`, `x5c`, `crit`, …) is refused: a key never travels with what it signs. Validity in time
+is the reader's business, because only the reader knows what time it trusts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from joserfc import jws
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import OKPKey
+from joserfc.util import urlsafe_b64decode
+
+from broadcasts.errors import ContractViolation
+
+# RFC 9864 prefers the name "Ed25519"; the contract, version 1, says EdDSA with Ed25519 keys only.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+
+
+class Typ(StrEnum):
+    TRUST = "loa-trust"
+    PLAN = "loa-plan"
+    ALERT = "loa-alert"
+    DRILL = "loa-drill"
+    JOURNAL = "loa-journal"
+    JOURNAL_ACK = "loa-journal-ack"
+    COMMAND = "loa-command"
+    TIME = "loa-time"
+
+
+_HEADER_FIELDS = {"alg", "typ", "kid"}
+_REGISTRY = jws.JWSRegistry(algorithms=["EdDSA"])
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """An Ed25519 public key by name."""
+
+    kid: str
+    x: str
+    """Base64url without padding, 43 characters (RFC 8037, section 2)."""
+
+    def okp(self) -> OKPKey:
+        return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": self.x})
+
+
+class SigningKey:
+    """An Ed25519 private key by name. Its text form never shows the secret."""
+
+    def __init__(self, kid: str, key: OKPKey) -> None:
+        self.kid = kid
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kid})"
+
+    @classmethod
+    def generate(cls, kid: str) -> SigningKey:
+        return cls(kid, OKPKey.generate_key("Ed25519"))
+
+    @classmethod
+    def from_jwk(cls, text: str | bytes) -> SigningKey:
+        """From the JSON of a private JWK with `kid`. Raises ValueError when it is anything else."""
+        fields = json.loads(text)
+        if fields.get("kty") != "OKP" or fields.get("crv") != "Ed25519" or not fields.get("d") or not fields.get("kid"):
+            raise ValueError("not an Ed25519 private key with a kid")
+        return cls(fields["kid"], OKPKey.import_key({name: fields[name] for name in ("kty", "crv", "x", "d")}))
+
+    def to_jwk(self) -> str:
+        return json.dumps({**self._key.as_dict(private=True), "kid": self.kid})
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(self.kid, str(self._key.as_dict(private=False)["x"]))
+
+    def sign(self, typ: Typ, payload: bytes) -> bytes:
+        """The compact serialisation. Ed25519 is deterministic: the same bytes give the same document."""
+        header = {"alg": "EdDSA", "typ": str(typ), "kid": self.kid}
+        return jws.serialize_compact(header, payload, self._key, registry=_REGISTRY).encode()
+
+
+def key_name(document: bytes, typ: Typ) -> str:
+    """The `kid` a document claims, before anything is verified.
+
+    Raises ContractViolation: `not_signed` (no compact JWS), `bad_header` (other algorithm, other kind, other fields).
+    """
+    try:
+        header = json.loads(urlsafe_b64decode(document.split(b".", 1)[0])) if document.count(b".") == 2 else None
+    except (ValueError, UnicodeDecodeError):
+        header = None
+    if not isinstance(header, dict):
+        raise ContractViolation("not_signed")
+    if set(header) != _HEADER_FIELDS or header["alg"] != "EdDSA" or header["typ"] != typ:
+        raise ContractViolation("bad_header", json.dumps(header)[:120])
+    if not isinstance(header["kid"], str):
+        raise ContractViolation("bad_header", "kid")
+    return header["kid"]
+
+
+def verify(document: bytes, typ: Typ, find_key: Callable[[str], PublicKey | None]) -> bytes:
+    """The payload of `document`, if the key that `find_key` knows by its `kid` signed exactly it.
+
+    Raises ContractViolation: as `key_name`, and `key_not_trusted`, `bad_signature`.
+    """
+    key = find_key(key_name(document, typ))
+    if key is None:
+        raise ContractViolation("key_not_trusted")
+    try:
+        return jws.deserialize_compact(document, key.okp(), registry=_REGISTRY).payload
+    except (JoseError, ValueError):
+        raise ContractViolation("bad_signature") from None
+
+
+def digest(document: bytes) -> str:
+    """SHA-256 of a document as it travelled: how unit, controller and auditor name the same bytes."""
+    return hashlib.sha256(document).hexdigest()

@@ -1,0 +1,176 @@
+"""The play plan: all that a unit needs to sound right for a week without hearing from anybody."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from broadcasts.wire.base import (
+    DurationMs,
+    Level,
+    Message,
+    Name,
+    Reference,
+    Sha256,
+    Text,
+    UnixMs,
+    Version,
+    Versioned,
+    Volume,
+)
+
+MinuteOfDay = Annotated[int, Field(ge=0, le=1440)]
+
+
+class OnPreempt(StrEnum):
+    """What a broadcast does when it loses the horn (design, section 5)."""
+
+    RESUME = "resume"
+    """Goes on where the clock demands: the part that was displaced stays unheard."""
+    RESTART = "restart"
+    """Starts again from its beginning, if it can begin by `not_after`."""
+    DROP = "drop"
+    NEXT_SLOT = "next_slot"
+    """Plays whole as soon as the horn is free, if it can begin by `deadline`."""
+
+
+class Late(StrEnum):
+    """What a unit does that could not start on the second."""
+
+    DROP = "drop"
+    """Joins at the right place while the slot lasts; afterwards it is missed."""
+    SHIFT = "shift"
+    """Plays whole from the beginning as soon as it can, if that is by `not_after`."""
+    PLAY = "play"
+    """Joins while the slot lasts; afterwards plays whole if it can begin by `not_after`."""
+
+
+class Window(Message):
+    """Minutes of the local day, `start` included, `end` not. A window over midnight is written as two."""
+
+    start: MinuteOfDay
+    end: MinuteOfDay
+
+    @model_validator(mode="after")
+    def _runs_forward(self) -> Window:
+        if self.end <= self.start:
+            raise ValueError("a window ends after it starts")
+        return self
+
+
+class Ceiling(Window):
+    """No louder than `volume` in this window. Where two overlap the lower one holds; where none holds, 100."""
+
+    volume: Volume
+
+
+class Policy(Message):
+    """What the unit enforces by itself, whatever an item says. Source: the station's operating regulation (R-032,
+    R-051, R-107); only an emergency passes (R-068)."""
+
+    utc_offset_min: Annotated[int, Field(ge=-720, le=840)]
+    hours: Annotated[list[Window], Field(max_length=12)]
+    """When ordinary and priority sound is allowed; none means never. A delivery must lie inside from start to end."""
+    ceilings: Annotated[list[Ceiling], Field(max_length=24)]
+    emergency_volume: Volume
+    telemetry_idle_s: Annotated[int, Field(ge=60, le=86_400)]
+    telemetry_playing_s: Annotated[int, Field(ge=10, le=3_600)]
+    max_autonomy_s: Annotated[int, Field(ge=3_600, le=30 * 86_400)]
+    """A unit without verified contact for so long falls silent."""
+    scopes: Annotated[list[Name], Field(max_length=8)]
+
+
+class Assignment(Message):
+    """Which place this hardware serves, and since when (R-085)."""
+
+    cluster: Name
+    since: UnixMs
+
+
+class Asset(Message):
+    """A file to hold. Immutable and named by its hash."""
+
+    sha256: Sha256
+    size: Annotated[int, Field(ge=1, le=500_000_000)]
+    codec: Annotated[str, Field(pattern=r"^(opus|mp3|aac)$")]
+    duration_ms: DurationMs
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9/_.-]{0,200}$")]
+    """Below the base address that the unit was enrolled with: never a host, never `..`."""
+    chunk_size: Annotated[int, Field(ge=4096, le=4_194_304)]
+    chunks: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]], Field(max_length=4096)]
+    """First 16 bytes of the SHA-256 of each chunk, base64url: which part of a broken download to fetch again."""
+
+    @model_validator(mode="after")
+    def _stays_below_its_folder(self) -> Asset:
+        if ".." in self.path:
+            raise ValueError("an asset path does not climb")
+        if len(self.chunks) != -(-self.size // self.chunk_size):
+            raise ValueError("one hash for each chunk")
+        return self
+
+
+class Item(Message):
+    """One delivery: this asset at this second. The unit does no calendar arithmetic."""
+
+    id: Reference
+    asset: Sha256
+    start: UnixMs
+    not_after: UnixMs
+    """The last instant at which it may begin."""
+    level: Level
+    rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Inside a level the higher rank wins, then the earlier start, then the smaller id."""
+    volume: Volume
+    on_preempt: OnPreempt
+    deadline: UnixMs | None = None
+    late: Late
+    hard_end: UnixMs | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Item:
+        if self.not_after < self.start:
+            raise ValueError("an item may begin at its start at least")
+        if self.on_preempt is OnPreempt.NEXT_SLOT and self.deadline is None:
+            raise ValueError("next_slot names its deadline")
+        return self
+
+
+class Wanted(Message):
+    """Firmware or configuration the unit should come to have."""
+
+    version: Reference
+    asset: Sha256 | None = None
+
+
+class Plan(Versioned):
+    """`loa/v1/u/{unit}/in/plan`, retained, at most 64 KiB signed. Valid until `horizon_end` plus 24 h."""
+
+    unit: Name
+    version: Version
+    issued_at: UnixMs
+    horizon_end: UnixMs
+    assignment: Assignment
+    policy: Policy
+    items: Annotated[list[Item], Field(max_length=2000)]
+    assets: Annotated[list[Asset], Field(max_length=500)]
+    emergency_set: Annotated[list[Sha256], Field(max_length=64)] = []
+    """Assets to hold for alerts, fetched before all others and never dropped from the cache."""
+    firmware: Wanted | None = None
+    configuration: Wanted | None = None
+    note: Text = ""
+
+    @model_validator(mode="after")
+    def _names_what_it_plays(self) -> Plan:
+        held = {asset.sha256 for asset in self.assets}
+        if any(item.asset not in held for item in self.items) or not held.issuperset(self.emergency_set):
+            raise ValueError("every asset that is played is listed")
+        if len({item.id for item in self.items}) != len(self.items):
+            raise ValueError("a delivery stands once")
+        return self
+
+
+VALID_AFTER_HORIZON_MS = 24 * 3_600_000
+MAX_AHEAD_MS = 24 * 3_600_000
+"""A unit refuses versions and issue times more than this ahead of its trusted time."""

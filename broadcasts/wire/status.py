@@ -1,0 +1,149 @@
+"""What a unit says about itself, and the small talk about time and commands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from broadcasts.wire.base import Message, Name, Reference, Sha256, Text, UnixMs, Version, Versioned, Volume
+
+BootId = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
+"""Grows with every boot. A unit whose counter was lost takes the Unix seconds of its first trusted time."""
+
+
+class PresenceState(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Presence(Versioned):
+    """`loa/v1/u/{unit}/out/presence`, retained; the offline one is the last will. The greater pair (boot_id, conn)
+    is the newer one."""
+
+    unit: Name
+    state: PresenceState
+    boot_id: BootId
+    conn: Annotated[int, Field(ge=0)]
+    at: UnixMs | None = None
+
+
+class ClockSource(StrEnum):
+    GNSS = "gnss"
+    NTP = "ntp"
+    SIGNED = "signed"
+    RTC = "rtc"
+    NONE = "none"
+
+
+class ClockState(Message):
+    source: ClockSource
+    trusted: bool
+    error_ms: Annotated[int, Field(ge=0)] | None = None
+    """A bound on the error, as far as the unit knows."""
+
+
+class PlayerState(StrEnum):
+    IDLE = "idle"
+    PLAYING = "playing"
+    HELD = "held"
+    """Scheduled play waits for trusted time."""
+
+
+class Player(Message):
+    state: PlayerState
+    item: Reference | None = None
+
+
+class RefusalReason(StrEnum):
+    BAD_SIGNATURE = "bad_signature"
+    NOT_FOR_ME = "not_for_me"
+    OLDER = "older"
+    FAR_FUTURE = "far_future"
+    EXPIRED = "expired"
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    KEY_NOT_TRUSTED = "key_not_trusted"
+
+
+class Refusal(Message):
+    """The last document this unit would not apply."""
+
+    document: Annotated[str, Field(pattern=r"^[a-z-]{1,20}$")]
+    version: Version | None = None
+    reason: RefusalReason
+    at: UnixMs
+
+
+class Reported(Versioned):
+    """`loa/v1/u/{unit}/out/reported`, retained: what this unit has come to hold."""
+
+    unit: Name
+    boot_id: BootId
+    at: UnixMs
+    plan_version: Version | None = None
+    plan_hash: Sha256 | None = None
+    """SHA-256 of the plan's compact JWS, so that everybody speaks about the same bytes."""
+    trust_version: Version | None = None
+    alerts: dict[Name, Version] = {}
+    assets: Annotated[list[Sha256], Field(max_length=500)] = []
+    refused: Refusal | None = None
+    player: Player
+    clock: ClockState
+    firmware: Reference
+    faults: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]], Field(max_length=32)] = []
+
+
+class PowerSource(StrEnum):
+    MAINS = "mains"
+    BATTERY = "battery"
+
+
+class Telemetry(Versioned):
+    """`loa/v1/u/{unit}/out/telemetry`, QoS 0: numbers that may be lost. R-071, R-075."""
+
+    unit: Name
+    at: UnixMs
+    power: PowerSource
+    volts: Annotated[float, Field(ge=0, le=500)]
+    temperature_c: Annotated[float, Field(ge=-60, le=150)]
+    signal_dbm: Annotated[int, Field(ge=-150, le=0)]
+    storage_free_mb: Annotated[int, Field(ge=0)]
+    amplifier_ma: Annotated[int, Field(ge=0, le=100_000)]
+    volume: Volume
+    playing: Reference | None = None
+
+
+class TimeAsk(Versioned):
+    """`loa/v1/u/{unit}/out/time-ask`: please sign what time it is, with this nonce inside."""
+
+    unit: Name
+    nonce: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+
+
+class Time(Versioned):
+    """`loa/v1/u/{unit}/in/time`: the answer. Half the round trip bounds the error."""
+
+    unit: Name
+    nonce: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+    now: UnixMs
+
+
+class CommandKind(StrEnum):
+    QUIET_TEST = "quiet_test"
+    CAPTURE = "capture"
+    REBOOT = "reboot"
+    UPLOAD_LOG = "upload_log"
+
+
+class Command(Versioned):
+    """`loa/v1/u/{unit}/in/command`, never retained: do this once, before `expires_at`. `seq` never goes back."""
+
+    unit: Name
+    seq: Annotated[int, Field(ge=1)]
+    id: Reference
+    kind: CommandKind
+    args: dict[str, Text] = {}
+    issued_at: UnixMs
+    expires_at: UnixMs
