@@ -1,0 +1,98 @@
+"""What `loasim prove` asks of a controller: the words of a port, found by entry point, never imported.
+
+A controller registers `loasim.counterpart` entry points: `open(setting: Setting) -> Counterpart`. Only plain values
+cross the port, so that any controller, in any style, can be proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+
+class Enrolment(TypedDict):
+    """What a unit knows from the day it was set up (CONTRACT.md, section 1)."""
+
+    unit: str
+    cluster: str
+    secret: str
+    key_jwk: str
+    """The unit's private key as a JWK with `kid` = unit id (the simulator stands in for the hardware that made it)."""
+    root_x: str
+    """The root public key, base64url."""
+    root_kid: str
+
+
+class Account(TypedDict):
+    """The controller's answer for one delivery: what was due, and what it says became of it."""
+
+    delivery: str
+    cluster: str
+    unit: str
+    asset: str
+    start: int
+    end: int
+    """Unix ms, planned."""
+    level: int
+    approved: bool
+    state: str
+    verdict: str | None
+    """heard, played, failed_to_sound, not_played, unknown; none while it is open."""
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The world a counterpart is opened in."""
+
+    units: int
+    days: int
+    seed: int
+    start: datetime
+    folder: Path
+
+
+class Counterpart(Protocol):
+    """A controller in virtual time, with its officers: `step` also writes, edits, approves and rejects bulletins,
+    pushes at the last minute, sounds and silences an alert, all from the seed."""
+
+    def enrolments(self) -> Sequence[Enrolment]: ...
+
+    def attach(self, publish: Callable[[str, bytes, int, bool], bool]) -> None:
+        """`publish(topic, payload, qos, retain)` says whether the broker took it."""
+        ...
+
+    def connection(self, up: bool, now: datetime) -> None: ...
+
+    def filters(self) -> Sequence[tuple[str, int]]:
+        """What it subscribes to, with QoS, on a session the broker keeps."""
+        ...
+
+    def receive(self, topic: str, payload: bytes, retained: bool, now: datetime) -> None: ...
+
+    def step(self, now: datetime) -> datetime:
+        """Do all that is due; return when to be called next at the latest."""
+        ...
+
+    def get(self, unit: str, secret: str, path: str, offset: int) -> tuple[int, bytes]:
+        """An HTTP GET with `Range: bytes=offset-`: status and body."""
+        ...
+
+    def kill(self) -> None:
+        """As kill -9: everything that was not committed is gone."""
+        ...
+
+    def restart(self, now: datetime) -> None: ...
+
+    def accounts(self) -> Sequence[Account]:
+        """One line for each delivery it ever planned."""
+        ...
+
+    def approved_sounds(self) -> set[tuple[str, str]]:
+        """(unit, asset) pairs that some approval or alert ever allowed to sound there."""
+        ...
+
+    def close(self) -> None: ...
