@@ -88,6 +88,9 @@ class Reported(Versioned):
     trust_version: Version | None = None
     alerts: dict[Name, Version] = {}
     assets: Annotated[list[Sha256], Field(max_length=500)] = []
+    journal_id: Reference | None = None
+    journal_seq: Annotated[int, Field(ge=0)] = 0
+    """The last entry written so far: when all up to it is acknowledged, what is not in the journal did not happen."""
     refused: Refusal | None = None
     player: Player
     clock: ClockState
