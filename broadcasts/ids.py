@@ -20,10 +20,10 @@ DeliveryId = NewType("DeliveryId", str)
 AssetId = NewType("AssetId", str)
 """An asset is named by the SHA-256 of its bytes: 64 lower-case hexadecimal digits."""
 
-NAME = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$")
+NAME = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
 """Units, clusters, scopes: what may stand in a topic and in an MQTT client id (design, section 6)."""
 
-SHA256 = re.compile(r"^[0-9a-f]{64}$")
+SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 
 
 class IdSource(Protocol):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from broadcasts.errors import ContractViolation
 from broadcasts.wire import jws
-from broadcasts.wire.base import Message
+from broadcasts.wire.base import Message, Versioned
 from broadcasts.wire.topics import MAX_BYTES
 
 M = TypeVar("M", bound=Message)
@@ -27,12 +27,15 @@ def decode(model: type[M], payload: bytes, max_bytes: int = MAX_BYTES) -> M:
     if not payload:
         raise ContractViolation("empty")
     try:
-        return model.model_validate_json(payload)
+        message = model.model_validate_json(payload)
     except ValidationError as failure:
         first = failure.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         reason = "unknown_version" if where == "v" else "malformed"
         raise ContractViolation(reason, f"{where}: {first['msg']}"[:200]) from None
+    if isinstance(message, Versioned) and "v" not in message.model_fields_set:
+        raise ContractViolation("unknown_version", "v: missing")
+    return message
 
 
 def seal(message: Message, typ: jws.Typ, key: jws.SigningKey) -> bytes:

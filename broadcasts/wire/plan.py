@@ -164,6 +164,8 @@ class Plan(Versioned):
     @model_validator(mode="after")
     def _names_what_it_plays(self) -> Plan:
         held = {asset.sha256 for asset in self.assets}
+        if len(held) != len(self.assets):
+            raise ValueError("an asset stands once")
         if any(item.asset not in held for item in self.items) or not held.issuperset(self.emergency_set):
             raise ValueError("every asset that is played is listed")
         if len({item.id for item in self.items}) != len(self.items):

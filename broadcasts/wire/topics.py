@@ -98,7 +98,7 @@ def parse(topic: str) -> Address:
     if topic in (TRUST, CANARY):
         return Address(None, "", topic)
     parts = topic.split("/")
-    if len(parts) >= 5 and "/".join(parts[:2]) == ROOT and NAME.match(parts[3]):
+    if len(parts) >= 5 and "/".join(parts[:2]) == ROOT and NAME.fullmatch(parts[3]):
         try:
             match parts[2], parts[4:]:
                 case "u", ["in", kind]:
@@ -130,7 +130,10 @@ CONTROLLER_MAY_WRITE = (TRUST, CANARY, f"{ROOT}/u/+/in/#", f"{ROOT}/s/#")
 
 
 def matches(pattern: str, topic: str) -> bool:
-    """MQTT 3.1.1 section 4.7: `+` is one level, a final `#` is the level above and all below."""
+    """MQTT 3.1.1 section 4.7: `+` is one level, a final `#` is the level above and all below; neither of them
+    reaches a topic of the broker's own (`$SYS/...`) from the first level."""
+    if topic.startswith("$") and pattern[:1] in ("+", "#"):
+        return False
     want, have = pattern.split("/"), topic.split("/")
     for depth, level in enumerate(want):
         if level == "#":
@@ -142,6 +145,8 @@ def matches(pattern: str, topic: str) -> bool:
 
 def covers(pattern: str, asked: str) -> bool:
     """Whether everything that the filter `asked` can match is also matched by `pattern`."""
+    if asked.startswith("$") and pattern[:1] in ("+", "#"):
+        return False
     want, have = pattern.split("/"), asked.split("/")
     for depth, level in enumerate(want):
         if level == "#":
