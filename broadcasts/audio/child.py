@@ -1,0 +1,113 @@
+"""Starting a confined child process and understanding how it ended.
+
+One job as JSON on its standard input; one JSON object as its answer. Nothing of the parent's environment goes along
+(settings may hold secrets). What the child says on standard error stays bounded and goes into no page.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import broadcasts
+from broadcasts.audio.chain import Limits
+from broadcasts.audio.confine import confine, leave_network
+from broadcasts.audio.store import told_as_faults
+from broadcasts.errors import Fault, Refused
+
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+_EXHAUSTED = (signal.SIGXCPU, signal.SIGKILL)
+_ANSWER_BYTES = 1_000_000
+
+
+def run(module: str, job: dict[str, Any], folder: Path, limits: Limits) -> dict[str, Any]:
+    """The answer of `python -m module`, run inside `folder`.
+
+    Raises what the child refused; Refused audio.took_too_long, audio.too_costly, audio.broken (it crashed);
+    Fault storage.full, audio.worker.
+    """
+    answer, noise = folder / "answer.json", folder / "noise.txt"
+    with told_as_faults(), answer.open("wb") as out, noise.open("wb") as err:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", module],
+                input=json.dumps(job | {"limits": limits.to_json()}).encode(),
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env=_environment(),
+                timeout=limits.wall_seconds,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Refused("audio.took_too_long", seconds=round(limits.wall_seconds)) from error
+    if done.returncode:
+        raise _why(done.returncode, noise)
+    with answer.open("rb") as told:
+        return _understood(told.read(_ANSWER_BYTES))
+
+
+def serve(work: Callable[[dict[str, Any], Limits], dict[str, Any]]) -> None:
+    """The child's side: confine itself, do `work` on the job, answer. Called by the modules that `run` names."""
+    job = json.load(sys.stdin)
+    limits = Limits.from_json(job.pop("limits"))
+    leave_network()
+    confine(limits)
+    answer: dict[str, Any]
+    try:
+        answer = {"done": work(job, limits)}
+    except Refused as refused:
+        answer = {"refused": refused.key, "fields": refused.fields}
+    except Fault as fault:
+        answer = {"fault": fault.key, "fields": fault.fields}
+    except MemoryError:
+        answer = {"refused": "audio.too_costly", "fields": {}}
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            answer = {"fault": "storage.full", "fields": {}}
+        elif error.errno in (errno.EFBIG, errno.ENOMEM):
+            answer = {"refused": "audio.too_costly", "fields": {}}
+        else:
+            raise
+    sys.stdout.write(json.dumps(answer))
+
+
+def _environment() -> dict[str, str]:
+    root = Path(next(iter(broadcasts.__path__))).parent
+    # One thread each: a worker is one core's work, and threads would count against the address space.
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(root),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _understood(told: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(told)
+        if "done" in answer:
+            done: dict[str, Any] = answer["done"]
+            return done
+        fields = {str(name): value for name, value in answer["fields"].items()}
+        trouble = Refused(answer["refused"], **fields) if "refused" in answer else Fault(answer["fault"], **fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Fault("audio.worker", reason="no answer") from error
+    raise trouble
+
+
+def _why(code: int, noise: Path) -> Refused | Fault:
+    if -code in _EXHAUSTED:
+        return Refused("audio.too_costly")
+    if -code in _CRASHES:
+        return Refused("audio.broken")
+    last = noise.read_bytes()[-300:].decode("utf-8", "replace").strip().splitlines()
+    return Fault("audio.worker", reason=last[-1] if last else f"exit code {code}")

@@ -1,0 +1,64 @@
+"""What a child process that reads strangers' bytes gives up before it reads them. Linux; elsewhere only the limits."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from pathlib import Path
+
+from broadcasts.audio.chain import Limits
+
+_PDEATHSIG, _NO_NEW_PRIVS = 1, 38
+_NEWUSER, _NEWNET = 0x10000000, 0x40000000
+
+
+def confine(limits: Limits) -> None:
+    """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    _prctl(_NO_NEW_PRIVS, 1)
+    for what, bound in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_FSIZE, limits.work_bytes),
+        (resource.RLIMIT_AS, limits.memory_bytes),
+    ):
+        _bound(what, bound)
+    # Soft limit first: SIGXCPU says why it died, the hard limit only kills.
+    _bound(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 5)
+
+
+def leave_network() -> bool:
+    """Into a network of our own with nothing in it; False where the system does not allow it.
+
+    Must come before the first thread. An ordinary user needs a user namespace for it, in which he stays himself.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "unshare"):
+        return False
+    if libc.unshare(_NEWNET) == 0:
+        return True
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(_NEWUSER | _NEWNET) != 0:
+        return False
+    with contextlib.suppress(OSError):
+        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
+    return True
+
+
+def _bound(what: int, soft: int, hard: int | None = None) -> None:
+    allowed = resource.getrlimit(what)[1]
+    wanted = hard if hard is not None else soft
+    if allowed != resource.RLIM_INFINITY:
+        wanted, soft = min(wanted, allowed), min(soft, allowed)
+    resource.setrlimit(what, (soft, wanted))
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "prctl"):
+        libc.prctl(option, value, 0, 0, 0)

@@ -1,0 +1,139 @@
+"""Files kept under the SHA-256 of their bytes: what poles fetch, and the originals people uploaded.
+
+    <root>/assets/<first two digits>/<sha256>       what poles fetch
+    <root>/originals/<first two digits>/<sha256>    as uploaded, for the record; to be served as attachment only
+    <root>/work/                                    unfinished; may be emptied whenever nothing is running
+
+A file appears under its name whole or not at all: it is written beside, synced, renamed, and the folder synced.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from broadcasts.audio.digest import CHUNK, Digest, digest
+from broadcasts.errors import Fault, Refused
+from broadcasts.ids import SHA256
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class StoredAsset:
+    sha256: str
+    size: int
+    chunk_size: int
+    chunks: tuple[str, ...]
+    path: Path
+
+
+@contextmanager
+def told_as_faults() -> Iterator[None]:
+    """Turns the system's errors into ours: Fault storage.full, Fault storage.failed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise Fault("storage.full") from error
+        raise Fault("storage.failed", reason=errno.errorcode.get(error.errno or 0, "unknown")) from error
+
+
+class Store:
+    """Safe to use from several threads and processes at once: same bytes, same name, same file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for folder in ("assets", "originals", "work"):
+            with told_as_faults():
+                (root / folder).mkdir(parents=True, exist_ok=True)
+
+    def put(self, source: Path) -> StoredAsset:
+        """Keeps a copy of `source` for the poles. Raises Fault storage.full, storage.failed."""
+        return self._keep("assets", source)
+
+    def put_original(self, source: Path) -> StoredAsset:
+        """Keeps a copy of what was uploaded. Raises Fault storage.full, storage.failed."""
+        return self._keep("originals", source)
+
+    def has(self, sha256: str) -> bool:
+        return self.path(sha256).is_file()
+
+    def path(self, sha256: str) -> Path:
+        """Where the file lies or would lie. Raises Refused asset.unknown when it is no name at all."""
+        return self._place("assets", sha256)
+
+    def original_path(self, sha256: str) -> Path:
+        return self._place("originals", sha256)
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Raises Refused asset.unknown."""
+        try:
+            return self.path(sha256).open("rb")
+        except FileNotFoundError:
+            raise Refused("asset.unknown", asset=sha256) from None
+
+    def read_range(self, sha256: str, start: int, length: int) -> bytes:
+        """Up to `length` bytes from `start`; fewer, or none, at the end. Raises Refused asset.unknown."""
+        with self.open(sha256) as file:
+            file.seek(start)
+            return file.read(length)
+
+    def verify(self, sha256: str) -> bool:
+        """Whether the bytes on the disk still are what their name says."""
+        return self.has(sha256) and digest(self.path(sha256)).sha256 == sha256
+
+    @contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A folder of one's own on the same disk, gone afterwards."""
+        with told_as_faults():
+            folder = Path(tempfile.mkdtemp(prefix="job-", dir=self.root / "work"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _place(self, kind: str, sha256: str) -> Path:
+        if not SHA256.fullmatch(sha256):
+            raise Refused("asset.unknown", asset=sha256[:80])
+        return self.root / kind / sha256[:2] / sha256
+
+    def _keep(self, kind: str, source: Path) -> StoredAsset:
+        with told_as_faults():
+            handle, name = tempfile.mkstemp(prefix="new-", dir=self.root / "work")
+            beside = Path(name)
+            try:
+                with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
+                    shutil.copyfileobj(original, copy, CHUNK)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                # Hashed after the copy, so that the name fits the bytes we keep even if the source moved meanwhile.
+                found = digest(beside)
+                self._settle(beside, self._place(kind, found.sha256), found)
+            finally:
+                beside.unlink(missing_ok=True)
+        return StoredAsset(found.sha256, found.size, found.chunk_size, found.chunks, self._place(kind, found.sha256))
+
+    def _settle(self, beside: Path, place: Path, found: Digest) -> None:
+        # A file of the right name and the wrong size is damage; writing over it mends it.
+        if place.is_file() and place.stat().st_size == found.size:
+            return
+        place.parent.mkdir(exist_ok=True)
+        beside.replace(place)
+        _sync_folder(place.parent)
+        _sync_folder(place.parent.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
