@@ -1,0 +1,121 @@
+"""Broadcasts, approvals, deliveries and every move they made."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db.base import Base, Big
+
+
+class Broadcast(Base):
+    """The intent: a bulletin for a target by a schedule with a priority. An edit is a new revision."""
+
+    __tablename__ = "broadcasts"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    bulletin_id: Mapped[str] = mapped_column(ForeignKey("bulletins.id"), index=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
+    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    """draft, submitted, approved, rejected, withdrawn"""
+    revision: Mapped[int] = mapped_column(default=1)
+    priority: Mapped[int]
+    rank: Mapped[int] = mapped_column(default=0)
+    on_preempt: Mapped[str] = mapped_column(String(16), default="resume")
+    late: Mapped[str] = mapped_column(String(16), default="drop")
+    volume: Mapped[int | None]
+    target_areas: Mapped[list[str]] = mapped_column(JSON)
+    target_clusters: Mapped[list[str]] = mapped_column(JSON)
+    """As chosen; what it came to is frozen in `clusters` at submission."""
+    clusters: Mapped[list[str]] = mapped_column(JSON)
+    repeat: Mapped[str] = mapped_column(String(16))
+    first_day: Mapped[date]
+    at_time: Mapped[time]
+    until_day: Mapped[date | None]
+    push_now: Mapped[bool] = mapped_column(default=False)
+    """A start inside the lock window was asked for in so many words."""
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    expanded_until: Mapped[datetime | None]
+
+
+class Approval(Base):
+    """One decision about exactly these bytes, this target, this schedule, this priority (R-029, R-030)."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (UniqueConstraint("broadcast_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), index=True)
+    revision: Mapped[int]
+    approved: Mapped[bool]
+    reason: Mapped[str] = mapped_column(Text, default="")
+    by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    """Over everything that was decided on."""
+
+
+class Delivery(Base):
+    """One occurrence at one cluster: its state, and apart from it the verdict."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("broadcast_id", "revision", "start", "cluster_id"),
+        Index("ix_deliveries_cluster_start", "cluster_id", "start"),
+        Index("ix_deliveries_open_end", "verdict", "end"),
+    )
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"))
+    revision: Mapped[int]
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"))
+    unit_id: Mapped[str | None] = mapped_column(String(32))
+    """Who served the cluster at the start, as far as known when it was planned."""
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    not_after: Mapped[datetime]
+    priority: Mapped[int]
+    rank: Mapped[int]
+    on_preempt: Mapped[str] = mapped_column(String(16))
+    late: Mapped[str] = mapped_column(String(16))
+    volume: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(40))
+    verdict_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    late_ms: Mapped[int | None]
+    coverage: Mapped[float] = mapped_column(default=0.0)
+    plan_version: Mapped[int | None] = mapped_column(Big)
+    """The first plan that named it."""
+    signed_evidence: Mapped[bool | None]
+
+
+class DeliveryMove(Base):
+    """Every move of a delivery: from, to, at, why."""
+
+    __tablename__ = "delivery_moves"
+    id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=True)
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), index=True)
+    before: Mapped[str] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime]
+    why: Mapped[str] = mapped_column(String(80))
+
+
+class StandingAlert(Base):
+    """One alert of one scope, from sounding to silence."""
+
+    __tablename__ = "alerts"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(32), index=True)
+    entry: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """As it stands in the document (wire.Alert)."""
+    issued_at: Mapped[datetime]
+    hard_end: Mapped[datetime]
+    issued_by: Mapped[str] = mapped_column(String(60))
+    silenced_at: Mapped[datetime | None]
+    silenced_by: Mapped[str | None] = mapped_column(String(60))

@@ -1,0 +1,75 @@
+"""Bulletins, their renditions, and the files."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db.base import Base, Big
+
+
+class Asset(Base):
+    """An immutable file named by its SHA-256, as the units fetch it."""
+
+    __tablename__ = "assets"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(Big)
+    codec: Mapped[str] = mapped_column(String(8))
+    duration_ms: Mapped[int]
+    chunk_size: Mapped[int]
+    chunks: Mapped[list[str]] = mapped_column(JSON)
+    loudness_lufs: Mapped[float | None]
+    true_peak_dbtp: Mapped[float | None]
+    original_sha256: Mapped[str] = mapped_column(String(64), default="")
+    original_lufs: Mapped[float | None]
+    warnings: Mapped[list[str]] = mapped_column(JSON, default=list)
+    peaks: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    created_at: Mapped[datetime]
+
+
+class Bulletin(Base):
+    """Content: title, text, field, origin (R-013, R-021, R-026)."""
+
+    __tablename__ = "bulletins"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    field: Mapped[int]
+    origin: Mapped[str] = mapped_column(String(16), default="own")
+    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+
+class Rendition(Base):
+    """One language of a bulletin: its text and its audio (R-027, R-143)."""
+
+    __tablename__ = "renditions"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    bulletin_id: Mapped[str] = mapped_column(ForeignKey("bulletins.id"), index=True)
+    language: Mapped[str] = mapped_column(String(3))
+    text: Mapped[str] = mapped_column(Text, default="")
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+
+
+class Quarantined(Base):
+    """A message that was not the contract, kept for a look; the oldest go when there are too many."""
+
+    __tablename__ = "quarantine"
+    id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    topic: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(40))
+    detail: Mapped[str] = mapped_column(String(200))
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+    """The first 512 bytes."""
+
+
+class Kept(Base):
+    """Small facts of the controller itself: epoch, canary, last seen versions."""
+
+    __tablename__ = "kept"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)

@@ -1,0 +1,89 @@
+"""Areas, stations, clusters, units, and which unit serves which cluster since when."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from controller.db.base import Base
+
+
+class Area(Base):
+    """A node of the administrative tree. The official code holds for a time: communes merge (R-010, R-011)."""
+
+    __tablename__ = "areas"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """province, district (dated history), commune, hamlet"""
+    name: Mapped[str] = mapped_column(String(120))
+    code: Mapped[str] = mapped_column(String(16), index=True)
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+
+class Station(Base):
+    """A commune's station and its operating regulation (R-008, R-032)."""
+
+    __tablename__ = "stations"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    scope: Mapped[str] = mapped_column(String(32), unique=True)
+    """The standing scope of its commune (design, section 4)."""
+    regulation_number: Mapped[str] = mapped_column(String(60), default="")
+    regulation_date: Mapped[date | None]
+    hours: Mapped[list[list[int]]] = mapped_column(JSON)
+    """[[start, end], …] in minutes of the local day."""
+    ceilings: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    """[[start, end, volume], …]"""
+    volume: Mapped[int] = mapped_column(default=70)
+    emergency_volume: Mapped[int] = mapped_column(default=100)
+    may_approve_own: Mapped[bool] = mapped_column(default=False)
+    """The logged exception for a one-person station (R-031)."""
+    illustrative: Mapped[bool] = mapped_column(default=False)
+
+
+class Cluster(Base):
+    """A pole with horns. Keeps schedule and history when hardware is swapped (R-085)."""
+
+    __tablename__ = "clusters"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    horns: Mapped[int] = mapped_column(default=2)
+    horn_watts: Mapped[int] = mapped_column(default=30)
+    """R-073: horns x watts lies between 50 and 120 W, else it is flagged."""
+    added_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class Unit(Base):
+    """The hardware receiver: its own key, its own credential, each revoked alone (R-084)."""
+
+    __tablename__ = "units"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    vendor: Mapped[str] = mapped_column(String(60), default="")
+    key_x: Mapped[str] = mapped_column(String(64))
+    """Its Ed25519 public key, base64url."""
+    secret_hashes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """sha256 (our HTTP door), bcrypt (NATS), mosquitto: of one random secret that is stored nowhere."""
+    enrolled_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Assignment(Base):
+    """Unit at cluster in [since, until). Evidence counts only from the unit that was assigned at that instant."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (Index("ix_assignments_cluster_since", "cluster_id", "since"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), index=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"))
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]

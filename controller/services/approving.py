@@ -1,0 +1,177 @@
+"""Four eyes: nothing goes on air before an approver of the station said yes to exactly this (R-029 to R-031)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.errors import Conflict, Refused
+from controller.db.tables import Approval, Broadcast, Bulletin, Rendition, Station
+from controller.services import audit
+from controller.services.composing import Draft, Preview, look_ahead
+from controller.services.context import Context
+from controller.services.deliveries import expand, withdraw_open
+from controller.services.rights import Actor, Right
+
+
+def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> Draft:
+    """The form as it was handed in: author and approver look at the same thing. `frozen` names exactly the clusters
+    that the target came to at submission; otherwise the areas as chosen, for an edit."""
+    bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
+    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).one()
+    return Draft(
+        title=bulletin.title,
+        field=bulletin.field,
+        language=rendition.language,
+        asset=rendition.asset_sha256,
+        areas=() if frozen else tuple(broadcast.target_areas),
+        clusters=tuple(broadcast.clusters if frozen else broadcast.target_clusters),
+        repeat=broadcast.repeat,
+        first_day=broadcast.first_day,
+        at=broadcast.at_time,
+        until_day=broadcast.until_day,
+        priority=broadcast.priority,
+        on_preempt=broadcast.on_preempt,
+        late=broadcast.late,
+        volume=broadcast.volume,
+        text=rendition.text,
+        push_now=broadcast.push_now,
+    )
+
+
+def content_hash(session: Session, broadcast: Broadcast) -> str:
+    """SHA-256 over everything an approver decides on: the bytes, the words, the places, the times, the class."""
+    bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
+    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).one()
+    facts = [
+        broadcast.id,
+        broadcast.revision,
+        rendition.asset_sha256,
+        rendition.language,
+        rendition.text,
+        bulletin.title,
+        bulletin.field,
+        sorted(broadcast.clusters),
+        broadcast.repeat,
+        broadcast.first_day.isoformat(),
+        broadcast.at_time.isoformat(),
+        broadcast.until_day.isoformat() if broadcast.until_day else None,
+        broadcast.priority,
+        broadcast.rank,
+        broadcast.on_preempt,
+        broadcast.late,
+        broadcast.volume,
+    ]
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
+
+
+def waiting(session: Session, actor: Actor) -> Sequence[Broadcast]:
+    """What waits for a decision in the actor's area, the next start first."""
+    return session.scalars(
+        select(Broadcast)
+        .join(Station, Broadcast.station_id == Station.id)
+        .where(Broadcast.status == "submitted", Station.area_id.in_(actor.areas))
+        .order_by(Broadcast.first_day, Broadcast.at_time)
+    ).all()
+
+
+def look_at(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadcast, Preview, str]:
+    """The broadcast, what it would do as of now, and the hash that a decision will carry."""
+    with ctx.db.read() as session:
+        broadcast = _mine(session, actor, broadcast_id)
+        seen = look_ahead(session, actor, draft_of(session, broadcast), ctx.clock.now(), broadcast.id)
+        return broadcast, seen, content_hash(session, broadcast)
+
+
+def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
+    """`seen` is the hash the approver looked at.
+
+    Raises Refused: "no_right", "not_yours", "approve.own", or a problem that came up since (past, locked, quiet
+    hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided" (somebody else was first).
+    """
+    actor.need(Right.APPROVE)
+    now = ctx.clock.now()
+    with ctx.db.write() as session:
+        broadcast = _decidable(session, actor, broadcast_id, seen)
+        _four_eyes(session, actor, broadcast, now)
+        ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
+        if ahead.problems:
+            raise ahead.problems[0]
+        broadcast.status = "approved"
+        _decide(session, actor, broadcast, seen, now, approved=True, reason="")
+        expand(session, broadcast, now)
+    ctx.wake()
+
+
+def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str) -> None:
+    """Raises as `approve`, and Refused("reason.missing")."""
+    actor.need(Right.APPROVE)
+    if not reason.strip():
+        raise Refused("reason.missing")
+    with ctx.db.write() as session:
+        broadcast = _decidable(session, actor, broadcast_id, seen)
+        broadcast.status = "rejected"
+        _decide(session, actor, broadcast, seen, ctx.clock.now(), approved=False, reason=reason.strip())
+
+
+def withdraw(ctx: Context, actor: Actor, broadcast_id: str) -> int:
+    """Take it off the air for good, by author's side or approver's; how many deliveries that stopped."""
+    if not actor.may(Right.APPROVE):
+        actor.need(Right.COMPOSE)
+    now = ctx.clock.now()
+    with ctx.db.write() as session:
+        broadcast = _mine(session, actor, broadcast_id)
+        if broadcast.status == "withdrawn":
+            raise Conflict("broadcast.decided")
+        broadcast.status = "withdrawn"
+        stopped = withdraw_open(session, broadcast.id, now, "withdrawn")
+        audit.record(session, now, actor.name, "broadcast.withdraw", broadcast.id, {"stopped": stopped})
+    ctx.wake()
+    return stopped
+
+
+def _mine(session: Session, actor: Actor, broadcast_id: str) -> Broadcast:
+    broadcast = session.get(Broadcast, broadcast_id)
+    if broadcast is None or session.get_one(Station, broadcast.station_id).area_id not in actor.areas:
+        raise Refused("not_yours")
+    return broadcast
+
+
+def _decidable(session: Session, actor: Actor, broadcast_id: str, seen: str) -> Broadcast:
+    broadcast = _mine(session, actor, broadcast_id)
+    if broadcast.status != "submitted":
+        raise Conflict("broadcast.decided", status=broadcast.status)
+    if content_hash(session, broadcast) != seen:
+        raise Conflict("broadcast.changed")
+    return broadcast
+
+
+def _four_eyes(session: Session, actor: Actor, broadcast: Broadcast, now: datetime) -> None:
+    if broadcast.author_id != actor.id:
+        return
+    if not session.get_one(Station, broadcast.station_id).may_approve_own:
+        raise Refused("approve.own")
+    audit.record(session, now, actor.name, "approve.own", broadcast.id)
+
+
+def _decide(
+    session: Session, actor: Actor, broadcast: Broadcast, seen: str, now: datetime, *, approved: bool, reason: str
+) -> None:
+    session.add(
+        Approval(
+            broadcast_id=broadcast.id,
+            revision=broadcast.revision,
+            approved=approved,
+            reason=reason,
+            by_id=actor.id,
+            at=now,
+            content_sha256=seen,
+        )
+    )
+    act = "broadcast.approve" if approved else "broadcast.reject"
+    audit.record(session, now, actor.name, act, broadcast.id, {"sha256": seen, "reason": reason})

@@ -1,0 +1,326 @@
+"""From a form to a submitted broadcast. What would sound where and when is computed before anything is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import VIETNAM
+from broadcasts.domain import priority as rules
+from broadcasts.domain.delivery import OPEN
+from broadcasts.domain.model import Field, Late, OnPreempt, Priority, Repeat, Schedule, Slot
+from broadcasts.domain.recurrence import starts
+from broadcasts.errors import Conflict, LoaError, Refused
+from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
+from controller.db.tables import Asset, Broadcast, Bulletin, Cluster, Delivery, Rendition, Station
+from controller.services import audit, library
+from controller.services.context import HORIZON, LOCK_WINDOW, Context
+from controller.services.deliveries import slot_of, withdraw_open
+from controller.services.rights import Actor, Right, below
+from controller.services.stations import clusters_in, regulation
+
+SAVED_LATE = timedelta(seconds=20)
+"""A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the form says. Areas and clusters are ids; `at` is local time in steps of a second."""
+
+    title: str
+    field: int
+    language: str
+    asset: str
+    areas: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    repeat: str = "once"
+    first_day: date | None = None
+    at: time | None = None
+    until_day: date | None = None
+    priority: int = 3
+    on_preempt: str = "resume"
+    late: str = "drop"
+    volume: int | None = None
+    text: str = ""
+    push_now: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would sound. `problems` must be empty to submit; `notes` are said, and do not stop anybody."""
+
+    clusters: Sequence[Cluster]
+    horns: int
+    duration: timedelta
+    starts: Sequence[datetime]
+    """Within the next 7 days, or the very first when that is later."""
+    first_end: datetime | None
+    inside_lock: bool
+    clashes: Sequence[rules.Clash]
+    problems: Sequence[LoaError] = field(default=())
+    titles: dict[str, str] = field(default_factory=dict)
+    """Broadcast id to title, for the clashes."""
+
+
+def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None) -> Preview:
+    """Never raises for what the form says: that is in `problems`."""
+    actor.need(Right.COMPOSE)
+    with ctx.db.read() as session:
+        return look_ahead(session, actor, draft, ctx.clock.now(), editing)
+
+
+def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, editing: str | None = None) -> Preview:
+    problems: list[LoaError] = []
+    clusters = _targets(session, actor, draft)
+    if not clusters:
+        problems.append(Refused("target.empty"))
+    asset = session.get(Asset, draft.asset) if draft.asset else None
+    if asset is None:
+        problems.append(Refused("asset.missing"))
+    if not draft.title.strip():
+        problems.append(Refused("title.missing"))
+    problems += _bad_words(draft)
+    duration = timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
+    ahead = _starts(draft, now) if draft.at and draft.first_day and not problems else []
+    if not (draft.at and draft.first_day):
+        problems.append(Refused("time.missing"))
+    elif not ahead and not problems:
+        problems.append(Refused("time.past"))
+    problems += _outside_hours(session, clusters, ahead, duration)
+    inside_lock = bool(ahead) and ahead[0] - now < LOCK_WINDOW
+    if inside_lock and not draft.push_now:
+        problems.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
+    clashes = _clashes(session, draft, clusters, ahead, duration, editing) if asset else []
+    return Preview(
+        clusters=clusters,
+        horns=sum(cluster.horns for cluster in clusters),
+        duration=duration,
+        starts=ahead,
+        first_end=ahead[0] + duration if ahead else None,
+        inside_lock=inside_lock,
+        clashes=clashes,
+        problems=problems,
+        titles=_titles(session, clashes),
+    )
+
+
+def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
+    """The clusters meant, only those in the actor's area."""
+    areas: set[str] = set()
+    for area in draft.areas:
+        areas |= below(session, area)
+    chosen = {cluster.id: cluster for cluster in clusters_in(session, areas & actor.areas)}
+    for cluster in clusters_in(session, actor.areas):
+        if cluster.id in draft.clusters:
+            chosen[cluster.id] = cluster
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _bad_words(draft: Draft) -> list[LoaError]:
+    choices: list[tuple[str, str | int, type]] = [
+        ("field", draft.field, Field),
+        ("repeat", draft.repeat, Repeat),
+        ("on_preempt", draft.on_preempt, OnPreempt),
+        ("late", draft.late, Late),
+        ("priority", draft.priority, Priority),
+    ]
+    bad: list[LoaError] = []
+    for name, value, kind in choices:
+        try:
+            kind(value)
+        except ValueError:
+            bad.append(Refused("choice.unknown", name=name, value=value))
+    if draft.priority == Priority.EMERGENCY:
+        bad.append(Refused("priority.emergency"))
+    if draft.volume is not None and not 0 <= draft.volume <= 100:
+        bad.append(Refused("volume.range"))
+    if draft.until_day and draft.first_day and draft.until_day < draft.first_day:
+        bad.append(Refused("time.until_before_first"))
+    return bad
+
+
+def schedule_of(draft: Draft) -> Schedule:
+    assert draft.first_day is not None
+    assert draft.at is not None
+    return Schedule(Repeat(draft.repeat), draft.first_day, draft.at, draft.until_day)
+
+
+def _starts(draft: Draft, now: datetime) -> list[datetime]:
+    """All within the horizon; the very first one when that lies beyond it."""
+    schedule = schedule_of(draft)
+    near = list(starts(schedule, now + SAVED_LATE, now + HORIZON, VIETNAM))
+    if near:
+        return near
+    far = datetime.combine(draft.first_day or now.date(), time(0), tzinfo=UTC) + timedelta(days=9)
+    return list(starts(schedule, now + SAVED_LATE, max(far, now + HORIZON), VIETNAM))[:1]
+
+
+def _outside_hours(
+    session: Session, clusters: Sequence[Cluster], ahead: Sequence[datetime], duration: timedelta
+) -> list[LoaError]:
+    """One refusal for each station whose regulation says no at any of the starts (R-032, R-051)."""
+    refused: list[LoaError] = []
+    for station_id in sorted({cluster.station_id for cluster in clusters}):
+        station = session.get_one(Station, station_id)
+        rule = regulation(station)
+        for start in ahead:
+            if not rule.allows(start, duration, VIETNAM):
+                hours = ", ".join(f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in station.hours)
+                refused.append(
+                    Refused("time.quiet", station=station.name, at=start, hours=hours, number=station.regulation_number)
+                )
+                break
+    return refused
+
+
+def _clashes(
+    session: Session,
+    draft: Draft,
+    clusters: Sequence[Cluster],
+    ahead: Sequence[datetime],
+    duration: timedelta,
+    editing: str | None,
+) -> list[rules.Clash]:
+    """Who displaces whom at the horns of this draft, in the horizon."""
+    if not ahead or not clusters:
+        return []
+    there = session.scalars(
+        select(Delivery).where(
+            Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
+            Delivery.state.in_([str(state) for state in OPEN]),
+            Delivery.end > ahead[0],
+            Delivery.start < ahead[-1] + duration,
+            Delivery.broadcast_id != (editing or ""),
+        )
+    )
+    slots = [slot_of(delivery) for delivery in there]
+    ours = [
+        Slot(
+            DeliveryId(f"~{cluster.id}"),
+            BroadcastId(""),
+            ClusterId(cluster.id),
+            AssetId(draft.asset),
+            start,
+            duration,
+            Priority(draft.priority),
+        )
+        for cluster in clusters
+        for start in ahead
+    ]
+    return [clash for clash in rules.clashes([*slots, *ours]) if "" in (clash.loser.broadcast, clash.winner.broadcast)]
+
+
+def _titles(session: Session, clashes: Sequence[rules.Clash]) -> dict[str, str]:
+    wanted = {clash.loser.broadcast for clash in clashes} | {clash.winner.broadcast for clash in clashes}
+    rows = session.execute(
+        select(Broadcast.id, Bulletin.title)
+        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .where(Broadcast.id.in_(wanted))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, revision: int | None = None) -> str:
+    """Save and hand in for approval; an edit is a new revision, and what was approved before no longer is (R-029).
+
+    Returns the broadcast's id. Raises Refused (the first problem of the preview, "not_yours") or
+    Conflict("broadcast.changed") when `revision` is not the newest any more.
+    """
+    actor.need(Right.COMPOSE)
+    now = ctx.clock.now()
+    with ctx.db.write() as session:
+        ahead = look_ahead(session, actor, draft, now, editing)
+        if ahead.problems:
+            raise ahead.problems[0]
+        station = _home_station(session, actor) or ahead.clusters[0].station_id
+        library.find(session, draft.asset)
+        broadcast = _edited(session, actor, editing, revision) if editing else None
+        if broadcast is None:
+            broadcast = _new(ctx, session, actor, draft, station, now)
+        else:
+            _revise(session, broadcast, draft, now)
+        _fill(broadcast, draft, ahead, now)
+        audit.record(
+            session,
+            now,
+            actor.name,
+            "broadcast.submit",
+            broadcast.id,
+            {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]},
+        )
+        found = broadcast.id
+    ctx.wake()
+    return found
+
+
+def _home_station(session: Session, actor: Actor) -> str | None:
+    """The station of the commune the account belongs to; none for an account above the communes."""
+    return session.scalar(select(Station.id).where(Station.area_id == actor.area))
+
+
+def _edited(session: Session, actor: Actor, broadcast_id: str, revision: int | None) -> Broadcast:
+    broadcast = session.get(Broadcast, broadcast_id)
+    if broadcast is None or session.get_one(Station, broadcast.station_id).area_id not in actor.areas:
+        raise Refused("not_yours")
+    if broadcast.status == "withdrawn" or (revision is not None and broadcast.revision != revision):
+        raise Conflict("broadcast.changed")
+    return broadcast
+
+
+def _new(ctx: Context, session: Session, actor: Actor, draft: Draft, station: str, now: datetime) -> Broadcast:
+    bulletin = Bulletin(
+        id=ctx.ids.new("b"),
+        station_id=station,
+        title=draft.title.strip(),
+        field=draft.field,
+        author_id=actor.id,
+        created_at=now,
+    )
+    session.add(bulletin)
+    session.flush()
+    session.add(Rendition(bulletin_id=bulletin.id, language=draft.language, text=draft.text, asset_sha256=draft.asset))
+    broadcast = Broadcast(
+        id=ctx.ids.new("lp"),
+        bulletin_id=bulletin.id,
+        station_id=station,
+        author_id=actor.id,
+        created_at=now,
+        revision=1,
+    )
+    session.add(broadcast)
+    return broadcast
+
+
+def _revise(session: Session, broadcast: Broadcast, draft: Draft, now: datetime) -> None:
+    """A new revision takes every delivery of the old one that has not begun off the air."""
+    withdraw_open(session, broadcast.id, now, "edited")
+    broadcast.revision += 1
+    bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
+    bulletin.title, bulletin.field = draft.title.strip(), draft.field
+    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).first()
+    assert rendition is not None
+    rendition.language, rendition.text, rendition.asset_sha256 = draft.language, draft.text, draft.asset
+
+
+def _fill(broadcast: Broadcast, draft: Draft, ahead: Preview, now: datetime) -> None:
+    assert draft.first_day is not None
+    assert draft.at is not None
+    broadcast.status = "submitted"
+    broadcast.priority = draft.priority
+    broadcast.on_preempt = draft.on_preempt
+    broadcast.late = draft.late
+    broadcast.volume = draft.volume
+    broadcast.target_areas = list(draft.areas)
+    broadcast.target_clusters = list(draft.clusters)
+    broadcast.clusters = [cluster.id for cluster in ahead.clusters]
+    broadcast.repeat = draft.repeat
+    broadcast.first_day = draft.first_day
+    broadcast.at_time = draft.at
+    broadcast.until_day = draft.until_day
+    broadcast.push_now = draft.push_now
+    broadcast.changed_at = now
+    broadcast.expanded_until = None

@@ -1,0 +1,31 @@
+"""What every use case is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from broadcasts.clock import Clock
+from broadcasts.ids import IdSource
+from controller.db.engine import Database
+from controller.services.ports import AudioRoom, Keyring
+
+HORIZON = timedelta(days=7)
+"""How far ahead a unit holds its plan."""
+LOCK_WINDOW = timedelta(minutes=10)
+"""A start nearer than this needs "push now" (design, section 5)."""
+
+
+@dataclass(frozen=True)
+class Context:
+    db: Database
+    clock: Clock
+    """The time on air, which in a sandbox may run ahead."""
+    wall: Clock
+    """The time of people: log-ins, idle sessions."""
+    ids: IdSource
+    audio: AudioRoom
+    keys: Keyring
+    wake: Callable[[], None]
+    """Something changed that the units should hear of: look now, not at the next tick."""

@@ -1,0 +1,156 @@
+"""Deliveries come into being, move, and are taken off the air. Every move is a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import VIETNAM, unix_ms
+from broadcasts.domain.delivery import OPEN, Actor, State, check_move
+from broadcasts.domain.model import Late, OnPreempt, Priority, Repeat, Schedule, Slot
+from broadcasts.domain.recurrence import starts
+from broadcasts.domain.verdict import Verdict
+from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
+from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Rendition, Station, UnitPlan
+from controller.services.context import HORIZON
+from controller.services.stations import regulation, units_of
+
+
+def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
+    """Raises Conflict("illegal_move"). Staying where one is is no move."""
+    before = State(delivery.state)
+    if before is after:
+        return
+    check_move(before, after, who)
+    delivery.state = after
+    session.add(DeliveryMove(delivery_id=delivery.id, before=before, after=after, at=now, why=why))
+
+
+def slot_of(delivery: Delivery) -> Slot:
+    return Slot(
+        delivery=DeliveryId(delivery.id),
+        broadcast=BroadcastId(delivery.broadcast_id),
+        cluster=ClusterId(delivery.cluster_id),
+        asset=AssetId(delivery.asset_sha256),
+        start=delivery.start,
+        duration=delivery.end - delivery.start,
+        priority=Priority(delivery.priority),
+        rank=delivery.rank,
+        on_preempt=OnPreempt(delivery.on_preempt),
+        late=Late(delivery.late),
+        not_after=delivery.not_after,
+        volume=delivery.volume,
+    )
+
+
+def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
+    """Make the deliveries of an approved broadcast up to the horizon; how many are new.
+
+    Expanding twice is harmless: a delivery's name follows from what it is. An occurrence that the station's regulation
+    no longer allows is made all the same and closed at once as not played, so that nobody has to guess.
+    """
+    horizon = now + HORIZON
+    since = broadcast.expanded_until or broadcast.changed_at
+    if since >= horizon:
+        return 0
+    schedule = Schedule(Repeat(broadcast.repeat), broadcast.first_day, broadcast.at_time, broadcast.until_day)
+    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == broadcast.bulletin_id)).one()
+    asset = session.get_one(Asset, rendition.asset_sha256)
+    duration = timedelta(milliseconds=asset.duration_ms)
+    unit_of = units_of(session, broadcast.clusters)
+    stations = _stations(session, broadcast.clusters)
+    made = 0
+    for start in starts(schedule, since, horizon, VIETNAM):
+        for cluster in broadcast.clusters:
+            made += _make(session, broadcast, start, duration, asset, cluster, unit_of.get(cluster), stations, now)
+    broadcast.expanded_until = horizon
+    mark_dirty(session, broadcast.clusters, now)
+    return made
+
+
+def _make(
+    session: Session,
+    broadcast: Broadcast,
+    start: datetime,
+    duration: timedelta,
+    asset: Asset,
+    cluster: str,
+    unit: str | None,
+    stations: dict[str, Station],
+    now: datetime,
+) -> int:
+    name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, unix_ms(start), ClusterId(cluster))
+    if session.get(Delivery, name) is not None:
+        return 0
+    station = stations[cluster]
+    rule = regulation(station)
+    late = Late(broadcast.late)
+    wanted = station.volume if broadcast.volume is None else broadcast.volume
+    delivery = Delivery(
+        id=name,
+        broadcast_id=broadcast.id,
+        revision=broadcast.revision,
+        cluster_id=cluster,
+        unit_id=unit,
+        asset_sha256=asset.sha256,
+        start=start,
+        end=start + duration,
+        not_after=start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
+        priority=broadcast.priority,
+        rank=broadcast.rank,
+        on_preempt=broadcast.on_preempt,
+        late=broadcast.late,
+        volume=min(wanted, rule.ceiling(start, duration, VIETNAM)),
+        state=State.PLANNED,
+    )
+    session.add(delivery)
+    if not rule.allows(start, duration, VIETNAM):
+        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, "quiet_hours")
+        close(delivery, Verdict.NOT_PLAYED, "quiet_hours", now)
+    elif unit is None:
+        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, "no_unit")
+        close(delivery, Verdict.NOT_PLAYED, "no_unit", now)
+    return 1
+
+
+def _stations(session: Session, clusters: list[str]) -> dict[str, Station]:
+    rows = session.execute(
+        select(Cluster.id, Station).join(Station, Cluster.station_id == Station.id).where(Cluster.id.in_(clusters))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetime) -> None:
+    delivery.verdict, delivery.reason, delivery.verdict_at = verdict, reason, now
+
+
+def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) -> int:
+    """Take everything of this broadcast off the air that has not ended; how many deliveries that were.
+
+    The verdict follows from evidence: a unit that the withdrawal did not reach in time may still sound it.
+    """
+    touched: list[str] = []
+    for delivery in session.scalars(
+        select(Delivery).where(
+            Delivery.broadcast_id == broadcast_id,
+            Delivery.state.in_([str(state) for state in OPEN]),
+            Delivery.end > now,
+        )
+    ):
+        never_left = delivery.plan_version is None
+        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
+        if never_left:
+            close(delivery, Verdict.NOT_PLAYED, "withdrawn", now)
+        touched.append(delivery.cluster_id)
+    mark_dirty(session, touched, now)
+    return len(touched)
+
+
+def mark_dirty(session: Session, clusters: list[str], now: datetime) -> None:
+    """The plans of the units that serve these clusters have to be looked at again."""
+    units = list(units_of(session, set(clusters)).values())
+    session.execute(
+        update(UnitPlan).where(UnitPlan.unit_id.in_(units), UnitPlan.dirty_since.is_(None)).values(dirty_since=now)
+    )

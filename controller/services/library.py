@@ -1,0 +1,60 @@
+"""Recordings become assets; assets are found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from broadcasts.audio.pipeline import Prepared
+from broadcasts.errors import Refused
+from controller.db.tables import Asset
+from controller.services import audit
+from controller.services.context import Context
+from controller.services.rights import Actor, Right
+
+
+def add_recording(ctx: Context, actor: Actor, source: Path, name: str) -> Asset:
+    """Prepare the file at `source` for the horns and remember it. `name` is only for the audit log.
+
+    Raises Refused (the audio pipeline's reasons) and Fault (disk full); then nothing was kept.
+    """
+    actor.need(Right.COMPOSE)
+    prepared = ctx.audio.prepare(source)
+    with ctx.db.write() as session:
+        asset = remember(ctx, session, prepared)
+        audit.record(session, ctx.clock.now(), actor.name, "recording.add", asset.sha256, {"name": name[:120]})
+    return asset
+
+
+def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
+    """The row of a prepared file; the one that is there already when somebody uploads the same again."""
+    known = session.get(Asset, prepared.sha256)
+    if known is not None:
+        return known
+    asset = Asset(
+        sha256=prepared.sha256,
+        size=prepared.size,
+        codec=prepared.codec,
+        duration_ms=prepared.duration_ms,
+        chunk_size=prepared.chunk_size,
+        chunks=list(prepared.chunks),
+        loudness_lufs=prepared.loudness_lufs,
+        true_peak_dbtp=prepared.true_peak_dbtp,
+        original_sha256=prepared.original_sha256,
+        original_lufs=prepared.original_lufs,
+        warnings=list(prepared.warnings),
+        peaks=prepared.peaks,
+        created_at=ctx.clock.now(),
+    )
+    session.add(asset)
+    session.flush()
+    return asset
+
+
+def find(session: Session, sha256: str) -> Asset:
+    """Raises Refused("asset.unknown")."""
+    asset = session.get(Asset, sha256)
+    if asset is None:
+        raise Refused("asset.unknown")
+    return asset

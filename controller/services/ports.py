@@ -1,0 +1,43 @@
+"""What the services ask of the outside. Adapters are chosen in `bootstrap`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from broadcasts.audio.pipeline import Prepared
+from broadcasts.wire.jws import PublicKey, SigningKey
+from broadcasts.wire.trust import Use
+
+
+class Link(Protocol):
+    """The way to the units."""
+
+    @property
+    def up(self) -> bool: ...
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
+        """Whether the broker took it (QoS 1: acknowledged or safely queued for this connection). Never raises."""
+        ...
+
+
+class Keyring(Protocol):
+    """Our private keys. The root key may be absent: then nothing but the trust document is missing."""
+
+    def signer(self, use: Use) -> SigningKey: ...
+
+    def root(self) -> SigningKey | None: ...
+
+    def root_public(self) -> PublicKey: ...
+
+
+class AudioRoom(Protocol):
+    """Turns a recording into an asset, and keeps files by their hash."""
+
+    def prepare(self, source: Path) -> Prepared:
+        """Raises Refused (no audio, empty, too large, …) or Fault (disk full)."""
+        ...
+
+    def path(self, sha256: str) -> Path:
+        """Where the asset lies. Raises Refused("asset.unknown")."""
+        ...
