@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwk import OKPKey
 from joserfc.util import urlsafe_b64decode
 
 from broadcasts.errors import ContractViolation
-
-# RFC 9864 prefers the name "Ed25519"; the contract, version 1, says EdDSA with Ed25519 keys only.
-warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
 
 
 class Typ(StrEnum):
@@ -39,7 +36,19 @@ class Typ(StrEnum):
 _HEADER_FIELDS = {"alg", "typ", "kid"}
 _HEADER_BYTES = 512
 """Nothing longer is read: a header is parsed before anybody is known to have signed it."""
-_REGISTRY = jws.JWSRegistry(algorithms=["EdDSA"])
+
+
+class _OnlyEdDSA(jws.JWSRegistry):
+    """RFC 9864 prefers the name "Ed25519", and the library warns at every use of "EdDSA"; the contract, version 1,
+    says EdDSA with Ed25519 keys only, and has to work where warnings are errors."""
+
+    def get_alg(self, name: str) -> Any:
+        if name != "EdDSA":
+            raise UnsupportedAlgorithmError(name)
+        return self.algorithms[name]
+
+
+_REGISTRY = _OnlyEdDSA()
 
 
 @dataclass(frozen=True)
