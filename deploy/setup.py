@@ -27,7 +27,9 @@ STATIC = ROOT / "controller" / "web" / "static"
 OLDEST = (3, 11)
 OLDEST_NODE = 18
 QUIET_PIP = ["--disable-pip-version-check", "--no-input"]
-NO_NETWORK = re.compile(r"name resolution|NewConnectionError|Max retries|timed? ?out|ENOTFOUND|ECONNREFUSED|EAI_AGAIN")
+NO_NETWORK = re.compile(
+    r"name resolution|NewConnectionError|Max retries|timed? ?out|from versions: none|ENOTFOUND|ECONNREFUSED|EAI_AGAIN"
+)
 
 
 class SetupFailed(Exception):
@@ -75,7 +77,7 @@ def right_python() -> None:
         return
     for minor in range(14, OLDEST[1] - 1, -1):
         newer = shutil.which(f"python3.{minor}")
-        if newer:
+        if newer and works(newer, "-c", "pass"):  # a version manager leaves names that do not work
             os.execv(newer, [newer, *sys.argv])  # noqa: S606
     raise SetupFailed(
         f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}. "
