@@ -13,8 +13,9 @@ from broadcasts.audio.decode import Tally, frames, opened
 from broadcasts.audio.graph import SILENCE_LUFS, Row, Shape, meter, through
 from broadcasts.audio.pcm import Pcm
 
-_ROUNDS = 3
+_ROUNDS = 4
 _NEAR_LU = 0.1
+_STEP_DB, _LEAST_SLOPE = 8.0, 0.15
 _WINDOW_MS, _PAD_MS = 20, 150
 _BELOW_SPEECH_DB, _FLOOR_DBFS = 35.0, -65.0
 
@@ -49,19 +50,38 @@ def loudness(pcm: Pcm, gain_db: float = 0.0, limiter_dbfs: float = 0.0) -> float
     return row.lufs
 
 
+class Approach:
+    """Where to put the gain next. The limiter eats part of every step, so the slope is learnt from step to step."""
+
+    def __init__(self, gain_db: float, most_db: float) -> None:
+        self.gain_db = min(gain_db, most_db)
+        self._most = most_db
+        self._before: tuple[float, float] | None = None
+        self._slope = 1.0
+
+    def move(self, found_lufs: float, aim_lufs: float) -> bool:
+        """Learns what the present gain gave and takes the next step; False when there is none left to take."""
+        if self._before and abs(self.gain_db - self._before[0]) > 0.01:
+            slope = (found_lufs - self._before[1]) / (self.gain_db - self._before[0])
+            self._slope = min(max(slope, _LEAST_SLOPE), 1.0)
+        self._before = (self.gain_db, found_lufs)
+        step = min(max((aim_lufs - found_lufs) / self._slope, -_STEP_DB), _STEP_DB)
+        self.gain_db = min(self.gain_db + step, self._most)
+        return abs(self.gain_db - self._before[0]) > 0.01
+
+
 def gain_for(pcm: Pcm, chain: Chain) -> float | None:
     """dB to reach the chain's target, the limiter's and the encoder's losses made up for; None for silence."""
     aim = chain.target_lufs + chain.codec.loss_lu
     found = loudness(pcm)
     if found <= SILENCE_LUFS:
         return None
-    gain = min(aim - found, chain.max_gain_db)
+    approach = Approach(aim - found, chain.max_gain_db)
     for _ in range(_ROUNDS):
-        missing = aim - loudness(pcm, gain, chain.limiter_dbfs)
-        if abs(missing) < _NEAR_LU or (missing > 0 and gain >= chain.max_gain_db):
+        found = loudness(pcm, approach.gain_db, chain.limiter_dbfs)
+        if abs(aim - found) < _NEAR_LU or not approach.move(found, aim):
             break
-        gain = min(gain + missing, chain.max_gain_db)
-    return gain
+    return approach.gain_db
 
 
 def trimmed(pcm: Pcm) -> Pcm:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from broadcasts.errors import Refused
 
-_HEAD = 4096
+_HEAD, _FARTHEST = 4096, 32 << 20
 _PLAYLISTS = (
     b"#EXTM3U",
     b"#EXTINF",
@@ -42,9 +42,13 @@ def demuxer_of(path: Path) -> str:
         name = _by_head(head)
         if name:
             return name
-        if head[:3] == b"ID3":
-            file.seek(_id3_length(head))
-            head = file.read(_HEAD).lstrip(b"\0")
+        # Some programs put their tag before another's.
+        start = 0
+        while head[:3] == b"ID3" and start < _FARTHEST:
+            start += _id3_length(head)
+            file.seek(start)
+            head = file.read(_HEAD)
+        head = head.lstrip(b"\0")
         name = "flac" if head[:4] == b"fLaC" else _mpeg(head)
     if name:
         return name

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av.logging
+import av.subtitles.stream  # PyAV loads it late, when memory is bounded already
 import numpy as np
 
 from broadcasts.audio import child
@@ -21,7 +22,7 @@ from broadcasts.audio.decode import Tally, by_channel, frames, opened
 from broadcasts.audio.encode import Encoded, encode
 from broadcasts.audio.graph import SILENCE_LUFS, Filters, Row, Shape, meter, through
 from broadcasts.audio.join import join
-from broadcasts.audio.level import Measured, decibels, gain_and_limit, gain_for, measured, trimmed
+from broadcasts.audio.level import Approach, Measured, decibels, gain_and_limit, gain_for, measured, trimmed
 from broadcasts.audio.pcm import Pcm
 from broadcasts.errors import Fault, Refused
 
@@ -112,15 +113,14 @@ def _to_mono(channels: int, only_left: bool) -> tuple[tuple[str, str], ...]:
 def _encode(pcm: Pcm, gain: float, chain: Chain, out: Path, limits: Limits) -> tuple[Encoded, Measured]:
     """Encodes, listens, and does it again when the codec took or added more than it usually does."""
     codec, limiter = chain.codec, chain.limiter_dbfs
+    approach = Approach(gain, chain.max_gain_db)
     for left in reversed(range(_CORRECTIONS + 1)):
-        encoded = encode(pcm, gain, limiter, codec, out)
+        encoded = encode(pcm, approach.gain_db, limiter, codec, out)
         found = measured(out, codec.container, replace(limits, max_seconds=limits.max_seconds + 60))
-        missing = chain.target_lufs - found.lufs
         above = found.true_peak_dbtp - chain.ceiling_dbtp
-        too_far = abs(missing) > chain.tolerance_lu / 2 and (missing < 0 or gain < chain.max_gain_db)
-        if not left or (above <= 0 and not too_far):
+        too_far = abs(chain.target_lufs - found.lufs) > chain.tolerance_lu / 2
+        if not left or (above <= 0 and not (too_far and approach.move(found.lufs, chain.target_lufs))):
             break
-        gain = min(gain + missing, chain.max_gain_db) if too_far else gain
         limiter -= above + 0.1 if above > 0 else 0
     if found.samples * codec.sample_rate != encoded.samples * found.rate:
         raise Fault("audio.worker", reason=f"{found.samples} samples decoded, {encoded.samples} written")
