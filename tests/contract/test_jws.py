@@ -342,4 +342,4 @@ class TestKeys:
 
     def test_a_key_that_is_not_json_is_refused(self) -> None:
         with pytest.raises(ValueError, match="Expecting value"):
-            SigningKey.from_jwk("-----BEGIN PRIVATE KEY-----")
+            SigningKey.from_jwk("ed25519 nWGxne")
