@@ -103,6 +103,26 @@ def _count_try(session: Session, user_id: str, right: bool, now: datetime) -> Re
     return Refused("login.wrong")
 
 
+def actor_by_password(ctx: Context, name: str, password: str) -> Actor:
+    """For scripts that send name and password with each request; wrong tries count as at log-in.
+
+    Raises Refused: "login.wrong", "login.locked", "password.first" while the one-time password was not changed.
+    """
+    now = ctx.wall.now()
+    with ctx.db.read() as session:
+        user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
+        locked = user is not None and user.locked_until is not None and user.locked_until > now
+        actor = _actor(session, user, "") if user else None
+    right = _verify(user.password_hash if user else _NOBODY, password)
+    if user is None or actor is None or not right or locked:
+        with ctx.db.write() as session:
+            failure = _count_try(session, user.id, right, now) if user else None
+        raise failure or Refused("login.wrong")
+    if actor.must_change:
+        raise Refused("password.first")
+    return actor
+
+
 def who(ctx: Context, token: str) -> Actor | None:
     """Whose cookie this is, or none. Touches the session at most once a minute."""
     now = ctx.wall.now()

@@ -1,0 +1,51 @@
+"""What pages and API are given: the use cases' context and the few things that only they ask for."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from broadcasts.errors import Refused
+from controller.services.context import Context
+from controller.services.rights import Actor
+from controller.services.sandbox import SandboxControl
+
+SESSION_COOKIE = "loa"
+"""Over TLS it is called `__Host-loa`: no other host, no other path can set it."""
+
+
+@dataclass(frozen=True)
+class Office:
+    """Chosen in `bootstrap`, handed to `create_app`."""
+
+    ctx: Context
+    link_up: Callable[[], bool]
+    metrics: Callable[[], bytes]
+    """The text that Prometheus reads."""
+    unit_asset: Callable[[str, str, str], Path]
+    """(unit, secret, sha256) to the file. Raises Refused: "unit.unknown", "asset.not_yours", "asset.unknown"."""
+    upload_folder: Path
+    """Where uploads lie until they are judged; on the disk that keeps the assets."""
+    sandbox: SandboxControl | None = None
+    secure_cookies: bool = False
+    """Pages are served over TLS."""
+    max_upload_bytes: int = 200_000_000
+    metrics_token: str = field(default="", repr=False)
+    """Bearer token for /metrics; empty: only the province's session."""
+    demo_hours: tuple[int, int] = (5 * 60, 21 * 60)
+    """When the demo's stations may sound, in minutes of the local day; said only with a sandbox."""
+    closing: Event = field(default_factory=Event)
+    """Set when the server is about to stop, so that live streams end."""
+
+    @property
+    def session_cookie(self) -> str:
+        return f"__Host-{SESSION_COOKIE}" if self.secure_cookies else SESSION_COOKIE
+
+
+def check_form(actor: Actor, token: str) -> None:
+    """Raises Refused("form.foreign") when a form was not one of our pages of this session."""
+    if not actor.form_token or not hmac.compare_digest(actor.form_token.encode(), token.encode()):
+        raise Refused("form.foreign")

@@ -1,0 +1,37 @@
+"""Where one may broadcast to, as the form offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from controller.db.tables import Area, Cluster, Station
+from controller.services.rights import Actor, my_clusters, my_stations
+
+
+@dataclass(frozen=True)
+class Place:
+    """A commune with its clusters."""
+
+    area: str
+    name: str
+    station: Station
+    clusters: Sequence[Cluster]
+
+    @property
+    def horns(self) -> int:
+        return sum(cluster.horns for cluster in self.clusters)
+
+
+def places(session: Session, actor: Actor) -> list[Place]:
+    """The communes of the actor's area that have clusters, by name."""
+    by_station: dict[str, list[Cluster]] = {}
+    for cluster in my_clusters(session, actor):
+        by_station.setdefault(cluster.station_id, []).append(cluster)
+    return [
+        Place(station.area_id, session.get_one(Area, station.area_id).name, station, by_station[station.id])
+        for station in my_stations(session, actor)
+        if station.id in by_station
+    ]
