@@ -1,0 +1,47 @@
+"""Which emergencies stand, and when the next sounding of one is due. CONTRACT.md, section 6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from broadcasts.wire.alert import Alert, AlertDocument
+
+RETRIES = 20
+"""A sounding that was cut (power, a newer alert) does not count; but a pole that boots for ever is not a siren."""
+
+
+def concerning(documents: Mapping[str, AlertDocument], scopes: Sequence[str], unit: str) -> list[Alert]:
+    """Every alert that is meant for this unit and was not voided, whatever the time. `scopes` from wide to narrow."""
+    found: dict[str, Alert] = {}
+    void_before = 0
+    for scope in scopes:
+        document = documents.get(scope)
+        if document is None:
+            continue
+        void_before = max(void_before, document.void_before)
+        for alert in document.alerts:
+            if alert.issued_at >= void_before and (alert.target == "all" or unit in alert.target):
+                found[alert.id] = alert
+    return sorted(found.values(), key=urgency, reverse=True)
+
+
+def urgency(alert: Alert) -> tuple[int, str]:
+    """The newest wins, so that a forgotten alert cannot block. Greater is more urgent."""
+    return alert.issued_at, alert.id
+
+
+def due_at(alert: Alert, begun: int, whole: int, last_ms: int) -> int | None:
+    """When the next sounding is due; none when it has sounded as often as it may.
+
+    `begun` and `whole` count soundings that began and that ran to their end; `last_ms` is when the last one began.
+    """
+    times = alert.repeat.times if alert.repeat is not None else 1
+    if times is not None and (whole >= times or begun >= times + RETRIES):
+        return None
+    if begun == 0 or alert.repeat is None:
+        return alert.not_before
+    step = alert.repeat.every_s * 1000
+    if whole < begun and whole == 0:
+        # Nothing was heard as a whole yet: the first sounding is still owed.
+        return alert.not_before
+    return alert.not_before + (max(0, last_ms - alert.not_before) // step + 1) * step

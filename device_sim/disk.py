@@ -1,0 +1,22 @@
+"""All that a unit keeps when power goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from device_sim.cache import CacheStore
+from device_sim.journal import JournalStore
+from device_sim.timekeeper import ClockStore
+from device_sim.trust import DocumentStore
+
+
+@dataclass
+class Disk:
+    """A plain value (it can be copied and pickled). An empty one is a unit that lost its storage, or a new one."""
+
+    journal: JournalStore = field(default_factory=JournalStore)
+    cache: CacheStore = field(default_factory=CacheStore)
+    documents: DocumentStore = field(default_factory=DocumentStore)
+    clock: ClockStore = field(default_factory=ClockStore)
+    boot_id: int = 0
+    command_seq: int = 0

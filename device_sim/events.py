@@ -1,0 +1,182 @@
+"""What goes into a unit and what comes out of it, live and in virtual time alike.
+
+The runner (live link or virtual world) owns all I/O. It calls `Unit.update` when something arrived or when the wake
+time is reached, and carries out what the unit asks for. Times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """What the hardware measures at the moment of a reading."""
+
+    amplifier_ma: int | None = None
+    """Mean current of the amplifier since the present sounding began; none without a sensor."""
+    line_closed: bool | None = None
+    """Whether an inaudible test tone finds the horns; none without a sensor."""
+    mains: bool = True
+    volts: float = 230.0
+    temperature_c: float = 32.0
+    signal_dbm: int = -80
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The unit's own clocks, errors included. `mono_ms` starts anywhere, never goes back, and may restart at a boot."""
+
+    wall_ms: int
+    mono_ms: int
+    sensors: Sensors = Sensors()
+
+
+class Boot(StrEnum):
+    POWER = "power"
+    COMMAND = "command"
+    WATCHDOG = "watchdog"
+
+
+# --- inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Powered:
+    """The first event of every life of a `Unit`."""
+
+    cause: Boot = Boot.POWER
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """Connected with the last `Connect`, and every filter of `topics.unit_filters` is subscribed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The connection is gone, or the attempt failed. The unit asks again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """A piece of a file, in order of offset. `complete`: this was the last piece of what `Fetch` asked for."""
+
+    sha256: str
+    offset: int
+    data: bytes
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """`status` is the HTTP status, 0 when there was none (refused, broken off, timed out)."""
+
+    sha256: str
+    status: int
+    reason: str = ""
+
+
+Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed
+
+# --- outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """One attempt with a clean session: answered by exactly one `LinkUp` or `LinkDown`. User name = client id."""
+
+    client_id: str
+    secret: str
+    will_topic: str
+    will_payload: bytes
+    keep_alive_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Close the connection (or give up the attempt) without a will; no `LinkDown` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """GET `{base}/{path}` with `Range: bytes={offset}-{offset + size - 1}`. At most one fetch runs at a time."""
+
+    sha256: str
+    path: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFetch:
+    """Forget the running fetch; pieces that still arrive for it are ignored."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sounding:
+    """To the decoder: from now on play `asset` from `offset_ms` at `volume` (0 to 100). Said again when the volume
+    changes or the next rendition begins; it replaces what ran before."""
+
+    item: str
+    asset: str
+    offset_ms: int
+    volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """To the decoder: stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Boot again: throw this `Unit` away and make a new one on the same disk with `Powered(cause)`."""
+
+    cause: Boot
+
+
+Outbox = Connect | Disconnect | Publish | Fetch | CancelFetch | Sounding | Silent | Restart
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Carry out `outbox` in order; call `update` again when something arrives, at `wake_at_mono_ms` at the latest, and
+    whenever the wall clock is set."""
+
+    outbox: tuple[Outbox, ...]
+    wake_at_mono_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step's idea of time, for the parts of a unit."""
+
+    now: int
+    """Unix ms, never below the lower bound."""
+    mono: int
+    error_ms: int | None
+    """A bound on the error of `now`; none without trusted time."""
+    trusted: bool
+    held: bool
+    """The clock jumped: nothing scheduled is judged until signed time confirms it."""
+    alone: bool
+    """Autonomy is over."""
+    sensors: Sensors

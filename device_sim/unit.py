@@ -1,0 +1,463 @@
+"""A unit at a pole: one pure step. What it must do is CONTRACT.md; nothing here does I/O or reads a clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from broadcasts.errors import ContractViolation
+from broadcasts.wire import topics
+from broadcasts.wire.alert import AlertDocument
+from broadcasts.wire.base import Message
+from broadcasts.wire.codec import decode, encode, seal
+from broadcasts.wire.journal import JournalAck
+from broadcasts.wire.jws import PublicKey, SigningKey, Typ
+from broadcasts.wire.plan import Asset, Plan
+from broadcasts.wire.status import (
+    Command,
+    CommandKind,
+    Player,
+    PlayerState,
+    PowerSource,
+    Presence,
+    PresenceState,
+    Refusal,
+    RefusalReason,
+    Reported,
+    Telemetry,
+    Time,
+    TimeAsk,
+)
+from broadcasts.wire.topics import Out
+from broadcasts.wire.trust import Trust
+from device_sim import alerts
+from device_sim.cache import Cache
+from device_sim.disk import Disk
+from device_sim.events import (
+    Arrived,
+    Boot,
+    Connect,
+    Disconnect,
+    FetchFailed,
+    Got,
+    Inbox,
+    LinkDown,
+    LinkUp,
+    Moment,
+    Outbox,
+    Powered,
+    Publish,
+    Reading,
+    Restart,
+    Step,
+)
+from device_sim.journal import Journal
+from device_sim.player import Player as Horn
+from device_sim.timekeeper import DRIFT_MS, Timekeeper
+from device_sim.trust import Door, Refused
+
+RECONNECT_FIRST_MS = 2_000
+RECONNECT_MOST_MS = 60_000
+REPORT_GAP_MS = 1_000
+BIRTH_GAP_MS = 10_000
+UNTRUSTED_GRACE_MS = 30_000
+"""A unit without a battery learns the time in the first seconds of every boot: no fault yet."""
+TELEMETRY_IDLE_S = 900
+REPORTED_ASSETS = 180
+"""As many hashes as fit into the 16 KiB of `out/reported`, the most urgent first."""
+PLAUSIBLE_S = 1_600_000_000
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What a unit knows from the day it was set up (CONTRACT.md, section 1)."""
+
+    unit: str
+    secret: str
+    key: SigningKey
+    root: PublicKey
+
+    @classmethod
+    def read(cls, fields: Mapping[str, str]) -> Enrolled:
+        """From `unit`, `secret`, `key_jwk`, `root_kid`, `root_x`. Raises KeyError, ValueError."""
+        root = PublicKey(fields["root_kid"], fields["root_x"])
+        return cls(fields["unit"], fields["secret"], SigningKey.from_jwk(fields["key_jwk"]), root)
+
+
+@dataclass(frozen=True)
+class Config:
+    cache_bytes: int = 2_000_000_000
+    battery: bool = True
+    """The hardware clock runs on without power."""
+    firmware: str = "loasim-1"
+    keep_alive_s: int = 240
+
+
+class Unit:
+    """One life, from power on to power off. `disk` is changed in place and outlives it."""
+
+    def __init__(self, enrolled: Enrolled, disk: Disk, config: Config, chance: random.Random) -> None:
+        self.enrolled = enrolled
+        self.disk = disk
+        self.config = config
+        self._chance = chance
+        if not disk.journal.journal_id:
+            disk.journal.journal_id = f"j-{chance.getrandbits(64):016x}"
+        self.journal = Journal(disk.journal)
+        self.cache = Cache(disk.cache, config.cache_bytes, chance)
+        self.clock = Timekeeper(disk.clock, config.battery)
+        self.player = Horn(self.journal, self.cache, self.clock.excuse)
+        self._door = Door(disk.documents, enrolled.unit, enrolled.root)
+        self._topics = {kind: topics.from_unit(enrolled.unit, kind) for kind in Out}
+        self._out: list[Outbox] = []
+        self.online = False
+        self._conn = 0
+        self._reconnect_at: int | None = None
+        self._reconnect_ms = RECONNECT_FIRST_MS
+        self._birth_at: int | None = None
+        self._born = 0
+        """When a birth was last said against an untimely death (monotonic, 0: never on this connection)."""
+        self._reported: tuple[object, ...] | None = None
+        self._report_at: int | None = None
+        self._report_after = 0
+        self._telemetry_at: int | None = None
+        self._mains = True
+        self._refusal: Refusal | None = None
+        self._grace_until = 0
+        self._measured = 0
+        self._scopes: tuple[str, ...] = ()
+
+    # --- the step
+
+    def update(self, reading: Reading, inbox: Sequence[Inbox] = ()) -> Step:
+        """Take what arrived and do all that is due. The first call of a life begins with `Powered`."""
+        self._out = []
+        self._reading = reading
+        if inbox and isinstance(inbox[0], Powered):
+            self._boot(reading)
+        self.clock.observe(reading)
+        self._m = self._moment()
+        self.player.settle(self._m)
+        for event in inbox:
+            self._take(event)
+        m = self._m
+        self.player.step(m)
+        self._out += self.player.out
+        self.player.out = []
+        self._note_faults(m)
+        self._out += self.cache.step(m.mono, self.online)
+        self._talk(m)
+        return Step(tuple(self._out), self._wake_at(m))
+
+    def _moment(self) -> Moment:
+        plan = self.disk.documents.plan
+        return self.clock.moment(self._reading, plan.policy.max_autonomy_s if plan is not None else None)
+
+    def _boot(self, reading: Reading) -> None:
+        disk = self.disk
+        fresh = disk.boot_id == 0
+        disk.boot_id = max(disk.boot_id + 1, reading.wall_ms // 1000 if fresh else 0)
+        if fresh and disk.boot_id < PLAUSIBLE_S:
+            disk.boot_id = 1
+        self.clock.boot(reading)
+        self._mains = reading.sensors.mains
+        self._grace_until = reading.mono_ms + UNTRUSTED_GRACE_MS
+        self._m = self._moment()
+        self.player.set_plan(disk.documents.plan, self._m)
+        self._consider_alerts()
+        self.player.after_boot(self._m)
+        self._connect()
+
+    def _take(self, event: Inbox) -> None:
+        match event:
+            case Arrived(topic, payload):
+                if topic == self._topics[Out.PRESENCE]:
+                    self._saw_presence(payload)
+                else:
+                    self._hear(topic, payload)
+            case LinkUp():
+                self._joined()
+            case LinkDown():
+                self.online = False
+                if self._reconnect_at is None:
+                    self._reconnect_at = self._m.mono + round(self._reconnect_ms * self._chance.uniform(0.5, 1.0))
+                    self._reconnect_ms = min(2 * self._reconnect_ms, RECONNECT_MOST_MS)
+            case Got():
+                self.cache.got(event, self._m.mono)
+            case FetchFailed():
+                self.cache.failed(event, self._m.mono)
+
+    # --- joining
+
+    def _connect(self) -> None:
+        self.online = False
+        self._reconnect_at = None
+        self._conn += 1
+        will = encode(self._presence(PresenceState.OFFLINE))
+        enrolled = self.enrolled
+        self._out.append(
+            Connect(enrolled.unit, enrolled.secret, self._topics[Out.PRESENCE], will, self.config.keep_alive_s)
+        )
+
+    def _presence(self, state: PresenceState, at: int | None = None) -> Presence:
+        return Presence(unit=self.enrolled.unit, state=state, boot_id=self.disk.boot_id, conn=self._conn, at=at)
+
+    def _joined(self) -> None:
+        self.online = True
+        self._reconnect_at, self._reconnect_ms = None, RECONNECT_FIRST_MS
+        self._birth()
+        self._reported = None
+        self._report_after = self._telemetry_at = self._m.mono
+        self.clock.joined()
+        self.journal.joined()
+        self.cache.link_returned()
+
+    def _birth(self) -> None:
+        self._born, self._birth_at = (self._m.mono if self._birth_at is not None else 0), None
+        self._say(Out.PRESENCE, self._presence(PresenceState.ONLINE, self._m.now if self._m.trusted else None))
+
+    def _saw_presence(self, payload: bytes) -> None:
+        """Our own death, told while we live: the will of an older connection, or of a broker that lost us."""
+        try:
+            seen = decode(Presence, payload, topics.MANNERS[Out.PRESENCE].max_bytes)
+        except ContractViolation:
+            return
+        if seen.state is PresenceState.OFFLINE and self.online and self._birth_at is None:
+            again = self._born and self._m.mono - self._born < BIRTH_GAP_MS
+            self._birth_at = self._born + BIRTH_GAP_MS if again else self._m.mono
+
+    # --- what we are told
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        m = self._m
+        heard = self._door.admit(topic, payload, m.now, m.trusted)
+        match heard:
+            case None:
+                return
+            case Refused(document, reason, version):
+                self._refusal = Refusal(document=document, version=version, reason=reason, at=m.now)
+            case Trust():
+                self._forgive("trust")
+                self._believe(heard.issued_at)
+                self._hear_again()
+            case Plan():
+                self._apply(heard)
+            case AlertDocument():
+                self._forgive("alert")
+                self._believe(heard.issued_at)
+                self._consider_alerts()
+            case JournalAck():
+                self.journal.acknowledge(heard)
+            case Command():
+                self._obey(heard)
+            case Time():
+                self._learn_time(heard)
+
+    def _believe(self, issued_at: int) -> None:
+        self.clock.verified(issued_at)
+        self.clock.contact()
+        self._m = self._moment()
+
+    def _hear_again(self) -> None:
+        for topic, payload in self._door.again():
+            self._hear(topic, payload)
+
+    def _forgive(self, document: str) -> None:
+        """What waited for a key and was then applied is no refusal."""
+        refusal = self._refusal
+        if refusal is not None and (refusal.document, refusal.reason) == (document, RefusalReason.KEY_NOT_TRUSTED):
+            self._refusal = None
+
+    def _apply(self, plan: Plan) -> None:
+        self._forgive("plan")
+        self._believe(plan.issued_at)
+        followed = set(self._scopes)
+        self._scopes = tuple(plan.policy.scopes)
+        self.player.set_plan(plan, self._m)
+        self._consider_alerts()
+        self._hear_again()
+        unseen = set(plan.policy.scopes) - followed - self.disk.documents.alerts.keys()
+        if followed and unseen and self.online:
+            # The retained documents of the new scopes went past us: a new connection shows them again.
+            self._out.append(Disconnect())
+            self._connect()
+
+    def _consider_alerts(self) -> None:
+        documents = self.disk.documents
+        if documents.plan is None:
+            return
+        self._scopes = tuple(documents.plan.policy.scopes)
+        concerning = alerts.concerning(documents.alerts, self._scopes, self.enrolled.unit)
+        self.player.set_alerts(concerning, self._m)
+        self.cache.want(
+            _wanted(documents.plan, [each.asset for alert in concerning for each in alert.content], self._m)
+        )
+
+    def _learn_time(self, answer: Time) -> None:
+        before = self._m.trusted
+        moved = self.clock.answer(answer.nonce, answer.now, self._reading)
+        if moved is None:
+            return
+        self._m = self._moment()
+        if abs(moved) > DRIFT_MS:
+            self.journal.fault(self._m, "clock_drift", False)
+            # A bare number of milliseconds: how far the entries before this one were off (CONTRACT.md, section 4).
+            self.journal.fault(self._m, "clock_drift", True, str(moved))
+        else:
+            self.journal.fault(self._m, "clock_drift", False)
+        if self.disk.boot_id < PLAUSIBLE_S:
+            self.disk.boot_id = self._m.now // 1000
+            self._out.append(Disconnect())
+            self._connect()
+        if not before:
+            self._hear_again()
+
+    def _obey(self, command: Command) -> None:
+        m = self._m
+        if command.seq <= self.disk.command_seq or command.expires_at <= m.now:
+            return
+        # Noted before it is done: power may go at any instant, and once is better than for ever.
+        self.disk.command_seq = command.seq
+        match command.kind:
+            case CommandKind.REBOOT:
+                self.journal.result(m, command.id, True, "rebooting")
+                self._out.append(Restart(Boot.COMMAND))
+            case CommandKind.QUIET_TEST:
+                closed = m.sensors.line_closed
+                if self.player.current is not None:
+                    self.journal.result(m, command.id, False, "playing")
+                elif closed is None:
+                    self.journal.result(m, command.id, False, "no sensor")
+                else:
+                    self.journal.result(m, command.id, True, "line closed" if closed else "line open")
+                    self.player.silent_horn = not closed
+            case _:
+                self.journal.result(m, command.id, False, "not supported")
+
+    # --- what we say
+
+    def _say(self, kind: Out, message: Message) -> None:
+        manner = topics.MANNERS[kind]
+        payload = (
+            seal(message, Typ.JOURNAL, self.enrolled.key) if kind is Out.JOURNAL else encode(message)
+        )  # the one document a unit signs
+        self._out.append(Publish(self._topics[kind], payload, manner.qos, manner.retain))
+
+    def _note_faults(self, m: Moment) -> None:
+        faults = self.journal.faults
+        untrusted = not m.trusted and not m.held
+        conditions = {
+            "clock_untrusted": untrusted and (m.mono >= self._grace_until or "clock_untrusted" in faults),
+            "clock_jump": m.held,
+            "autonomy_over": m.alone,
+            "asset_corrupt": bool(self.cache.corrupt),
+            "cache_full": bool(self.cache.crowded),
+        }
+        if self.player.silent_horn is not None:
+            conditions["speaker_wire"] = self.player.silent_horn
+        for code, raised in conditions.items():
+            if raised != (code in faults):
+                self.journal.fault(m, code, raised)
+
+    def _talk(self, m: Moment) -> None:
+        if self._reconnect_at is not None and m.mono >= self._reconnect_at:
+            self._connect()
+        if not self.online:
+            return
+        if self._birth_at is not None and m.mono >= self._birth_at:
+            self._birth()
+        self._report(m)
+        if self.clock.ask_at is not None and m.mono >= self.clock.ask_at:
+            nonce = f"{self._chance.getrandbits(128):032x}"
+            self.clock.asked(nonce)
+            self._say(Out.TIME_ASK, TimeAsk(unit=self.enrolled.unit, nonce=nonce))
+        for batch in self.journal.batches(self.enrolled.unit, self.disk.boot_id, m):
+            self._say(Out.JOURNAL, batch)
+        self._measure(m)
+
+    def _report(self, m: Moment) -> None:
+        documents, running = self.disk.documents, self.player.current
+        key = (
+            documents.plan_hash,
+            documents.trust.version if documents.trust is not None else None,
+            tuple((scope, document.version) for scope, document in documents.alerts.items()),
+            self._scopes,
+            self.cache.generation,
+            self._refusal,
+            running.name if running is not None else None,
+            self.clock.source,
+            m.trusted,
+            m.held,
+            tuple(self.journal.faults),
+        )
+        self._report_at = None
+        if key == self._reported:
+            return
+        if m.mono < self._report_after:
+            self._report_at = self._report_after
+            return
+        self._reported, self._report_after = key, m.mono + REPORT_GAP_MS
+        self._say(Out.REPORTED, self.reported(m))
+
+    def reported(self, m: Moment) -> Reported:
+        documents, running = self.disk.documents, self.player.current
+        state = PlayerState.PLAYING if running is not None else PlayerState.IDLE if m.trusted else PlayerState.HELD
+        return Reported(
+            unit=self.enrolled.unit,
+            boot_id=self.disk.boot_id,
+            at=m.now,
+            plan_version=documents.plan.version if documents.plan is not None else None,
+            plan_hash=documents.plan_hash,
+            trust_version=documents.trust.version if documents.trust is not None else None,
+            alerts={name: each.version for name, each in documents.alerts.items() if name in self._scopes},
+            assets=self.cache.held()[:REPORTED_ASSETS],
+            refused=self._refusal,
+            player=Player(state=state, item=running.name if running is not None else None),
+            clock=self.clock.state(),
+            firmware=self.config.firmware,
+            faults=sorted(self.journal.faults)[:32],
+        )
+
+    def _measure(self, m: Moment) -> None:
+        plan, running, sensors = self.disk.documents.plan, self.player.current, m.sensors
+        idle = plan.policy.telemetry_idle_s if plan is not None else TELEMETRY_IDLE_S
+        every = idle if plan is None or running is None else plan.policy.telemetry_playing_s
+        if self._telemetry_at is not None:
+            self._telemetry_at = min(self._telemetry_at, self._measured + every * 1000)
+        changed = sensors.mains != self._mains
+        if not changed and self._telemetry_at is not None and m.mono < self._telemetry_at:
+            return
+        self._mains, self._measured = sensors.mains, m.mono
+        self._telemetry_at = m.mono + every * 1000
+        telemetry = Telemetry(
+            unit=self.enrolled.unit,
+            at=m.now,
+            power=PowerSource.MAINS if sensors.mains else PowerSource.BATTERY,
+            volts=sensors.volts,
+            temperature_c=sensors.temperature_c,
+            signal_dbm=sensors.signal_dbm,
+            storage_free_mb=self.cache.free_bytes() // 1_000_000,
+            amplifier_ma=(sensors.amplifier_ma or 0) if running is not None else 0,
+            volume=running.volume if running is not None else 0,
+            playing=running.name if running is not None else None,
+        )
+        self._say(Out.TELEMETRY, telemetry)
+
+    def _wake_at(self, m: Moment) -> int:
+        marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at()]
+        if self.online:
+            marks += [self.clock.ask_at, self.journal.retry_at, self._telemetry_at, self._report_at, self._birth_at]
+        if m.mono < self._grace_until and not m.trusted:
+            marks.append(self._grace_until)
+        return max(m.mono + 1, min(mark for mark in marks if mark is not None))
+
+
+def _wanted(plan: Plan, alert_assets: list[Asset], m: Moment) -> list[Asset]:
+    """Emergency set, alert content, then by the next start (CONTRACT.md, section 7)."""
+    named = {asset.sha256: asset for asset in plan.assets}
+    coming = [item for item in plan.items if max(item.not_after, item.deadline or 0) + 3_600_000 >= m.now]
+    order = [named[sha256] for sha256 in plan.emergency_set]
+    order += alert_assets
+    order += [named[item.asset] for item in sorted(coming, key=lambda item: item.start)]
+    return list({asset.sha256: asset for asset in [*order, *plan.assets]}.values())
