@@ -88,6 +88,8 @@ class _Line:
     overdue_at: float
     phase: _Phase = _Phase.DIALLING
     client: _Client | None = None
+    abandoned: bool = False
+    """The unit asked for something else meanwhile: nothing of this one is told any more."""
     early: list[Arrived] = field(default_factory=list)
     """What arrived before every subscription was granted: told after `LinkUp`."""
     watched: int = 0
@@ -108,7 +110,7 @@ class Links:
         self._selector = selectors.DefaultSelector()
         self._lines: dict[str, _Line] = {}
         self._unsent: set[_Line] = set()
-        self._events: deque[tuple[str, Inbox]] = deque()
+        self._events: deque[tuple[_Line, Inbox]] = deque()
         self._chores_at = clock.monotonic()
         self._waker, self._wake_end = socket.socketpair()
         for end in (self._waker, self._wake_end):
@@ -143,9 +145,10 @@ class Links:
 
     def disconnect(self, unit: str) -> None:
         """Politely: the broker forgets the will. No `LinkDown` follows."""
-        line = self._lines.pop(unit, None)
+        line = self._lines.get(unit)
         if line is None:
             return
+        line.abandoned = True
         if line.client is not None and line.phase is _Phase.OPEN:
             line.phase = _Phase.CLOSED
             line.client.disconnect()
@@ -158,6 +161,7 @@ class Links:
         if line is not None and tell:
             self._lost(line)
         elif line is not None:
+            line.abandoned = True
             self._close(line)
 
     def is_open(self, unit: str) -> bool:
@@ -171,42 +175,31 @@ class Links:
         with contextlib.suppress(BlockingIOError):  # enough of them are under way
             self._waker.send(b"!")
 
-    def watch(self, listener: socket.socket, name: object) -> None:
-        """Have `poll` tell when somebody else's socket can be read."""
-        self._selector.register(listener, selectors.EVENT_READ, name)
-
-    def unwatch(self, listener: socket.socket) -> None:
-        self._selector.unregister(listener)
-
-    def poll(self, timeout_s: float) -> list[object]:
-        """Move bytes for at most `timeout_s`; returns the names of watched sockets that can be read."""
+    def poll(self, timeout_s: float) -> None:
+        """Move bytes; wait for at most `timeout_s` for something to move."""
         self._flush()
         if self._events:
             timeout_s = 0
         chores_in = self._chores_at - self._clock.monotonic()
-        others: list[object] = []
         for key, mask in self._selector.select(max(0.0, min(timeout_s, chores_in))):
             if isinstance(key.data, _Line):
                 self._move(key.data, mask)
-            elif key.data is None:
-                self._drain()
             else:
-                others.append(key.data)
+                self._drain()
         if self._clock.monotonic() >= self._chores_at:
             self._chores()
         self._flush()
-        return others
 
     def take(self) -> list[tuple[str, Inbox]]:
         """What happened since the last call: (unit, event), in order."""
-        taken = list(self._events)
+        taken = [(line.unit, event) for line, event in self._events if not line.abandoned]
         self._events.clear()
         return taken
 
     def close(self) -> None:
-        """Every unit says goodbye; nothing is told to anybody."""
+        """Power fails everywhere: the broker speaks every will."""
         for unit in list(self._lines):
-            self.disconnect(unit)
+            self.cut(unit, tell=False)
         self._selector.close()
         self._waker.close()
         self._wake_end.close()
@@ -214,11 +207,9 @@ class Links:
     # --- inside
 
     def _drain(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             while self._wake_end.recv(4096):
                 pass
-        except BlockingIOError:
-            pass
 
     def _watch(self, line: _Line, mask: int) -> None:
         if mask == line.watched:
@@ -303,14 +294,14 @@ class Links:
             self._chores_at = 0.0
             return
         line.phase = _Phase.OPEN
-        self._events.append((line.unit, LinkUp()))
-        self._events.extend((line.unit, arrived) for arrived in line.early)
+        self._events.append((line, LinkUp()))
+        self._events.extend((line, arrived) for arrived in line.early)
         line.early.clear()
 
     def _on_message(self, client: Client, line: _Line, message: MQTTMessage) -> None:
         arrived = Arrived(message.topic, bytes(message.payload))
         if line.phase is _Phase.OPEN:
-            self._events.append((line.unit, arrived))
+            self._events.append((line, arrived))
         else:
             line.early.append(arrived)
 
@@ -350,7 +341,7 @@ class Links:
     def _lost(self, line: _Line) -> None:
         if line.phase is not _Phase.CLOSED:
             self._close(line)
-            self._events.append((line.unit, LinkDown()))
+            self._events.append((line, LinkDown()))
 
     def _close(self, line: _Line) -> None:
         line.phase = _Phase.CLOSED
