@@ -59,7 +59,7 @@ def serve(work: Callable[[dict[str, Any], Limits], dict[str, Any]]) -> None:
     job = json.load(sys.stdin)
     limits = Limits.from_json(job.pop("limits"))
     leave_network()
-    confine(limits)
+    confine(limits, Path.cwd())
     answer: dict[str, Any]
     try:
         answer = {"done": work(job, limits)}
@@ -80,7 +80,7 @@ def serve(work: Callable[[dict[str, Any], Limits], dict[str, Any]]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    root = Path(next(iter(broadcasts.__path__))).parent
+    root = Path(broadcasts.__file__).parent.parent
     # One thread each: a worker is one core's work, and threads would count against the address space.
     return {
         "PATH": "/usr/bin:/bin",

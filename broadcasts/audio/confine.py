@@ -7,18 +7,31 @@ import ctypes
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
 
+import broadcasts
+from broadcasts.audio import landlock
 from broadcasts.audio.chain import Limits
 
 _PDEATHSIG, _NO_NEW_PRIVS = 1, 38
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
+_READABLE = tuple(
+    Path(place)
+    for place in (sys.prefix, sys.base_prefix, Path(broadcasts.__file__).parent, "/usr", "/lib", "/lib64", "/proc/self")
+)
+_DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "urandom"))
+"""Nothing can be kept in them."""
 
 
-def confine(limits: Limits) -> None:
-    """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent."""
+def confine(limits: Limits, folder: Path) -> None:
+    """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent; writes in `folder` only.
+
+    Reads there, and what Python and its libraries need. Must come before the first thread.
+    """
     _prctl(_PDEATHSIG, signal.SIGKILL)
     _prctl(_NO_NEW_PRIVS, 1)
+    landlock.restrict(_READABLE, [folder, *_DEVICES])
     for what, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, limits.open_files),

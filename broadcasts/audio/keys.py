@@ -19,6 +19,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "audio.silent": (),
     "audio.too_costly": (),
     "audio.took_too_long": ("seconds",),
+    "asset.unknown": ("asset",),
 }
 """key -> the fields that fill its gaps."""
 

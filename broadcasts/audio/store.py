@@ -100,6 +100,14 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def clear_work(self) -> None:
+        """Removes what a killed process left unfinished. Only while nothing else uses this store: at start."""
+        for left in (self.root / "work").iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
     def _place(self, kind: str, sha256: str) -> Path:
         if not SHA256.fullmatch(sha256):
             raise Refused("asset.unknown", asset=sha256[:80])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from support.audio import recording, tone
 
-from broadcasts.audio import child
+from broadcasts.audio import child, landlock
 from broadcasts.audio.chain import ORDINARY, Limits
 from broadcasts.audio.pipeline import prepare
 from broadcasts.audio.store import Store
@@ -25,7 +25,9 @@ from broadcasts.errors import Fault, Refused
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as server:
         patch.setenv("LOA_SECRET", "must not go along")
-        job = {"port": server.getsockname()[1]}
+        secret = tmp_path_factory.mktemp("parent") / "key"
+        secret.write_bytes(b"seed")
+        job = {"port": server.getsockname()[1], "secret": str(secret)}
         limits = Limits(memory_bytes=1 << 30, cpu_seconds=60, open_files=32)
         return child.run("tests.support.audio_probe", job, tmp_path_factory.mktemp("probe"), limits)
 
@@ -51,7 +53,13 @@ def test_it_reaches_no_network_wherever_the_system_allows_to_leave_it(seen: dict
     left = seen["network"] != os.readlink("/proc/self/ns/net")
 
     assert left == allowed_to_leave()
-    assert seen["reached"] != left
+    assert seen["reached"] != (left or landlock.version() >= 4)
+
+
+def test_it_touches_no_file_but_its_own_wherever_the_kernel_can_see_to_it(seen: dict[str, Any]) -> None:
+    forbidden = ["read a secret", "change a secret", "look around", "write beside it", "start a program"]
+
+    assert seen["refused"] == (forbidden if landlock.version() else [])
 
 
 def allowed_to_leave() -> bool:

@@ -165,6 +165,18 @@ def test_a_damaged_file_is_noticed_and_a_short_one_mended(store: Store, upload: 
     assert store.verify(name)
 
 
+def test_what_a_killed_process_left_is_cleared_at_start_and_nothing_else(store: Store, upload: Path) -> None:
+    name = store.put(upload).sha256
+    (store.root / "work" / "new-half").write_bytes(BYTES[:100])
+    (store.root / "work" / "job-dead").mkdir()
+    (store.root / "work" / "job-dead" / "raw.pcm").write_bytes(BYTES)
+
+    Store(store.root).clear_work()
+
+    assert list((store.root / "work").iterdir()) == []
+    assert store.verify(name)
+
+
 def assets(store: Store) -> list[str]:
     return [path.name for path in (store.root / "assets").rglob("*") if path.is_file()]
 
