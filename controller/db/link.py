@@ -39,6 +39,8 @@ class ScopeDocument(Base):
     document: Mapped[bytes] = mapped_column(LargeBinary)
     issued_at: Mapped[datetime]
     void_before: Mapped[int] = mapped_column(Big, default=0)
+    seen_version: Mapped[int] = mapped_column(Big, default=0)
+    """The highest one found retained on the broker: higher than ours means that we were restored."""
     published_at: Mapped[datetime | None]
 
 
@@ -54,6 +56,8 @@ class UnitStatus(Base):
     last_sign: Mapped[datetime | None]
     plan_version: Mapped[int | None] = mapped_column(Big)
     plan_hash: Mapped[str | None] = mapped_column(String(64))
+    seen_plan_version: Mapped[int] = mapped_column(Big, default=0)
+    """The highest version found retained on the broker or reported: the next one outranks it."""
     trust_version: Mapped[int | None] = mapped_column(Big)
     alert_versions: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     held: Mapped[list[str]] = mapped_column(JSON, default=list)

@@ -114,10 +114,13 @@ def actor_by_password(ctx: Context, name: str, password: str) -> Actor:
         locked = user is not None and user.locked_until is not None and user.locked_until > now
         actor = _actor(session, user, "") if user else None
     right = _verify(user.password_hash if user else _NOBODY, password)
-    if user is None or actor is None or not right or locked:
+    if user is None or actor is None:
+        raise Refused("login.wrong")
+    if not right or locked or user.failed:
         with ctx.db.write() as session:
-            failure = _count_try(session, user.id, right, now) if user else None
-        raise failure or Refused("login.wrong")
+            failure = _count_try(session, user.id, right, now)
+        if failure is not None:
+            raise failure
     if actor.must_change:
         raise Refused("password.first")
     return actor

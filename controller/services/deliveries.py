@@ -17,6 +17,9 @@ from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMo
 from controller.services.context import HORIZON
 from controller.services.stations import regulation, units_of
 
+MARGIN = timedelta(days=1)
+"""Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
+
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
     """Raises Conflict("illegal_move"). Staying where one is is no move."""
@@ -51,7 +54,7 @@ def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
     Expanding twice is harmless: a delivery's name follows from what it is. An occurrence that the station's regulation
     no longer allows is made all the same and closed at once as not played, so that nobody has to guess.
     """
-    horizon = now + HORIZON
+    horizon = now + HORIZON + MARGIN
     since = broadcast.expanded_until or broadcast.changed_at
     if since >= horizon:
         return 0
@@ -149,8 +152,8 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) 
 
 
 def mark_dirty(session: Session, clusters: list[str], now: datetime) -> None:
-    """The plans of the units that serve these clusters have to be looked at again."""
+    """The plans of the units that serve these clusters have to be looked at again.
+
+    Always the newest instant: a compiler that is at work only clears the mark it saw."""
     units = list(units_of(session, set(clusters)).values())
-    session.execute(
-        update(UnitPlan).where(UnitPlan.unit_id.in_(units), UnitPlan.dirty_since.is_(None)).values(dirty_since=now)
-    )
+    session.execute(update(UnitPlan).where(UnitPlan.unit_id.in_(units)).values(dirty_since=now))

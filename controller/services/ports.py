@@ -17,7 +17,11 @@ class Link(Protocol):
     def up(self) -> bool: ...
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
-        """Whether the broker took it (QoS 1: acknowledged or safely queued for this connection). Never raises."""
+        """Whether it is on its way. Never raises, never waits."""
+        ...
+
+    def flush(self) -> bool:
+        """Wait until the broker acknowledged everything on its way; no when that took too long or the link broke."""
         ...
 
 

@@ -1,0 +1,140 @@
+"""Bytes from the broker to what the services understand. Nothing here raises towards the network: what is not the
+contract is counted and put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from broadcasts.clock import unix_ms
+from broadcasts.errors import ContractViolation
+from broadcasts.wire import codec, jws, topics
+from broadcasts.wire.alert import AlertDocument
+from broadcasts.wire.base import Message
+from broadcasts.wire.journal import JournalBatch
+from broadcasts.wire.plan import Plan
+from broadcasts.wire.status import Presence, Reported, Telemetry, Time, TimeAsk
+from broadcasts.wire.topics import In, Out, ScopeTopic
+from broadcasts.wire.trust import Use
+from controller.db.tables import Unit, UnitStatus
+from controller.services import alerting
+from controller.services.context import Context
+from controller.services.ingesting import Bad, Heard, Tally, apply
+from controller.services.ports import Link
+
+_MODELS: dict[Out, type[Message]] = {
+    Out.PRESENCE: Presence,
+    Out.REPORTED: Reported,
+    Out.TELEMETRY: Telemetry,
+    Out.TIME_ASK: TimeAsk,
+    Out.JOURNAL: JournalBatch,
+}
+
+
+@dataclass(frozen=True)
+class Received:
+    """One message as it came, and when."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    at: datetime
+
+
+class Inbound:
+    """Reads batches. Keeps the public keys of units it has met."""
+
+    def __init__(self, ctx: Context, link: Link) -> None:
+        self._ctx = ctx
+        self._link = link
+        self._keys: dict[str, jws.PublicKey] = {}
+
+    def consume(self, batch: Sequence[Received]) -> tuple[Tally, list[Bad]]:
+        """Verify outside, write inside one transaction, answer at once what asks for the time."""
+        heard: list[Heard] = []
+        bad: list[Bad] = []
+        self._meet(batch)
+        for received in batch:
+            try:
+                one = self._read(received)
+            except ContractViolation as refused:
+                bad.append(Bad(received.topic, refused.reason, refused.detail, received.payload[:512], received.at))
+                continue
+            if one is not None:
+                heard.append(one)
+        tally = Tally()
+        if heard or bad:
+            with self._ctx.db.write() as session:
+                tally = apply(session, heard, bad)
+        if any(isinstance(one.message, JournalBatch) for one in heard):
+            self._ctx.wake()
+        return tally, bad
+
+    def _meet(self, batch: Sequence[Received]) -> None:
+        """Look up the keys of units that speak for the first time."""
+        names = {received.topic.split("/")[3] for received in batch if received.topic.count("/") >= 4}
+        strangers = names - self._keys.keys()
+        if not strangers:
+            return
+        with self._ctx.db.read() as session:
+            rows = session.execute(select(Unit.id, Unit.key_x).where(Unit.id.in_(strangers), Unit.revoked_at.is_(None)))
+            self._keys.update({name: jws.PublicKey(name, x) for name, x in rows})
+
+    def forget(self, unit: str) -> None:
+        """A unit got another key, or was revoked."""
+        self._keys.pop(unit, None)
+
+    def _read(self, received: Received) -> Heard | None:
+        address = topics.parse(received.topic)
+        if isinstance(address.kind, In | ScopeTopic):
+            self._own(address, received)
+            return None
+        if not isinstance(address.kind, Out):
+            return None
+        key = self._keys.get(address.about)
+        if key is None:
+            raise ContractViolation("unknown_unit", address.about)
+        model, limit = _MODELS[address.kind], topics.MANNERS[address.kind].max_bytes
+        signed = address.kind is Out.JOURNAL
+        if signed:
+            message = codec.unseal(
+                model, received.payload, jws.Typ.JOURNAL, lambda kid: key if kid == key.kid else None, limit
+            )
+        else:
+            message = codec.decode(model, received.payload, limit)
+        if getattr(message, "unit", None) != address.about:
+            raise ContractViolation("not_for_me", "unit differs from topic")
+        if isinstance(message, TimeAsk):
+            if not received.retained:
+                self._tell_time(message)
+            return None
+        return Heard(address.about, message, received.at, received.retained, signed)
+
+    def _tell_time(self, ask: TimeAsk) -> None:
+        answer = Time(unit=ask.unit, nonce=ask.nonce, now=unix_ms(self._ctx.clock.now()))
+        document = codec.seal(answer, jws.Typ.TIME, self._ctx.keys.signer(Use.TIME))
+        manner = topics.MANNERS[In.TIME]
+        self._link.publish(topics.to_unit(ask.unit, In.TIME), document, qos=manner.qos, retain=manner.retain)
+
+    def _own(self, address: topics.Address, received: Received) -> None:
+        """One of our own documents, read back: only its version matters, and only when we really signed it."""
+        if not received.retained or not received.payload:
+            return
+        if address.kind is In.PLAN:
+            key = self._ctx.keys.signer(Use.PLAN).public
+            plan = codec.unseal(Plan, received.payload, jws.Typ.PLAN, lambda kid: key if kid == key.kid else None)
+            with self._ctx.db.write() as session:
+                status = session.get(UnitStatus, plan.unit)
+                if status is None:
+                    session.add(UnitStatus(unit_id=plan.unit, seen_plan_version=plan.version))
+                elif plan.version > status.seen_plan_version:
+                    status.seen_plan_version = plan.version
+        elif address.kind is ScopeTopic.ALERT:
+            key = self._ctx.keys.signer(Use.ALERT).public
+            document = codec.unseal(
+                AlertDocument, received.payload, jws.Typ.ALERT, lambda kid: key if kid == key.kid else None
+            )
+            alerting.outrank(self._ctx, address.about, document.version, received.at)

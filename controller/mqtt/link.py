@@ -1,0 +1,112 @@
+"""The controller's one door to paho. Callbacks decode nothing and decide nothing: they put raw bytes on a queue.
+
+`run` is the network loop, in a thread that bootstrap owns: that thread's life is the one honest witness that anybody
+listens, because paho's own `is_connected()` stays true after a callback has killed its loop (codebases.md, section 4).
+"""
+
+from __future__ import annotations
+
+import queue
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from broadcasts.clock import Clock
+from broadcasts.wire import topics
+from controller.mqtt.inbound import Received
+from controller.mqtt.socket_tuning import TunedClient
+
+IN_FLIGHT = 1000
+KEEP_ALIVE_S = 30
+FLUSH_S = 15.0
+INBOX = 100_000
+
+
+@dataclass(frozen=True)
+class BrokerAddress:
+    host: str
+    port: int
+    user: str
+    secret: str
+    ca: Path | None = None
+    """Set: TLS, and this authority only."""
+
+
+class PahoLink:
+    """Implements `services.ports.Link` over MQTT 3.1.1, with a session that the broker keeps for us."""
+
+    def __init__(self, broker: BrokerAddress, clock: Clock, on_up: Callable[[], None]) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._on_up = on_up
+        self.inbox: queue.Queue[Received] = queue.Queue(INBOX)
+        self.dropped = 0
+        """Messages that found the inbox full: journals are sent again, the rest was only status."""
+        self._up = False
+        self._pending: list[mqtt.MQTTMessageInfo] = []
+        self._client = TunedClient(
+            CallbackAPIVersion.VERSION2, client_id=broker.user, clean_session=False, protocol=mqtt.MQTTv311
+        )
+        self._client.username_pw_set(broker.user, broker.secret)
+        self._client.max_inflight_messages_set(IN_FLIGHT)
+        self._client.max_queued_messages_set(0)
+        self._client.reconnect_delay_set(1, 10)
+        if broker.ca is not None:
+            self._client.tls_set(ca_certs=str(broker.ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_message = self._arrived
+
+    @property
+    def up(self) -> bool:
+        return self._up
+
+    def run(self) -> None:
+        """Blocks until `close`. Reconnects by itself, also when the broker is not there yet."""
+        self._client.connect_async(self._broker.host, self._broker.port, KEEP_ALIVE_S)
+        self._client.loop_forever(retry_first_connection=True)
+
+    def close(self) -> None:
+        self._client.disconnect()
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
+        if not self._up:
+            return False
+        info = self._client.publish(topic, payload, qos, retain)
+        if qos and info.rc == mqtt.MQTT_ERR_SUCCESS:
+            self._pending.append(info)
+        return info.rc == mqtt.MQTT_ERR_SUCCESS
+
+    def flush(self) -> bool:
+        waiting, self._pending = self._pending, []
+        deadline = self._clock.monotonic() + FLUSH_S
+        for info in waiting:
+            try:
+                info.wait_for_publish(max(0.0, deadline - self._clock.monotonic()))
+            except (ValueError, RuntimeError):
+                return False
+            if not info.is_published():
+                return False
+        return True
+
+    def _connected(self, client: mqtt.Client, _: Any, __: Any, reason: ReasonCode, ___: Any) -> None:
+        if reason.is_failure:
+            return
+        client.subscribe([(each, 1) for each in (*topics.CONTROLLER_FILTERS, *topics.CONTROLLER_LOOKBACK)])
+        self._up = True
+        self._on_up()
+
+    def _disconnected(self, *_: Any) -> None:
+        self._up = False
+
+    def _arrived(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            self.inbox.put_nowait(Received(message.topic, message.payload, message.retain, self._clock.now()))
+        except (queue.Full, UnicodeDecodeError):
+            self.dropped += 1

@@ -1,0 +1,151 @@
+"""Alerts as state: one complete, signed, versioned list for each standing scope (design, decision 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import unix_ms
+from broadcasts.domain.versions import next_version
+from broadcasts.errors import Refused
+from broadcasts.wire import alert as wire
+from broadcasts.wire import codec
+from broadcasts.wire.jws import SigningKey, Typ
+from broadcasts.wire.trust import Use
+from controller.db.tables import ScopeDocument, StandingAlert
+from controller.services import audit, library
+from controller.services.context import Context
+from controller.services.plan_document import asset as wire_asset
+
+MAX_LENGTH = timedelta(hours=24)
+
+
+def sound(
+    ctx: Context,
+    by: str,
+    scope: str,
+    kind: wire.AlertKind,
+    content: Sequence[tuple[str, str]],
+    reason: str,
+    lasts: timedelta,
+    *,
+    units: Sequence[str] | None = None,
+    repeat: wire.Repeat | None = None,
+    volume: int = 100,
+) -> str:
+    """Add an alert to the scope's list and sign the list anew; the alert's id.
+
+    `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused:
+    "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown".
+    """
+    if not reason.strip():
+        raise Refused("reason.missing")
+    if not timedelta(seconds=10) <= lasts <= MAX_LENGTH:
+        raise Refused("alert.length")
+    now, name = ctx.clock.now(), ctx.ids.new("a")
+    with ctx.db.read() as session:
+        renditions = [
+            wire.Rendition(language=language, asset=wire_asset(library.find(session, sha256)))
+            for language, sha256 in content
+        ]
+    entry = wire.Alert(
+        id=name,
+        kind=kind,
+        target=list(units) if units is not None else "all",
+        content=renditions,
+        repeat=repeat,
+        volume=volume,
+        issued_at=unix_ms(now),
+        not_before=unix_ms(now),
+        hard_end=unix_ms(now + lasts),
+        max_blind_s=min(600, int(lasts.total_seconds())),
+        reason=reason.strip(),
+    )
+    with ctx.db.write() as session:
+        session.add(
+            StandingAlert(
+                id=name,
+                scope=scope,
+                entry=entry.model_dump(mode="json"),
+                issued_at=now,
+                hard_end=now + lasts,
+                issued_by=by,
+            )
+        )
+        audit.record(session, now, by, "alert.sound", name, {"scope": scope, "kind": kind, "reason": reason})
+    _issue(ctx, scope, now)
+    return name
+
+
+def silence(ctx: Context, by: str, scope: str, alert_id: str | None = None) -> int:
+    """Take one alert, or all, off the scope's list; how many. All also voids what narrower scopes issued before."""
+    now = ctx.clock.now()
+    with ctx.db.write() as session:
+        standing = [alert for alert in _standing(session, scope, now) if alert_id is None or alert.id == alert_id]
+        for alert in standing:
+            alert.silenced_at, alert.silenced_by = now, by
+        audit.record(session, now, by, "alert.silence", alert_id or scope, {"scope": scope, "alerts": len(standing)})
+    _issue(ctx, scope, now, void=alert_id is None)
+    return len(standing)
+
+
+def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
+    """The broker holds a version of our list above ours: we were restored from a backup, and sign anew above it."""
+    with ctx.db.write() as session:
+        stored = session.get(ScopeDocument, scope)
+        if stored is None or seen <= max(stored.version, stored.seen_version):
+            return
+        stored.seen_version = seen
+    _issue(ctx, scope, now)
+
+
+def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingAlert]:
+    return session.scalars(
+        select(StandingAlert)
+        .where(StandingAlert.scope == scope, StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+        .order_by(StandingAlert.issued_at, StandingAlert.id)
+    ).all()
+
+
+def _issue(ctx: Context, scope: str, now: datetime, *, void: bool = False) -> None:
+    """Sign the scope's list as it stands. Whoever signs at the same time is outranked and signs again."""
+    signer = ctx.keys.signer(Use.ALERT)
+    while not _try_issue(ctx, scope, now, signer, void):
+        pass
+    ctx.wake()
+
+
+def _try_issue(ctx: Context, scope: str, now: datetime, signer: SigningKey, void: bool) -> bool:
+    with ctx.db.read() as session:
+        stored = session.get(ScopeDocument, scope)
+        standing = _standing(session, scope, now)
+    had = stored.version if stored else 0
+    version = next_version(had, stored.seen_version if stored else 0, unix_ms(now))
+    void_before = unix_ms(now) if void else (stored.void_before if stored else 0)
+    document = wire.AlertDocument(
+        scope=scope,
+        version=version,
+        issued_at=unix_ms(now),
+        alerts=[wire.Alert.model_validate(alert.entry, strict=False) for alert in standing],
+        void_before=void_before,
+    )
+    sealed = codec.seal(document, Typ.ALERT, signer)
+    with ctx.db.write() as session:
+        now_stored = session.get(ScopeDocument, scope)
+        if (now_stored.version if now_stored else 0) != had:
+            return False
+        session.merge(
+            ScopeDocument(
+                scope=scope,
+                version=version,
+                document=sealed,
+                issued_at=now,
+                void_before=void_before,
+                seen_version=stored.seen_version if stored else 0,
+                published_at=None,
+            )
+        )
+    return True

@@ -1,0 +1,272 @@
+"""What units say becomes status, evidence and verdicts. Idempotent: everything may arrive twice, late or again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import from_unix_ms
+from broadcasts.domain import verdict as rules
+from broadcasts.domain.delivery import Actor, State
+from broadcasts.domain.presence import newer
+from broadcasts.errors import Conflict
+from broadcasts.wire.base import Message
+from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, Skipped, Started
+from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
+from controller.db.tables import (
+    Assignment,
+    Delivery,
+    JournalEntry,
+    JournalMark,
+    Quarantined,
+    UnitFault,
+    UnitStatus,
+)
+from controller.services.deliveries import move
+
+QUARANTINE_KEEPS = 1000
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One verified message of one unit. `signed` tells whether its evidence carries the unit's own signature."""
+
+    unit: str
+    message: Message
+    at: datetime
+    retained: bool = False
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A message that was not the contract."""
+
+    topic: str
+    reason: str
+    detail: str
+    head: bytes
+    at: datetime
+
+
+@dataclass
+class Tally:
+    """What a batch came to, for the metrics."""
+
+    entries: int = 0
+    verdicts: int = 0
+    illegal_moves: int = 0
+
+
+def apply(session: Session, heard: Sequence[Heard], bad: Sequence[Bad] = ()) -> Tally:
+    """All of a batch in the caller's transaction."""
+    tally = Tally()
+    statuses = _statuses(session, {one.unit for one in heard})
+    for one in heard:
+        status = statuses[one.unit]
+        if not one.retained and (status.last_sign is None or one.at > status.last_sign):
+            status.last_sign = one.at
+        match one.message:
+            case Presence():
+                _presence(status, one.message, one.at)
+            case Reported():
+                _reported(session, status, one.message, one.at)
+            case Telemetry():
+                status.telemetry = one.message.model_dump(mode="json", exclude={"v", "unit"})
+                status.telemetry_at = one.at
+            case JournalBatch():
+                _journal(session, one, one.message, tally)
+    _quarantine(session, bad)
+    return tally
+
+
+def _statuses(session: Session, units: set[str]) -> dict[str, UnitStatus]:
+    known = {row.unit_id: row for row in session.scalars(select(UnitStatus).where(UnitStatus.unit_id.in_(units)))}
+    for unit in units - known.keys():
+        known[unit] = UnitStatus(unit_id=unit, seen_plan_version=0)
+        session.add(known[unit])
+    return known
+
+
+def _presence(status: UnitStatus, message: Presence, at: datetime) -> None:
+    ours = (status.boot_id, status.conn) if status.boot_id is not None and status.conn is not None else None
+    if not newer(ours, (message.boot_id, message.conn)):
+        return
+    connected = message.state is PresenceState.ONLINE
+    if status.connected is not connected:
+        status.presence_at = at
+    status.boot_id, status.conn, status.connected = message.boot_id, message.conn, connected
+
+
+def _reported(session: Session, status: UnitStatus, message: Reported, at: datetime) -> None:
+    if status.boot_id is not None and message.boot_id < status.boot_id:
+        return
+    before = (status.plan_version, status.held)
+    status.plan_version, status.plan_hash = message.plan_version, message.plan_hash
+    status.trust_version, status.alert_versions = message.trust_version, dict(message.alerts)
+    status.held = list(message.assets)
+    status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
+    status.reported_at = at
+    if before != (status.plan_version, status.held):
+        _readiness(session, status, at)
+
+
+def _readiness(session: Session, status: UnitStatus, at: datetime) -> None:
+    """Ready is: the plan that names it is applied, and the file is held."""
+    held, version = set(status.held), status.plan_version or 0
+    waiting = [str(state) for state in (State.PLANNED, State.PUBLISHED, State.READY)]
+    for delivery in session.scalars(
+        select(Delivery).where(Delivery.unit_id == status.unit_id, Delivery.state.in_(waiting), Delivery.end > at)
+    ):
+        has = delivery.plan_version is not None and version >= delivery.plan_version and delivery.asset_sha256 in held
+        if has:
+            move(session, delivery, State.READY, Actor.UNIT, at, "plan applied, file held")
+        elif delivery.state == State.READY:
+            move(session, delivery, State.PUBLISHED, Actor.UNIT, at, "plan or file lost")
+
+
+def _journal(session: Session, one: Heard, batch: JournalBatch, tally: Tally) -> None:
+    mark = session.get(JournalMark, (one.unit, batch.journal_id))
+    if mark is None:
+        mark = JournalMark(unit_id=one.unit, journal_id=batch.journal_id, seq=0, at=one.at, acked_seq=-1)
+        session.add(mark)
+    fresh = _insert(session, one, batch)
+    tally.entries += len(fresh)
+    reached = max(mark.seq, batch.oldest - 1)
+    told = {entry.seq for entry in batch.entries}
+    while reached + 1 in told:
+        reached += 1
+    mark.seq, mark.at = reached, one.at
+    # Said again although we had it: our acknowledgement was lost, or the unit was restored.
+    mark.acked_seq = -1
+    items = {entry.item for entry in fresh if isinstance(entry, Started | Ended | Skipped)}
+    _settle(session, one, items, tally)
+    for entry in fresh:
+        if isinstance(entry, FaultEntry):
+            _fault(session, one.unit, entry)
+
+
+def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]:
+    """The entries that were not here before."""
+    rows: list[dict[str, Any]] = [
+        {
+            "unit_id": one.unit,
+            "journal_id": batch.journal_id,
+            "seq": entry.seq,
+            "kind": entry.kind,
+            "item": getattr(entry, "item", None),
+            "at": from_unix_ms(entry.at),
+            "received_at": one.at,
+            "boot_id": batch.boot_id,
+            "signed": one.signed,
+            "entry": entry.model_dump(mode="json", exclude_none=True),
+        }
+        for entry in batch.entries
+    ]
+    dialect = session.get_bind().dialect.name
+    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(JournalEntry)
+    new = set(session.scalars(insert.values(rows).on_conflict_do_nothing().returning(JournalEntry.seq)))
+    return [entry for entry in batch.entries if entry.seq in new]
+
+
+def _settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
+    """Judge every delivery that got new evidence, from all the evidence there is."""
+    if not items:
+        return
+    for delivery in session.scalars(select(Delivery).where(Delivery.id.in_(items))):
+        if not _served(session, one.unit, delivery):
+            continue
+        evidence = session.scalars(
+            select(JournalEntry)
+            .where(JournalEntry.item == delivery.id, JournalEntry.unit_id == one.unit)
+            .order_by(JournalEntry.boot_id, JournalEntry.seq)
+        ).all()
+        found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
+        if found is None:
+            continue
+        _conclude(session, delivery, found, one.at, tally)
+        delivery.signed_evidence = all(row.signed for row in evidence)
+
+
+def _served(session: Session, unit: str, delivery: Delivery) -> bool:
+    """Evidence counts only from the unit that was assigned to the cluster at that instant."""
+    row = session.scalar(
+        select(Assignment.id).where(
+            Assignment.unit_id == unit,
+            Assignment.cluster_id == delivery.cluster_id,
+            Assignment.since <= delivery.end,
+            (Assignment.until.is_(None)) | (Assignment.until > delivery.start),
+        )
+    )
+    return row is not None
+
+
+def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
+    found = []
+    for order, row in enumerate(rows):
+        entry = row.entry
+        found.append(
+            rules.Evidence(
+                seq=order,
+                kind=rules.Kind(row.kind),
+                at=row.at,
+                outcome=entry.get("outcome") or entry.get("why"),
+                offset=timedelta(milliseconds=entry.get("offset_ms", 0)),
+                played=timedelta(milliseconds=entry.get("played_ms", 0)),
+                amplifier=entry.get("amplifier"),
+                late=timedelta(milliseconds=entry.get("late_ms", 0)),
+                by=entry.get("by"),
+                asset=entry.get("asset"),
+                detail=entry.get("reason", "") or entry.get("detail", ""),
+            )
+        )
+    return found
+
+
+def _conclude(session: Session, delivery: Delivery, found: rules.Finding, at: datetime, tally: Tally) -> None:
+    delivery.coverage = found.coverage
+    delivery.started_at = found.started_at
+    delivery.late_ms = None if found.late is None else round(found.late.total_seconds() * 1000)
+    if not (delivery.state == State.WITHDRAWN and found.reason == "withdrawn"):
+        try:
+            move(session, delivery, found.state, Actor.UNIT, at, found.reason or "journal")
+        except Conflict:
+            tally.illegal_moves += 1
+            return
+    if found.verdict is not None and (delivery.verdict, delivery.reason) != (found.verdict, found.reason):
+        delivery.verdict, delivery.reason, delivery.verdict_at = found.verdict, found.reason, at
+        tally.verdicts += 1
+    elif found.verdict is None and delivery.verdict == rules.Verdict.NOT_PLAYED:
+        # It was displaced, and goes on after all.
+        delivery.verdict = delivery.reason = delivery.verdict_at = None
+
+
+def _fault(session: Session, unit: str, entry: FaultEntry) -> None:
+    standing = session.scalar(
+        select(UnitFault).where(UnitFault.unit_id == unit, UnitFault.code == entry.code, UnitFault.cleared_at.is_(None))
+    )
+    at = from_unix_ms(entry.at)
+    if entry.raised and standing is None:
+        session.add(UnitFault(unit_id=unit, code=entry.code, detail=entry.detail, raised_at=at))
+        session.flush()
+    elif not entry.raised and standing is not None:
+        standing.cleared_at = at
+
+
+def _quarantine(session: Session, bad: Sequence[Bad]) -> None:
+    if not bad:
+        return
+    session.add_all(
+        Quarantined(at=one.at, topic=one.topic[:200], reason=one.reason, detail=one.detail[:200], head=one.head[:512])
+        for one in bad
+    )
+    session.flush()
+    newest = session.scalar(select(Quarantined.id).order_by(Quarantined.id.desc()).limit(1)) or 0
+    for old in session.scalars(select(Quarantined).where(Quarantined.id <= newest - QUARANTINE_KEEPS)):
+        session.delete(old)

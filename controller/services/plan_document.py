@@ -1,0 +1,102 @@
+"""From deliveries and a regulation to the document a unit holds: rules on one side, contract on the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from broadcasts.clock import VIETNAM, unix_ms
+from broadcasts.wire import plan as wire
+from controller.db.tables import Asset, Delivery, Station
+
+TELEMETRY_IDLE_S = 900
+TELEMETRY_PLAYING_S = 60
+MAX_AUTONOMY_S = 7 * 86_400
+
+
+def policy(station: Station, scopes: Sequence[str], now: datetime) -> wire.Policy:
+    offset = VIETNAM.utcoffset(now.astimezone(VIETNAM).replace(tzinfo=None)) or timedelta(0)
+    return wire.Policy(
+        utc_offset_min=int(offset.total_seconds() // 60),
+        hours=[wire.Window(start=start, end=end) for start, end in station.hours],
+        ceilings=[wire.Ceiling(start=start, end=end, volume=volume) for start, end, volume in station.ceilings],
+        emergency_volume=station.emergency_volume,
+        telemetry_idle_s=TELEMETRY_IDLE_S,
+        telemetry_playing_s=TELEMETRY_PLAYING_S,
+        max_autonomy_s=MAX_AUTONOMY_S,
+        scopes=list(scopes),
+    )
+
+
+def item(delivery: Delivery) -> wire.Item:
+    return wire.Item(
+        id=delivery.id,
+        asset=delivery.asset_sha256,
+        start=unix_ms(delivery.start),
+        not_after=unix_ms(delivery.not_after),
+        level=delivery.priority,
+        rank=delivery.rank,
+        volume=delivery.volume,
+        on_preempt=wire.OnPreempt(delivery.on_preempt),
+        deadline=unix_ms(delivery.not_after) if delivery.on_preempt == "next_slot" else None,
+        late=wire.Late(delivery.late),
+    )
+
+
+def asset(row: Asset) -> wire.Asset:
+    return wire.Asset(
+        sha256=row.sha256,
+        size=row.size,
+        codec=row.codec,
+        duration_ms=row.duration_ms,
+        path=f"assets/{row.sha256}.{row.codec}",
+        chunk_size=row.chunk_size,
+        chunks=row.chunks,
+    )
+
+
+def build(
+    unit: str,
+    assignment: tuple[str, datetime],
+    the_policy: wire.Policy,
+    deliveries: Sequence[Delivery],
+    assets: dict[str, Asset],
+    emergency: Sequence[Asset] = (),
+) -> wire.Plan:
+    """A plan without version and times yet: `stamp` gives them. Items are in order of start, assets of first need."""
+    items = sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id))
+    needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))
+    known = {**assets, **{row.sha256: row for row in emergency}}
+    cluster, since = assignment
+    return wire.Plan(
+        unit=unit,
+        version=0,
+        issued_at=0,
+        horizon_end=0,
+        assignment=wire.Assignment(cluster=cluster, since=unix_ms(since)),
+        policy=the_policy,
+        items=items,
+        assets=[asset(known[name]) for name in needed],
+        emergency_set=[row.sha256 for row in emergency],
+    )
+
+
+def body_hash(plan: wire.Plan) -> str:
+    """What a plan says, without version and times: two that differ only there are the same plan."""
+    said = plan.model_dump(mode="json", exclude={"version", "issued_at", "horizon_end"})
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def stamp(plan: wire.Plan, version: int, issued_at: datetime, horizon_end: datetime) -> wire.Plan:
+    return plan.model_copy(
+        update={"version": version, "issued_at": unix_ms(issued_at), "horizon_end": unix_ms(horizon_end)}
+    )
+
+
+def shorter(plan: wire.Plan) -> wire.Plan:
+    """The same plan with the later half of its items left for a later version."""
+    items = plan.items[: len(plan.items) // 2]
+    used = {entry.asset for entry in items} | set(plan.emergency_set)
+    return plan.model_copy(update={"items": items, "assets": [a for a in plan.assets if a.sha256 in used]})

@@ -1,0 +1,52 @@
+"""The trust document: which of our keys the units may believe, signed by the root key."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from broadcasts.clock import unix_ms
+from broadcasts.domain.versions import next_version
+from broadcasts.wire import codec
+from broadcasts.wire.jws import Typ
+from broadcasts.wire.trust import Trust, TrustedKey, Use
+from controller.db.tables import ScopeDocument
+from controller.services.context import Context
+
+TRUST = "trust"
+VALID = timedelta(days=730)
+EARLIER = timedelta(days=1)
+
+
+def ensure_trust(ctx: Context, now: datetime) -> None:
+    """Issue a trust document when there is none, or when it does not list exactly our keys.
+
+    Without the root key at hand (it is kept offline) an outdated document stays as it is.
+    """
+    keys = {use: ctx.keys.signer(use).public for use in Use}
+    with ctx.db.read() as session:
+        stored = session.get(ScopeDocument, TRUST)
+    root = ctx.keys.root()
+    if root is None or (stored is not None and _lists(stored.document, ctx, {key.x for key in keys.values()})):
+        return
+    version = next_version(stored.version if stored else 0, 0, unix_ms(now))
+    trust = Trust(
+        version=version,
+        issued_at=unix_ms(now),
+        keys=[
+            TrustedKey(kid=key.kid, use=use, x=key.x, not_before=unix_ms(now - EARLIER), not_after=unix_ms(now + VALID))
+            for use, key in keys.items()
+        ],
+    )
+    document = codec.seal(trust, Typ.TRUST, root)
+    with ctx.db.write() as session:
+        session.merge(
+            ScopeDocument(
+                scope=TRUST, version=version, document=document, issued_at=now, void_before=0, published_at=None
+            )
+        )
+
+
+def _lists(document: bytes, ctx: Context, ours: set[str]) -> bool:
+    root = ctx.keys.root_public()
+    trust = codec.unseal(Trust, document, Typ.TRUST, lambda kid: root if kid == root.kid else None)
+    return {key.x for key in trust.keys} == ours

@@ -1,0 +1,129 @@
+"""Settings from the environment, prefix LOA_. A name we do not know is an error: typing mistakes are the usual outage.
+
+Secrets are given as `…_FILE`, a path to a file that only we can read, or as the variable itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from broadcasts.errors import Refused
+
+PREFIX = "LOA_"
+
+
+def _setting(default: Any, about: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"about": about, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    data: Path = _setting(Path("data"), "Folder for everything that lasts: database, audio, keys, broker store.")
+    database: str = _setting("", "SQLAlchemy address; empty: SQLite in the data folder.", secret=True)
+    broker: str = _setting("embedded", "`embedded`, or mqtt://host:port, or mqtts://host:port.")
+    broker_port: int = _setting(1883, "Port of the embedded broker, on loopback.")
+    broker_user: str = _setting("controller", "Name at an external broker; also the MQTT client id.")
+    broker_secret: str = _setting("", "Secret at an external broker.", secret=True)
+    broker_ca: Path | None = _setting(None, "Certificate authority of an mqtts broker.")
+    host: str = _setting("127.0.0.1", "Where the pages listen. Anything but loopback needs tls_cert and tls_key.")
+    port: int = _setting(8000, "Port of the pages.")
+    tls_cert: Path | None = _setting(None, "Certificate chain for HTTPS, PEM.")
+    tls_key: Path | None = _setting(None, "Its private key, PEM.")
+    files_url: str = _setting("", "Base address from which units fetch; empty: made of host and port.")
+    metrics_token: str = _setting("", "Bearer token with which Prometheus may read /metrics.", secret=True)
+    max_upload_mb: int = _setting(200, "Largest recording that is taken.")
+    sandbox: Path | None = _setting(None, "Socket of a simulated fleet: this is a demo, its page may break things.")
+    sandbox_clock: Path | None = _setting(None, "File with the clock that a demo's controller and units share.")
+    log_level: str = _setting("info", "debug, info, warning or error.")
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data / 'loa.db'}"
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    @property
+    def unit_files_url(self) -> str:
+        scheme = "https" if self.tls_cert else "http"
+        return self.files_url or f"{scheme}://{self.host}:{self.port}/u"
+
+    def check(self) -> None:
+        """Raises Refused for settings that contradict each other."""
+        if not self.on_loopback and not (self.tls_cert and self.tls_key):
+            raise Refused("settings.plain_http", host=self.host)
+        if self.broker != "embedded":
+            parts = urlsplit(self.broker)
+            if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not parts.port:
+                raise Refused("settings.broker", value=self.broker)
+            if parts.scheme == "mqtt" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+                raise Refused("settings.plain_mqtt", host=parts.hostname)
+            if not self.broker_secret:
+                raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Raises Refused: "settings.unknown" (with the nearest known name), "settings.value", "settings.file"."""
+    known = {setting.name for setting in fields(Settings)}
+    secret = {setting.name for setting in fields(Settings) if setting.metadata["secret"]}
+    values: dict[str, Any] = {}
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX) or variable.startswith("LOA_TEST_") or variable == "LOA_STRICT":
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name.endswith("_file") and name.removesuffix("_file") in secret:
+            name, text = name.removesuffix("_file"), _secret_in(variable, Path(text))
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise Refused("settings.unknown", name=variable, near=f"{PREFIX}{near[0].upper()}" if near else "")
+        values[name] = _typed(variable, name, text)
+    settings = Settings(**values)
+    settings.check()
+    return settings
+
+
+def _secret_in(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as failure:
+        raise Refused("settings.file", name=variable, path=str(path), detail=failure.strerror or "") from failure
+
+
+def _typed(variable: str, name: str, text: str) -> Any:
+    kind = str(next(setting.type for setting in fields(Settings) if setting.name == name))
+    try:
+        if kind == "int":
+            return int(text)
+        if kind.startswith("Path"):
+            return Path(text) if text else None
+    except ValueError:
+        raise Refused("settings.value", name=variable, value=text) from None
+    return text
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """The effective settings, secrets hidden."""
+    found = {}
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        hidden = setting.metadata["secret"] and value
+        found[f"{PREFIX}{setting.name.upper()}"] = "(hidden)" if hidden else "" if value is None else str(value)
+    return found
+
+
+def example() -> str:
+    """Every setting with what it is for and its default, as a file for the environment (deploy/env.example)."""
+    lines = ["# Every setting of Loa. Made by `loa config --example`; a test keeps it true.", ""]
+    for setting in fields(Settings):
+        suffix = "_FILE" if setting.metadata["secret"] else ""
+        default = "" if setting.default is None else setting.default
+        lines += [f"# {setting.metadata['about']}", f"#{PREFIX}{setting.name.upper()}{suffix}={default}", ""]
+    return "\n".join(lines)

@@ -1,0 +1,106 @@
+"""Times, durations and failures as a person says them, in the language of the reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from broadcasts.clock import VIETNAM
+from broadcasts.errors import LoaError
+from controller.web.catalogue import knows, say
+
+
+@dataclass(frozen=True)
+class Words:
+    """`now` is the time on air: what "today" means on the page."""
+
+    language: str
+    now: datetime
+
+    def t(self, key: str, **fields: object) -> str:
+        return say(self.language, key, **fields)
+
+    def maybe(self, prefix: str, name: object, fallback: str = "other") -> str:
+        """`prefix.name` where the catalogue has it, `prefix.fallback` otherwise: codes that others make up."""
+        key = f"{prefix}.{name}"
+        return self.t(key if knows(key) else f"{prefix}.{fallback}", name=name)
+
+    def clock(self, instant: datetime | None) -> str:
+        return instant.astimezone(VIETNAM).strftime("%H:%M") if instant else "–"
+
+    def second(self, instant: datetime | None) -> str:
+        return instant.astimezone(VIETNAM).strftime("%H:%M:%S") if instant else "–"
+
+    def tenth(self, instant: datetime | None) -> str:
+        """To the tenth of a second, cut and not rounded: nothing is said to have begun later than it did."""
+        if instant is None:
+            return "–"
+        local = instant.astimezone(VIETNAM)
+        point = "." if self.language == "en" else ","
+        return f"{local:%H:%M:%S}{point}{local.microsecond // 100_000}"
+
+    def day(self, day: date) -> str:
+        """Today, tomorrow, yesterday, or the weekday and date."""
+        away = (day - self.now.astimezone(VIETNAM).date()).days
+        near = {0: "day.today", 1: "day.tomorrow", -1: "day.yesterday"}.get(away)
+        if near:
+            return self.t(near)
+        return self.t("day.other", weekday=self.t(f"weekday.{day.weekday()}"), date=self.date(day))
+
+    def date(self, day: date) -> str:
+        here = self.now.astimezone(VIETNAM).date()
+        return f"{day:%d/%m}" if day.year == here.year else f"{day:%d/%m/%Y}"
+
+    def when(self, instant: datetime | None) -> str:
+        """ "17:00 hôm nay", "05:30 thứ Ba, 02/12"."""
+        if instant is None:
+            return "–"
+        local = instant.astimezone(VIETNAM)
+        time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+        return self.t("when", time=time, day=self.day(local.date()))
+
+    def ago(self, instant: datetime | None) -> str:
+        """Coarse on purpose: a live row must not change every second."""
+        if instant is None:
+            return self.t("ago.never")
+        minutes = int((self.now - instant).total_seconds() // 60)
+        if minutes < 1:
+            return self.t("ago.now")
+        if minutes < 60:
+            return self.t("ago.minutes", n=minutes)
+        if minutes < 48 * 60:
+            return self.t("ago.hours", n=minutes // 60)
+        return self.t("ago.days", n=minutes // 1440)
+
+    def duration(self, length: timedelta | float) -> str:
+        """Of a timedelta, or of milliseconds."""
+        seconds = round(length.total_seconds() if isinstance(length, timedelta) else length / 1000)
+        hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+        parts = [
+            self.t(f"duration.{name}", n=count)
+            for name, count in (("hours", hours), ("minutes", minutes), ("seconds", seconds))
+            if count
+        ]
+        return " ".join(parts) or self.t("duration.seconds", n=0)
+
+    def repeat(self, repeat: str, first: date, at: object, until: date | None) -> str:
+        """ "mỗi ngày lúc 17:00, từ 02/12 đến hết 30/12"."""
+        key = "once" if repeat == "once" else f"{repeat}.until" if until else repeat
+        return self.t(
+            f"repeat.{key}",
+            time=f"{at:%H:%M}",
+            first=self.date(first),
+            until=self.date(until) if until else "",
+            day=self.day(first),
+        )
+
+    def failure(self, error: LoaError) -> str:
+        """What happened and what to do, never the key."""
+        fields = {name: self._field(value) for name, value in error.fields.items()}
+        key = f"errors.{error.key}"
+        return self.t(key if knows(key) else "errors.unforeseen", **fields)
+
+    def _field(self, value: object) -> object:
+        if isinstance(value, datetime):
+            return self.when(value)
+        return f"{value:g}" if isinstance(value, float) else value
