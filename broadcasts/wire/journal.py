@@ -118,6 +118,8 @@ class JournalBatch(Versioned):
     journal_id: Reference
     boot_id: Annotated[int, Field(ge=0)]
     entries: Annotated[list[AnyEntry], Field(min_length=1, max_length=200)]
+    oldest: Seq = 1
+    """The lowest `seq` the unit still holds: nothing below it will ever come, so nobody need wait for it."""
     historical: bool = False
     """Sent late: settles what was open, never changes what is shown as live."""
 

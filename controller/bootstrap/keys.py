@@ -13,7 +13,7 @@ from broadcasts.wire.trust import Use
 
 
 class FileKeyring:
-    """`folder/{use}.jwk` and `folder/root.jwk`. The root key belongs offline: where it is absent, `root.pub` names it."""
+    """`folder/{use}.jwk` and `folder/root.jwk`. The root key belongs offline: without it `root.pub` names it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
