@@ -1,39 +1,104 @@
-"""What a villager below a pole would have heard: the record that tests and verdicts are measured against."""
+"""A pole: amplifier, wire, horns, and the villager below. The record that tests and verdicts are measured against."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from device_sim.events import Sounding
+
+QUIESCENT_MA = 12
+"""What an amplifier draws that has nobody to drive: a decoder that runs into a cut wire."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One stretch of sound, in true time (Unix ms). `end` is none while it lasts."""
+    """One stretch of sound as it was heard, in true time (Unix ms)."""
 
     item: str
     asset: str
-    start: int
+    from_ms: int
+    to_ms: int
     offset_ms: int
     """Where in the asset the stretch began."""
     volume: int
-    end: int | None = None
 
 
-class Ear:
+class Pole:
+    """Every instant is true time, Unix ms."""
+
     def __init__(self, remember: int | None = None) -> None:
-        """`remember`: how many sounds are kept, the newest; none means all."""
-        self.sounds: deque[Sound] = deque(maxlen=remember)
+        """`remember`: how many stretches are kept, the newest; none means all."""
+        self.wire_intact = True
+        self._heard: deque[Sound] = deque(maxlen=remember)
+        self._order: Sounding | None = None
+        self._ordered = 0
+        """When the decoder was last told what to play, and from where."""
+        self._audible_from: int | None = None
+        self._began = self._counted = 0
+        self._charge = 0
+        """mA x ms since the present sounding began, up to `_counted`."""
 
     @property
-    def now(self) -> Sound | None:
-        """What is to be heard at the moment."""
-        return self.sounds[-1] if self.sounds and self.sounds[-1].end is None else None
+    def heard(self) -> list[Sound]:
+        """Every stretch that has ended, in order."""
+        return list(self._heard)
 
-    def hears(self, sound: Sound) -> None:
-        """It replaces what was heard until now."""
-        self.silence(sound.start)
-        self.sounds.append(sound)
+    @property
+    def playing(self) -> Sounding | None:
+        """What the decoder runs, heard or not."""
+        return self._order
 
-    def silence(self, at: int) -> None:
-        if self.now is not None:
-            self.sounds[-1] = replace(self.sounds[-1], end=at)
+    def hearing(self, now: int) -> Sound | None:
+        """What is to be heard now; it has lasted until `now`."""
+        if self._order is None or self._audible_from is None:
+            return None
+        offset = self._order.offset_ms + self._audible_from - self._ordered
+        order = self._order
+        return Sound(order.item, order.asset, self._audible_from, now, offset, order.volume)
+
+    def play(self, order: Sounding, now: int) -> None:
+        """The decoder begins, goes on with the next file, or changes its volume."""
+        self._note(now)
+        if self._order is None or self._order.item != order.item:
+            self._began, self._charge = now, 0
+        self._order, self._ordered = order, now
+        self._audible_from = now if self.wire_intact else None
+
+    def silence(self, now: int) -> None:
+        """The decoder stops, or power goes."""
+        self._note(now)
+        self._order = self._audible_from = None
+
+    def cut_wire(self, now: int) -> None:
+        self._note(now)
+        self.wire_intact, self._audible_from = False, None
+
+    def repair_wire(self, now: int) -> None:
+        self._note(now)
+        self.wire_intact = True
+        self._audible_from = now if self._order is not None else None
+
+    def amplifier_ma(self, now: int) -> int | None:
+        """Mean current since the present sounding began; none while the decoder stands."""
+        if self._order is None:
+            return None
+        self._count(now)
+        lasted = now - self._began
+        return round(self._charge / lasted) if lasted > 0 else self._current_ma()
+
+    def _current_ma(self) -> int:
+        """Two horns of 30 W at this volume."""
+        if self._order is None:
+            return 0
+        return 100 + 20 * self._order.volume if self.wire_intact else QUIESCENT_MA
+
+    def _count(self, now: int) -> None:
+        self._charge += self._current_ma() * (now - self._counted)
+        self._counted = now
+
+    def _note(self, now: int) -> None:
+        self._count(now)
+        sound = self.hearing(now)
+        if sound is not None and sound.to_ms > sound.from_ms:
+            self._heard.append(sound)

@@ -26,8 +26,8 @@ from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Trust
 from device_sim.cache import CacheStore
 from device_sim.disk import Disk
+from device_sim.hardware import Hardware
 from device_sim.journal import JournalStore
-from device_sim.pole import Hardware
 from device_sim.timekeeper import ClockStore
 from device_sim.trust import DocumentStore
 
