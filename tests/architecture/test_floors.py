@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -60,7 +61,11 @@ def test_no_package_is_empty_code_at_its_door() -> None:
 
 
 def test_no_module_is_longer_than_it_needs_to_be() -> None:
-    long = {str(path.relative_to(ROOT)): lines(path) for path in modules(*PACKAGES, "deploy", "tests")}
+    long = {
+        path.relative_to(ROOT).as_posix(): lines(path)
+        for path in modules(*PACKAGES, "deploy", "tests")
+        if "migrations" not in path.parts  # one flat list of tables, never reworked once released
+    }
     long = {path: count for path, count in long.items() if count > LONGEST}
     assert long.keys() == LONG_FOR_A_REASON.keys(), f"split them, or give a reason here: {long}"
 
@@ -81,16 +86,15 @@ def test_no_import_is_relative() -> None:
 
 
 def test_topics_are_spelt_in_one_module() -> None:
-    """A topic typed by hand is a contract of its own. Tests may, in the golden examples only."""
+    """A topic typed by hand is a contract of its own. Tests spell topics out on purpose: they check the one module."""
     home = ROOT / "broadcasts" / "wire" / "topics.py"
-    golden = ROOT / "tests" / "contract"
-    topic = "loa" + "/v1"
+    topic = re.compile(r"(?:^|[^\w.])loa/(?:v\d|\{|\+|#)")
     spelt = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in modules(*PACKAGES, "deploy", "tests")
-        if path != home and golden not in path.parents
+        for path in modules(*PACKAGES, "deploy")
+        if path != home
         for node in strings(ast.parse(path.read_text(encoding="utf-8")))
-        if topic in str(node.value)
+        if topic.search(str(node.value))
     ]
     assert spelt == []
 

@@ -35,7 +35,7 @@ class Installed:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("LOA_", "PYTHON", "VIRTUAL_"))
         }
-        return kept | {"LOA_DATA_DIR": str(self.folder / "data"), "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "default"}
+        return kept | {"LOA_DATA": str(self.folder / "data"), "PYTHONSAFEPATH": "1", "PYTHONWARNINGS": "default"}
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -144,19 +144,23 @@ def test_the_database_is_made_and_checked_from_another_folder(installed: Install
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@contextmanager
-def serving(installed: Installed) -> Iterator[str]:
-    """`loa serve` of the wheel, on a port that was free a moment ago."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(installed: Installed) -> Iterator[str]:
+    """`loa serve` of the wheel with its embedded broker, on ports that were free a moment ago."""
+    port, broker_port = free_port(), free_port()
     assert installed.run("loa", "migrate").returncode == 0
     log = installed.folder / "serve.log"
     with log.open("wb") as talk:
         process = subprocess.Popen(
             [installed.home / "bin" / "loa", "serve"],
             cwd=installed.folder,
-            env=installed.environment | {"LOA_PORT": str(port)},
+            env=installed.environment | {"LOA_PORT": str(port), "LOA_BROKER_PORT": str(broker_port)},
             stdout=talk,
             stderr=subprocess.STDOUT,
         )
