@@ -27,7 +27,10 @@ class PahoParty:
         will: Packet | None,
         tls: tuple[str, str, str] | None = None,
     ) -> None:
-        """Raises NotLetIn. `name` "" sends no user name; `tls` is (authority, certificate, key) as file names."""
+        """`name` "" sends no user name; `tls` is (authority, certificate, key) as file names.
+
+        Raises NotLetIn, or OSError where nobody answers.
+        """
         self.inbox: list[Packet] = []
         self.session_present = False
         self._granted: dict[int | None, int] = {}
@@ -52,7 +55,7 @@ class PahoParty:
         until(lambda: self._answer.is_set() or self._over.is_set(), f"answer to the connect of {client_id}")
         if self._code != 0:
             self._thread.join(10)
-            raise NotLetIn(client_id)
+            raise NotLetIn(client_id) if self._answer.is_set() else ConnectionError("closed without an answer")
 
     @property
     def is_open(self) -> bool:
