@@ -253,7 +253,12 @@ class Journal:
     def _batch(self, unit: str, boot_id: int, entries: list[AnyEntry], old: bool) -> JournalBatch:
         self._sent = entries[-1].seq
         return JournalBatch(
-            unit=unit, journal_id=self.store.journal_id, boot_id=boot_id, entries=list(entries), historical=old
+            unit=unit,
+            journal_id=self.store.journal_id,
+            boot_id=boot_id,
+            entries=list(entries),
+            oldest=self._entries[0].seq,
+            historical=old,
         )
 
 

@@ -52,12 +52,11 @@ def first_chance(item: Item, duration_ms: int, now: int) -> Chance:
         return Wait(item.start)
     slot_end = item.start + duration_ms
     whole_until = max(item.not_after, item.start + min(ON_TIME_MS, duration_ms))
-    if now <= item.start + ON_TIME_MS and now < slot_end:
-        return Begin(0, max(whole_until, slot_end - 1) if item.late is not Late.SHIFT else whole_until)
     if item.late is Late.SHIFT:
         return Begin(0, whole_until) if now <= whole_until else Over(whole_until)
     if now < slot_end:
-        return Begin(now - item.start, slot_end - 1 if item.late is Late.DROP else max(slot_end - 1, item.not_after))
+        until = slot_end - 1 if item.late is Late.DROP else max(slot_end - 1, item.not_after)
+        return Begin(0 if now <= item.start + ON_TIME_MS else now - item.start, until)
     if item.late is Late.PLAY:
         return Begin(0, item.not_after) if now <= item.not_after else Over(max(slot_end, item.not_after))
     return Over(slot_end)

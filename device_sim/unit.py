@@ -116,8 +116,8 @@ class Unit:
         self._reconnect_at: int | None = None
         self._reconnect_ms = RECONNECT_FIRST_MS
         self._birth_at: int | None = None
-        self._born = 0
-        """When a birth was last said against an untimely death (monotonic, 0: never on this connection)."""
+        self._reborn: int | None = None
+        """When a birth was last said against an untimely death of this connection (monotonic)."""
         self._reported: tuple[object, ...] | None = None
         self._report_at: int | None = None
         self._report_after = 0
@@ -145,8 +145,8 @@ class Unit:
         self.player.step(m)
         self._out += self.player.out
         self.player.out = []
-        self._note_faults(m)
         self._out += self.cache.step(m.mono, self.online)
+        self._note_faults(m)
         self._talk(m)
         return Step(tuple(self._out), self._wake_at(m))
 
@@ -214,7 +214,7 @@ class Unit:
         self.cache.link_returned()
 
     def _birth(self) -> None:
-        self._born, self._birth_at = (self._m.mono if self._birth_at is not None else 0), None
+        self._reborn, self._birth_at = (self._m.mono if self._birth_at is not None else None), None
         self._say(Out.PRESENCE, self._presence(PresenceState.ONLINE, self._m.now if self._m.trusted else None))
 
     def _saw_presence(self, payload: bytes) -> None:
@@ -224,8 +224,8 @@ class Unit:
         except ContractViolation:
             return
         if seen.state is PresenceState.OFFLINE and self.online and self._birth_at is None:
-            again = self._born and self._m.mono - self._born < BIRTH_GAP_MS
-            self._birth_at = self._born + BIRTH_GAP_MS if again else self._m.mono
+            mono, born = self._m.mono, self._reborn
+            self._birth_at = mono if born is None else max(mono, born + BIRTH_GAP_MS)
 
     # --- what we are told
 
@@ -339,9 +339,8 @@ class Unit:
 
     def _say(self, kind: Out, message: Message) -> None:
         manner = topics.MANNERS[kind]
-        payload = (
-            seal(message, Typ.JOURNAL, self.enrolled.key) if kind is Out.JOURNAL else encode(message)
-        )  # the one document a unit signs
+        # The journal is the one document a unit signs.
+        payload = seal(message, Typ.JOURNAL, self.enrolled.key) if kind is Out.JOURNAL else encode(message)
         self._out.append(Publish(self._topics[kind], payload, manner.qos, manner.retain))
 
     def _note_faults(self, m: Moment) -> None:
@@ -412,6 +411,8 @@ class Unit:
             trust_version=documents.trust.version if documents.trust is not None else None,
             alerts={name: each.version for name, each in documents.alerts.items() if name in self._scopes},
             assets=self.cache.held()[:REPORTED_ASSETS],
+            journal_id=self.disk.journal.journal_id,
+            journal_seq=self.journal.last_seq,
             refused=self._refusal,
             player=Player(state=state, item=running.name if running is not None else None),
             clock=self.clock.state(),
