@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -44,13 +44,12 @@ class Fetches:
     """Downloads of a fleet: at most one runs for each unit. Results gather until `take`; `ready` is called from a
     worker thread whenever there are some."""
 
-    def __init__(self, base: str, clock: Clock, ready: Callable[[], None], ca: Path | None = None) -> None:
-        """`base`: where paths begin, `http://127.0.0.1:8000/u`; `ca`: certificates to trust instead of the system's."""
+    def __init__(self, base: str, clock: Clock, ready: Callable[[], None], tls: ssl.SSLContext | None = None) -> None:
+        """`base`: where paths begin, `http://127.0.0.1:8000/u`; `tls`: whom to trust, instead of the system's list."""
         self._base, self._clock, self._ready = base.rstrip("/"), clock, ready
         limits = httpx.Limits(max_connections=THREADS, max_keepalive_connections=THREADS)
         timeout = httpx.Timeout(READ_S, connect=10.0)
-        verify: bool | str = True if ca is None else str(ca)
-        self._client = httpx.Client(timeout=timeout, limits=limits, verify=verify, trust_env=False)
+        self._client = httpx.Client(timeout=timeout, limits=limits, verify=tls or True, trust_env=False)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
         self._running: dict[str, _Job] = {}
         self._done: deque[tuple[_Job, Inbox]] = deque()

@@ -15,7 +15,6 @@ import ssl
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
@@ -98,13 +97,9 @@ class _Line:
 class Links:
     """All connections of a fleet. Events gather until `take` is called, so that no unit runs inside a callback."""
 
-    def __init__(self, host: str, port: int, clock: Clock, ca: Path | None = None) -> None:
-        """`ca`: a file of certificates to trust; with it every connection is TLS and the broker's name is checked.
-
-        Raises OSError when the host has no address or the file cannot be read.
-        """
-        self._host, self._port, self._clock = host, port, clock
-        self._tls = None if ca is None else ssl.create_default_context(cafile=str(ca))
+    def __init__(self, host: str, port: int, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls` every connection is encrypted and the broker's name checked. Raises OSError: no such host."""
+        self._host, self._port, self._clock, self._tls = host, port, clock, tls
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self._family, self._address = found[0], found[4]
         self._selector = selectors.DefaultSelector()
@@ -172,7 +167,7 @@ class Links:
 
     def wake(self) -> None:
         """Make a `poll` that waits return; may be called from any thread."""
-        with contextlib.suppress(BlockingIOError):  # enough of them are under way
+        with contextlib.suppress(OSError):  # enough of them are under way, or all is over
             self._waker.send(b"!")
 
     def poll(self, timeout_s: float) -> None:

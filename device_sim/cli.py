@@ -1,0 +1,136 @@
+"""`loasim run | prove | describe`. Results on stdout, talk on stderr; exit codes: 0 done, 1 refused, 2 wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from broadcasts.clock import Clock, SandboxClock, SystemClock
+from broadcasts.errors import LoaError
+from device_sim.control import Control
+from device_sim.describe import describe, in_words
+from device_sim.fate import Fate
+from device_sim.fleetfile import read_fleet
+from device_sim.live import Fleet
+from device_sim.words import sentence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _parser().parse_args(arguments)
+    try:
+        code: int = asked.command(asked)
+    except LoaError as refusal:
+        print(f"loasim: {sentence(refusal)}", file=sys.stderr)
+        return 1
+    except OSError as failure:
+        print(f"loasim: {failure}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loasim", description="A fleet of simulated units, live or in virtual time.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, words, options in (
+        ("run", _run, "run units live against a broker and a file server", _run_options),
+        ("prove", _prove, "run a controller and a fleet in virtual time and check every promise", _prove_options),
+        ("describe", _describe, "say which contract, faults and rules this simulator knows", lambda _: None),
+    ):
+        part = commands.add_parser(name, help=words, description=words)
+        options(part)
+        part.add_argument("--json", action="store_true", help="for machines")
+        part.set_defaults(command=command)
+    return parser
+
+
+def _run_options(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--fleet", type=Path, required=True, metavar="FILE", help="written by `loa seed`, mode 0600")
+    part.add_argument("--broker", metavar="HOST:PORT", help="instead of the fleet file's")
+    part.add_argument("--files", metavar="URL", help="base address of downloads, instead of the fleet file's")
+    part.add_argument("--ca", type=Path, metavar="FILE", help="certificates to trust; the broker link is then TLS")
+    part.add_argument("--state", type=Path, metavar="DIR", help="where the units' disks are; without it they forget")
+    part.add_argument("--control", type=Path, metavar="SOCKET", help="Unix-domain socket for poles and faults")
+    part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")
+
+
+def _prove_options(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--units", type=_positive, default=80, metavar="N")
+    part.add_argument("--days", type=_positive, default=7, metavar="N")
+    seeds = part.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=int, default=1, metavar="N")
+    seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="every seed from A to B")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
+        raise argparse.ArgumentTypeError(f"{text} is not A-B")
+    return range(int(first), int(last) + 1)
+
+
+def _run(asked: argparse.Namespace) -> int:
+    clock: Clock = SystemClock() if asked.clock_file is None else SandboxClock(asked.clock_file)
+    file = read_fleet(asked.fleet).at(asked.broker, asked.files)
+    _allow_many_sockets()
+    stop = threading.Event()
+    fleet = Fleet(file, clock, ca=asked.ca, state=asked.state)
+    with contextlib.ExitStack() as undo:
+        undo.callback(fleet.close)
+        control = None
+        if asked.control is not None:
+            control = Control(asked.control, fleet.wake)
+            undo.callback(control.close)
+        _stop_on_signals(stop, fleet)
+        print(f"loasim: {len(fleet.pillars)} units, broker {file.host}:{file.port}. Ctrl-C ends.", file=sys.stderr)
+        fate = Fate(fleet)
+        fleet.run(stop, lambda: control.answer_waiting(fate.answer) if control is not None else None)
+    _tell(asked, fleet.count())
+    return 0
+
+
+def _stop_on_signals(stop: threading.Event, fleet: Fleet) -> None:
+    def end(number: int, frame: object) -> None:
+        stop.set()
+        fleet.wake()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+
+
+def _allow_many_sockets() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _prove(asked: argparse.Namespace) -> int:
+    prove = importlib.import_module("device_sim.prove")
+    seeds = [asked.seed] if asked.seeds is None else list(asked.seeds)
+    code: int = prove.run(asked.units, asked.days, seeds, as_json=asked.json)
+    return code
+
+
+def _describe(asked: argparse.Namespace) -> int:
+    told = describe()
+    print(json.dumps(told, indent=2) if asked.json else in_words(told))
+    return 0
+
+
+def _tell(asked: argparse.Namespace, result: dict[str, Any]) -> None:
+    print(json.dumps(result) if asked.json else " ".join(f"{name} {value}" for name, value in result.items()))

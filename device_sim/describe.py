@@ -1,0 +1,54 @@
+"""What this simulator is, for people and for machines: contract, faults, the rules its units live by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from broadcasts.wire import topics
+from device_sim import cache, journal, timekeeper, unit
+from device_sim.mischief import KINDS, Mischief
+
+CONTRACT_VERSION = 1
+
+RULES = (
+    "plays a signed plan at its own second by its own clock, with or without a link",
+    "verifies every document against the trust document, never goes back to an older version",
+    "holds files by SHA-256, fetches with Range, repairs single chunks",
+    "keeps quiet hours and volume ceilings itself; only an alert passes",
+    "writes what happened before it says so, and says so until it is acknowledged",
+    "plays nothing scheduled without trusted time, and holds after a jump of the clock",
+)
+
+
+def describe() -> dict[str, Any]:
+    return {
+        "contract": CONTRACT_VERSION,
+        "root": topics.ROOT,
+        "unit": {
+            "rules": list(RULES),
+            "reconnect_s": [unit.RECONNECT_FIRST_MS / 1000, unit.RECONNECT_MOST_MS / 1000],
+            "download_deadline_s": cache.DEADLINE_MS / 1000,
+            "download_retry_s": [cache.BACKOFF_FIRST_S, cache.BACKOFF_MOST_S],
+            "journal_ring": journal.RING_ENTRIES,
+            "journal_retry_s": [journal.RETRY_FIRST_MS / 1000, journal.RETRY_MOST_MS / 1000],
+            "clock_jump_s": timekeeper.JUMP_MS / 1000,
+        },
+        "faults": {
+            str(kind): {
+                "words": KINDS[kind].words,
+                "arguments": {name: wanted.__name__ for name, wanted in KINDS[kind].arguments.items()},
+            }
+            for kind in Mischief
+        },
+        "requests": ["poles", "fault", "describe"],
+    }
+
+
+def in_words(told: dict[str, Any]) -> str:
+    lines = [f"contract version {told['contract']}, topics below {told['root']}/", "", "a unit"]
+    lines += [f"  {rule}" for rule in told["unit"]["rules"]]
+    lines += ["", "faults of `loasim run`, by its control socket"]
+    for name, fault in told["faults"].items():
+        needs = "".join(f" {argument}=" for argument in fault["arguments"])
+        lines.append(f"  {name + needs:<28}{fault['words']}")
+    return "\n".join(lines)

@@ -1,0 +1,61 @@
+"""The fleet file: which units there are, what each knows from enrolment, where the broker and the files are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from broadcasts.errors import Refused
+from device_sim.unit import Enrolled
+
+OTHERS = 0o077
+
+
+@dataclass(frozen=True)
+class Member:
+    cluster: str
+    enrolled: Enrolled
+
+
+@dataclass(frozen=True)
+class FleetFile:
+    host: str
+    port: int
+    files: str
+    """Base address of downloads: a path of a plan is appended to it."""
+    members: tuple[Member, ...]
+    tls: bool = False
+    """The broker speaks TLS, with a certificate that the machine trusts unless another one is given."""
+
+    def at(self, broker: str | None, files: str | None) -> FleetFile:
+        """With the broker (`host:port`) and the files elsewhere. Raises Refused: `sim_address`."""
+        here = self
+        if broker is not None:
+            host, _, port = broker.rpartition(":")
+            if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise Refused("sim_address", address=broker)
+            here = replace(here, host=host.strip("[]"), port=int(port))
+        return here if files is None else replace(here, files=files)
+
+
+def read_fleet(path: Path) -> FleetFile:
+    """Raises Refused: `sim_fleet_missing`, `sim_fleet_open` (others may read it), `sim_fleet_broken`."""
+    try:
+        if path.stat().st_mode & OTHERS:
+            raise Refused("sim_fleet_open", path=path)
+        told = json.loads(path.read_bytes())
+        root = {"root_kid": told["root"]["kid"], "root_x": told["root"]["x"]} if "root" in told else {}
+        members = tuple(Member(str(each["cluster"]), Enrolled.read({**root, **each})) for each in told["units"])
+        host, port, files = str(told["broker"]["host"]), int(told["broker"]["port"]), str(told["files"])
+    except FileNotFoundError:
+        raise Refused("sim_fleet_missing", path=path) from None
+    except OSError as failure:
+        raise Refused("sim_fleet_broken", path=path, why=failure.strerror) from None
+    except KeyError as missing:
+        raise Refused("sim_fleet_broken", path=path, why=f"{missing.args[0]} is missing") from None
+    except (ValueError, TypeError, AttributeError) as failure:
+        raise Refused("sim_fleet_broken", path=path, why=failure) from None
+    if len({member.enrolled.unit for member in members}) != len(members):
+        raise Refused("sim_fleet_broken", path=path, why="a unit stands twice")
+    return FleetFile(host, port, files, members, bool(told["broker"].get("tls")))

@@ -1,0 +1,315 @@
+"""The live fleet: the same units as in virtual time, on real sockets, real files and a real clock.
+
+One loop does everything in order: move bytes, hand what arrived to the units, wake those that asked for it, answer the
+control socket. What a unit asks for is carried out after its disk is safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import heapq
+import random
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broadcasts.clock import Clock, unix_ms
+from broadcasts.errors import Refused
+from device_sim.disk import Disk
+from device_sim.ear import Pole
+from device_sim.events import (
+    Arrived,
+    Boot,
+    CancelFetch,
+    Connect,
+    Disconnect,
+    Fetch,
+    FetchFailed,
+    Inbox,
+    Outbox,
+    Powered,
+    Publish,
+    Restart,
+    Silent,
+    Sounding,
+)
+from device_sim.fetch import Fetches
+from device_sim.fleetfile import FleetFile, Member
+from device_sim.hardware import Hardware
+from device_sim.link import Links
+from device_sim.mischief import Eavesdropper
+from device_sim.storage import Shelf, UnitStorage
+from device_sim.unit import Config, Unit
+
+SWITCH_ON_PER_S = 400
+"""A power cut ends everywhere at once; a fleet that dials in the same millisecond would only measure its own queue."""
+CLOCK_SET_MS = 200
+"""The wall clock left the monotonic clock by so much: somebody set it, and every unit has to look."""
+REMEMBER_SOUNDS = 200
+WAIT_S = 1.0
+
+
+@dataclass(eq=False)
+class Pillar:
+    """One unit with everything around it."""
+
+    member: Member
+    storage: UnitStorage
+    hardware: Hardware
+    disk: Disk
+    chance: random.Random
+    """Not seeded here: names of journals and nonces must never come again."""
+    pole: Pole = field(default_factory=lambda: Pole(REMEMBER_SOUNDS))
+    unit: Unit | None = None
+    """None: no power."""
+    wake_ms: int | None = None
+    offline: bool = False
+    dialling: Connect | None = None
+    """Asked for while there is no network: begins when there is one."""
+    doubled: bool = False
+    snoop: Eavesdropper = field(default_factory=Eavesdropper)
+
+    @property
+    def name(self) -> str:
+        return self.member.enrolled.unit
+
+
+class Fleet:
+    def __init__(
+        self,
+        fleet: FleetFile,
+        clock: Clock,
+        *,
+        ca: Path | None = None,
+        state: Path | None = None,
+        config: Config | None = None,
+    ) -> None:
+        """Raises Refused: `sim_broker_address`, `sim_ca`, `sim_state`, `sim_state_taken`."""
+        self._clock = clock
+        self._config = config or Config()
+        self._wakes: list[tuple[int, str]] = []
+        self._later: deque[tuple[str, Inbox]] = deque()
+        with contextlib.ExitStack() as undo:
+            if state is not None:
+                undo.enter_context(_alone_in(state))
+            own = _trust(ca)
+            self._links = _open_links(fleet, clock, own or (ssl.create_default_context() if fleet.tls else None))
+            undo.callback(self._links.close)
+            self._fetches = Fetches(fleet.files, clock, self._links.wake, own)
+            undo.callback(self._fetches.close)
+            self.pillars = {each.name: each for each in _build(fleet.members, Shelf(state))}
+            self._undo = undo.pop_all()
+        self._leave = self.true_ms() - self.mono_ms()
+        self._switch_on()
+
+    # --- time
+
+    def true_ms(self) -> int:
+        return unix_ms(self._clock.now())
+
+    def mono_ms(self) -> int:
+        return round(self._clock.monotonic() * 1000)
+
+    # --- the loop
+
+    def run(self, stop: threading.Event, every_turn: Callable[[], None] = lambda: None) -> None:
+        """Until `stop` is set; call `wake` after setting it, and `close` after this."""
+        while not stop.is_set():
+            self.step()
+            every_turn()
+
+    def wake(self) -> None:
+        """From any thread, or a signal handler: look at once."""
+        self._links.wake()
+
+    def step(self) -> None:
+        """Wait for something to happen, for a second at most, and do all that is due."""
+        self._links.poll(0 if self._later else self._wait_s())
+        inboxes: dict[str, list[Inbox]] = {}
+        for name, event in self._arrived():
+            inboxes.setdefault(name, []).append(event)
+        for name, inbox in inboxes.items():
+            self.give(self.pillars[name], inbox)
+        self._wake_due()
+
+    def _arrived(self) -> Iterable[tuple[str, Inbox]]:
+        waiting, self._later = self._later, deque()
+        for name, event in (*waiting, *self._links.take(), *self._fetches.take()):
+            pillar = self.pillars[name]
+            if isinstance(event, Arrived):
+                pillar.snoop.note(event)
+                if pillar.doubled:
+                    yield name, event
+            yield name, event
+
+    def _wait_s(self) -> float:
+        due = self._wakes[0][0] - self.mono_ms() if self._wakes else WAIT_S * 1000
+        return max(0.0, min(WAIT_S, due / 1000))
+
+    def _wake_due(self) -> None:
+        now = self.mono_ms()
+        leave = self.true_ms() - now
+        if abs(leave - self._leave) > CLOCK_SET_MS:
+            for pillar in self.pillars.values():
+                if pillar.unit is not None:
+                    self._wake_at(pillar, now)
+        self._leave = leave
+        while self._wakes and self._wakes[0][0] <= now:
+            at, name = heapq.heappop(self._wakes)
+            pillar = self.pillars[name]
+            if pillar.wake_ms == at:  # else it asked for another time meanwhile
+                if pillar.unit is None:
+                    self.power_on(pillar, Boot.POWER)
+                else:
+                    self.give(pillar)
+
+    # --- one unit
+
+    def give(self, pillar: Pillar, inbox: Sequence[Inbox] = ()) -> None:
+        """One step of one unit; without power nothing happens."""
+        unit = pillar.unit
+        if unit is None:
+            return
+        step = unit.update(pillar.hardware.reading(pillar.pole, self.true_ms(), self.mono_ms()), inbox)
+        pillar.storage.save(pillar.disk, pillar.hardware)
+        self._wake_at(pillar, step.wake_at_mono_ms)
+        for out in step.outbox:
+            self._carry_out(pillar, out)
+
+    def _wake_at(self, pillar: Pillar, mono_ms: int) -> None:
+        if pillar.wake_ms != mono_ms:
+            pillar.wake_ms = mono_ms
+            heapq.heappush(self._wakes, (mono_ms, pillar.name))
+
+    def _carry_out(self, pillar: Pillar, out: Outbox) -> None:
+        name = pillar.name
+        match out:
+            case Publish():
+                for _ in range(2 if pillar.doubled else 1):
+                    self._links.publish(name, out)
+            case Sounding():
+                pillar.pole.play(out, self.true_ms())
+            case Silent():
+                pillar.pole.silence(self.true_ms())
+            case Connect():
+                pillar.dialling = out if pillar.offline else None
+                if not pillar.offline:
+                    self._links.connect(name, out)
+            case Disconnect():
+                pillar.dialling = None
+                self._links.disconnect(name)
+            case Fetch():
+                if pillar.offline:
+                    self._later.append((name, FetchFailed(out.sha256, 0, "no network")))
+                else:
+                    self._fetches.begin(name, pillar.member.enrolled.secret, out)
+            case CancelFetch():
+                self._fetches.cancel(name)
+            case Restart():
+                self.power_off(pillar)
+                self.power_on(pillar, out.cause)
+
+    # --- power and link
+
+    def power_on(self, pillar: Pillar, cause: Boot) -> None:
+        if pillar.unit is None:
+            pillar.unit = Unit(pillar.member.enrolled, pillar.disk, self._config, pillar.chance)
+            self.give(pillar, [Powered(cause)])
+
+    def power_off(self, pillar: Pillar) -> None:
+        pillar.unit, pillar.wake_ms, pillar.dialling = None, None, None
+        pillar.pole.silence(self.true_ms())
+        self._fetches.cancel(pillar.name)
+        self._links.cut(pillar.name, tell=False)
+
+    def link_down(self, pillar: Pillar) -> None:
+        pillar.offline = True
+        self._fetches.cancel(pillar.name)
+        self._links.cut(pillar.name)
+
+    def link_up(self, pillar: Pillar) -> None:
+        pillar.offline = False
+        if pillar.dialling is not None:
+            self._links.connect(pillar.name, pillar.dialling)
+            pillar.dialling = None
+
+    def is_online(self, pillar: Pillar) -> bool:
+        return self._links.is_open(pillar.name)
+
+    @property
+    def fetches(self) -> Fetches:
+        return self._fetches
+
+    def lose_storage(self, pillar: Pillar) -> None:
+        self.power_off(pillar)
+        pillar.disk = Disk()
+        self.power_on(pillar, Boot.POWER)
+
+    def count(self) -> dict[str, int]:
+        """How it went, in numbers."""
+        poles = self.pillars.values()
+        return {"units": len(poles), "sounds": sum(len(each.pole.heard) for each in poles)}
+
+    def _switch_on(self) -> None:
+        spread_ms = len(self.pillars) * 1000 // SWITCH_ON_PER_S
+        now = self.mono_ms()
+        for pillar in self.pillars.values():
+            self._wake_at(pillar, now + round(pillar.chance.uniform(0, spread_ms)))
+
+    def close(self) -> None:
+        """Power fails everywhere; what a disk holds stays."""
+        for pillar in self.pillars.values():
+            self.power_off(pillar)
+            pillar.storage.save(pillar.disk, pillar.hardware)
+            pillar.storage.close(pillar.disk)
+        self._undo.close()
+
+
+def _build(members: Iterable[Member], shelf: Shelf) -> Iterable[Pillar]:
+    for member in members:
+        storage = UnitStorage(shelf, member.enrolled.unit)
+        try:
+            disk, hardware = storage.load()
+        except (ValueError, KeyError, TypeError, OSError) as failure:
+            raise Refused("sim_state", path=shelf.folder, why=failure) from None
+        pillar = Pillar(member, storage, hardware, disk, random.SystemRandom())
+        pillar.pole.wire_intact = hardware.wire_intact
+        yield pillar
+
+
+def _trust(ca: Path | None) -> ssl.SSLContext | None:
+    """A certificate file means TLS."""
+    if ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except OSError as failure:  # missing, or no certificate in it
+        raise Refused("sim_ca", path=ca, why=failure.strerror or failure) from None
+
+
+def _open_links(fleet: FleetFile, clock: Clock, tls: ssl.SSLContext | None) -> Links:
+    try:
+        return Links(fleet.host, fleet.port, clock, tls)
+    except OSError as failure:
+        why = failure.strerror or failure
+        raise Refused("sim_broker_address", address=f"{fleet.host}:{fleet.port}", why=why) from None
+
+
+@contextlib.contextmanager
+def _alone_in(state: Path) -> Iterator[None]:
+    """Two fleets on the same disks would write each other's journals away."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (state / "lock").open("w")
+    except OSError as failure:
+        raise Refused("sim_state", path=state, why=failure.strerror) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused("sim_state_taken", path=state) from None
+        yield

@@ -1,0 +1,158 @@
+"""What can be done to a unit while it runs live: the list that `describe` prints and the control socket obeys.
+
+The virtual world has its own, larger chances; these are the ones a person at the simulator's page or a test asks for.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from broadcasts.errors import ContractViolation, Refused
+from broadcasts.wire import topics
+from broadcasts.wire.jws import SigningKey, Typ, key_name
+from broadcasts.wire.topics import In, ScopeTopic
+from device_sim.events import Arrived
+
+
+class Mischief(StrEnum):
+    OFFLINE = "offline"
+    ONLINE = "online"
+    POWER_OFF = "power_off"
+    POWER_ON = "power_on"
+    REBOOT = "reboot"
+    MAINS_OFF = "mains_off"
+    MAINS_ON = "mains_on"
+    CLOCK_OFF = "clock_off"
+    WIRE_CUT = "wire_cut"
+    WIRE_REPAIR = "wire_repair"
+    CORRUPT_NEXT_FETCH = "corrupt_next_fetch"
+    BREAK_NEXT_FETCH = "break_next_fetch"
+    DUPLICATE_MESSAGES = "duplicate_messages"
+    REPLAY_OLD = "replay_old"
+    FORGE = "forge"
+    LOSE_STORAGE = "lose_storage"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of mischief for people: what it does, and the arguments it takes with their JSON types."""
+
+    words: str
+    arguments: Mapping[str, type] = field(default_factory=dict)
+
+
+KINDS: dict[Mischief, Kind] = {
+    Mischief.OFFLINE: Kind("the mobile link is gone; the broker speaks the last will"),
+    Mischief.ONLINE: Kind("the mobile link is back"),
+    Mischief.POWER_OFF: Kind("no power at all: silence, and everything not on the disk is forgotten"),
+    Mischief.POWER_ON: Kind("power is back: the unit boots"),
+    Mischief.REBOOT: Kind("the watchdog bites: off and on again"),
+    Mischief.MAINS_OFF: Kind("mains is gone, the battery carries the unit"),
+    Mischief.MAINS_ON: Kind("mains is back"),
+    Mischief.CLOCK_OFF: Kind("the hardware clock is moved by so many seconds", {"seconds": float}),
+    Mischief.WIRE_CUT: Kind("the wire to the horns is cut: the decoder runs, nobody hears"),
+    Mischief.WIRE_REPAIR: Kind("the wire is whole again"),
+    Mischief.CORRUPT_NEXT_FETCH: Kind("one bit of the next download is turned on the way"),
+    Mischief.BREAK_NEXT_FETCH: Kind("the next download breaks off after so many bytes", {"bytes": int}),
+    Mischief.DUPLICATE_MESSAGES: Kind("every message travels twice, both ways", {"on": bool}),
+    Mischief.REPLAY_OLD: Kind("a hostile broker says every older document again"),
+    Mischief.FORGE: Kind("a hostile broker shows documents that no trusted key has signed"),
+    Mischief.LOSE_STORAGE: Kind("the disk is replaced by an empty one, and the unit boots"),
+}
+
+
+def argument(kind: Mischief, given: Mapping[str, object]) -> float | int | bool | None:
+    """The one argument that `kind` takes, or none. Raises Refused: `sim_argument`."""
+    for name, wanted in KINDS[kind].arguments.items():
+        value = given.get(name)
+        fits = isinstance(value, bool) if wanted is bool else isinstance(value, wanted | int)
+        if not fits or (wanted is not bool and isinstance(value, bool)):
+            raise Refused("sim_argument", fault=str(kind), name=name, type=wanted.__name__)
+        assert isinstance(value, float | int)
+        return value
+    return None
+
+
+REMEMBERED = 8
+
+
+class Eavesdropper:
+    """What a hostile broker has seen go to one unit: the last few documents of each topic."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[bytes]] = {}
+
+    def note(self, arrived: Arrived) -> None:
+        seen = self._seen.setdefault(arrived.topic, deque(maxlen=REMEMBERED))
+        if arrived.payload and arrived.payload not in seen:
+            seen.append(arrived.payload)
+
+    def older(self) -> list[Arrived]:
+        """All but the newest of each topic, oldest first; of what is said once, the newest too."""
+        again: list[Arrived] = []
+        for topic, seen in self._seen.items():
+            once = topic.endswith((f"/{In.COMMAND}", f"/{In.TIME}"))
+            again += [Arrived(topic, payload) for payload in (list(seen) if once else list(seen)[:-1])]
+        return again
+
+    def forged(self, unit: str, now: int) -> list[Arrived]:
+        """Documents as a thief of the broker would make them, telling the unit to sound at once: the right key name
+        and another key, no algorithm, a payload exchanged under a good signature, and the bare payload."""
+        made: list[Arrived] = []
+        for topic in (topics.to_unit(unit, In.PLAN), topics.to_unit(unit, In.COMMAND), *self._alert_topics()):
+            genuine = self._seen[topic][-1] if topic in self._seen else b""
+            typ = _TYPS[topic.rsplit("/", 1)[1]]
+            head, body, signature = _parts(genuine) or (_b64(b"{}"), _b64(b'{"v":1}'), b"")
+            kid, wish = _key_name(genuine, typ), _tempting(_unb64(body), now)
+            no_algorithm = json.dumps({"alg": "none", "typ": str(typ), "kid": kid}).encode()
+            made += [
+                Arrived(topic, SigningKey.generate(kid).sign(typ, wish)),
+                Arrived(topic, b".".join((_b64(no_algorithm), _b64(wish), b""))),
+                Arrived(topic, b".".join((head, _b64(wish), signature))),
+                Arrived(topic, wish),
+            ]
+        return made
+
+    def _alert_topics(self) -> list[str]:
+        return [topic for topic in self._seen if topic.endswith(f"/{ScopeTopic.ALERT}")]
+
+
+_TYPS = {str(In.PLAN): Typ.PLAN, str(In.COMMAND): Typ.COMMAND, str(ScopeTopic.ALERT): Typ.ALERT}
+
+
+def _tempting(payload: bytes, now: int) -> bytes:
+    """The same document, newer, and with everything in it to be done right now."""
+    told = json.loads(payload)
+    told.update({"version": now, "seq": 2**40, "issued_at": now, "expires_at": now + 600_000})
+    for item in told.get("items", []):
+        item.update({"id": f"forged-{item['id']}"[:64], "start": now + 2_000, "not_after": now + 600_000})
+    for alert in told.get("alerts", []):
+        alert.update(
+            {"id": f"forged-{alert['id']}"[:64], "issued_at": now, "not_before": now, "hard_end": now + 600_000}
+        )
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+def _key_name(document: bytes, typ: Typ) -> str:
+    try:
+        return key_name(document, typ)
+    except ContractViolation:
+        return "plan-1"
+
+
+def _parts(document: bytes) -> tuple[bytes, bytes, bytes] | None:
+    parts = document.split(b".")
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
+
+
+def _b64(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _unb64(text: bytes) -> bytes:
+    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
