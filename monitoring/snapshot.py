@@ -1,0 +1,103 @@
+"""The state of the fleet in plain numbers, filled by the controller for one scrape, shown as gauges.
+
+Gauges of this kind are counted when somebody asks and never kept: a kept gauge is wrong after the first missed update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+OTHER = "other"
+"""Where a value goes that is on no list: labels stay few, and nothing is lost from the sum."""
+PRESENCES = ("online", "silent", "offline", "never")
+STATES = (
+    "planned",
+    "published",
+    "ready",
+    "playing",
+    "played",
+    "preempted",
+    "missed",
+    "failed",
+    "withdrawn",
+)
+VERDICTS = ("heard", "played", "failed_to_sound", "not_played", "unknown", "open")
+"""The five verdicts, and "open" for a delivery that has none yet."""
+
+
+@dataclass(frozen=True)
+class FleetSnapshot:
+    """Counts as of one instant. A key that is missing counts 0; none means "not known", and shows no series."""
+
+    units: Mapping[str, int] = field(default_factory=dict)
+    """Enrolled and not revoked units by presence (`PRESENCES`)."""
+    states: Mapping[str, int] = field(default_factory=dict)
+    """Deliveries that were due to start in the last 24 h, by state (`STATES`)."""
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    """The same deliveries by verdict (`VERDICTS`), without the withdrawn ones: nobody waits for those to sound."""
+    plans_behind: int = 0
+    """Connected units that have not reported their newest plan as applied, published or not."""
+    plan_lag_s: float = 0.0
+    """Seconds since the oldest of those plans was compiled; 0 with none behind."""
+    alerts_active: int = 0
+    """Alerts that stand in any scope's document: not silenced, hard end not reached."""
+    ingest_queue: int = 0
+    """Messages from the broker that wait for the consumer."""
+    broker_thread_alive: bool = False
+    """`Thread.is_alive()` of the network thread, never the client's own opinion: paho stays "connected" after an
+    exception has killed its thread."""
+    broker_connected: bool = False
+    audit_chain_ok: bool | None = None
+    """What the last check of the audit log found (R-104); the check itself is too slow for a scrape."""
+    storage_free_ratio: float | None = None
+    """Free part, 0 to 1, of the disk with the data folder."""
+
+
+class Fleet(Collector):
+    """Shows the newest snapshot; nothing before the first one."""
+
+    def __init__(self) -> None:
+        self.newest: FleetSnapshot | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        shown = self.newest
+        if shown is None:
+            return
+        yield _split("loa_units", "Units by presence", "presence", PRESENCES, shown.units)
+        yield _split(
+            "loa_deliveries_recent", "Deliveries due to start in the last 24 h, by state", "state", STATES, shown.states
+        )
+        yield _split(
+            "loa_deliveries_recent_verdicts",
+            "Deliveries due to start in the last 24 h, by verdict",
+            "verdict",
+            VERDICTS,
+            shown.verdicts,
+        )
+        yield _one("loa_plans_behind", "Connected units that did not report their newest plan", shown.plans_behind)
+        yield _one("loa_plan_lag_seconds", "Age of the oldest plan that a connected unit lacks", shown.plan_lag_s)
+        yield _one("loa_alerts_active", "Emergency alerts that stand", shown.alerts_active)
+        yield _one("loa_ingest_queue_depth", "Messages that wait to be taken in", shown.ingest_queue)
+        yield _one("loa_broker_thread_alive", "1 while the network thread lives", shown.broker_thread_alive)
+        yield _one("loa_broker_connected", "1 while the broker has accepted us", shown.broker_connected)
+        if shown.audit_chain_ok is not None:
+            yield _one("loa_audit_chain_ok", "1 while every line of the audit log follows", shown.audit_chain_ok)
+        if shown.storage_free_ratio is not None:
+            yield _one("loa_storage_free_ratio", "Free part of the data folder's disk", shown.storage_free_ratio)
+
+
+def _one(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=float(value))
+
+
+def _split(name: str, what: str, label: str, known: Sequence[str], counts: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=[label])
+    for value in known:
+        family.add_metric([value], counts.get(value, 0))
+    if strange := sum(count for value, count in counts.items() if value not in known):
+        family.add_metric([OTHER], strange)
+    return family
