@@ -39,6 +39,7 @@ class Database:
             if self.is_sqlite:
                 session.connection().execute(text("BEGIN"))  # one snapshot for all that is read
             yield session
+            session.expunge_all()  # what was read stays readable; a rollback would take it back
             session.rollback()
 
     @contextmanager

@@ -63,6 +63,8 @@ class UnitStatus(Base):
     held: Mapped[list[str]] = mapped_column(JSON, default=list)
     reported: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     reported_at: Mapped[datetime | None]
+    complete_at: Mapped[datetime | None]
+    """All that happened at the unit before this instant is in the journal here: what is not in it did not happen."""
     telemetry: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     telemetry_at: Mapped[datetime | None]
 

@@ -34,7 +34,7 @@ class Canary:
     def step(self, now: datetime) -> datetime:
         """Returns when to look again."""
         if self._connected_at is None or self._alive or not self._link.up:
-            return now + timedelta(seconds=30)
+            return now + timedelta(minutes=10)  # coming up wakes us
         if now - self._connected_at < WAIT:
             return self._connected_at + WAIT
         reconciling.say_everything_again(self._ctx)

@@ -69,6 +69,8 @@ class Inbound:
         if heard or bad:
             with self._ctx.db.write() as session:
                 tally = apply(session, heard, bad)
+        for seconds in tally.applied:
+            self._ctx.measures.applied(seconds)
         if any(isinstance(one.message, JournalBatch) for one in heard):
             self._ctx.wake()
         return tally, bad

@@ -107,6 +107,6 @@ class PahoLink:
 
     def _arrived(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
         try:
-            self.inbox.put_nowait(Received(message.topic, message.payload, message.retain, self._clock.now()))
+            self.inbox.put_nowait(Received(message.topic, bytes(message.payload), message.retain, self._clock.now()))
         except (queue.Full, UnicodeDecodeError):
             self.dropped += 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from broadcasts.clock import Clock
 from broadcasts.ids import IdSource
 from controller.db.engine import Database
-from controller.services.ports import AudioRoom, Keyring
+from controller.services.ports import AudioRoom, Keyring, Measures, NoMeasures
 
 HORIZON = timedelta(days=7)
 """How far ahead a unit holds its plan."""
@@ -29,3 +29,4 @@ class Context:
     keys: Keyring
     wake: Callable[[], None]
     """Something changed that the units should hear of: look now, not at the next tick."""
+    measures: Measures = field(default_factory=NoMeasures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ from controller.db.tables import (
     JournalMark,
     Quarantined,
     UnitFault,
+    UnitPlan,
     UnitStatus,
 )
 from controller.services.deliveries import move
@@ -62,6 +63,8 @@ class Tally:
     entries: int = 0
     verdicts: int = 0
     illegal_moves: int = 0
+    applied: list[float] = field(default_factory=list)
+    """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
 
 def apply(session: Session, heard: Sequence[Heard], bad: Sequence[Bad] = ()) -> Tally:
@@ -76,12 +79,12 @@ def apply(session: Session, heard: Sequence[Heard], bad: Sequence[Bad] = ()) -> 
             case Presence():
                 _presence(status, one.message, one.at)
             case Reported():
-                _reported(session, status, one.message, one.at)
+                _reported(session, status, one.message, one.at, tally)
             case Telemetry():
                 status.telemetry = one.message.model_dump(mode="json", exclude={"v", "unit"})
                 status.telemetry_at = one.at
             case JournalBatch():
-                _journal(session, one, one.message, tally)
+                _journal(session, status, one, one.message, tally)
     _quarantine(session, bad)
     return tally
 
@@ -104,17 +107,42 @@ def _presence(status: UnitStatus, message: Presence, at: datetime) -> None:
     status.boot_id, status.conn, status.connected = message.boot_id, message.conn, connected
 
 
-def _reported(session: Session, status: UnitStatus, message: Reported, at: datetime) -> None:
+def _reported(session: Session, status: UnitStatus, message: Reported, at: datetime, tally: Tally) -> None:
     if status.boot_id is not None and message.boot_id < status.boot_id:
         return
     before = (status.plan_version, status.held)
+    if message.plan_version is not None and message.plan_version != status.plan_version:
+        tally.applied += _apply_lag(session, status, message.plan_version, at)
     status.plan_version, status.plan_hash = message.plan_version, message.plan_hash
     status.trust_version, status.alert_versions = message.trust_version, dict(message.alerts)
     status.held = list(message.assets)
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
+    if message.journal_id is not None:
+        _complete(status, session.get(JournalMark, (status.unit_id, message.journal_id)))
     if before != (status.plan_version, status.held):
         _readiness(session, status, at)
+
+
+def _complete(status: UnitStatus, mark: JournalMark | None) -> None:
+    """Once the last entry that the unit named is here, its silence about a delivery is evidence too."""
+    told = status.reported
+    if not told or status.reported_at is None or told.get("journal_id") is None:
+        return
+    last = int(told.get("journal_seq", 0))
+    if last == 0 or (mark is not None and mark.journal_id == told["journal_id"] and mark.seq >= last):
+        said = min(from_unix_ms(int(told["at"])), status.reported_at)
+        status.complete_at = max(said, status.complete_at or said)
+
+
+def _apply_lag(session: Session, status: UnitStatus, version: int, at: datetime) -> list[float]:
+    """Only where the unit was connected when the plan left: else it would measure how long the unit was away."""
+    plan = session.get(UnitPlan, status.unit_id)
+    if plan is None or plan.version != version or plan.published_at is None or not status.connected:
+        return []
+    if status.presence_at is not None and status.presence_at > plan.published_at:
+        return []
+    return [(at - plan.published_at).total_seconds()]
 
 
 def _readiness(session: Session, status: UnitStatus, at: datetime) -> None:
@@ -131,7 +159,7 @@ def _readiness(session: Session, status: UnitStatus, at: datetime) -> None:
             move(session, delivery, State.PUBLISHED, Actor.UNIT, at, "plan or file lost")
 
 
-def _journal(session: Session, one: Heard, batch: JournalBatch, tally: Tally) -> None:
+def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBatch, tally: Tally) -> None:
     mark = session.get(JournalMark, (one.unit, batch.journal_id))
     if mark is None:
         mark = JournalMark(unit_id=one.unit, journal_id=batch.journal_id, seq=0, at=one.at, acked_seq=-1)
@@ -145,6 +173,7 @@ def _journal(session: Session, one: Heard, batch: JournalBatch, tally: Tally) ->
     mark.seq, mark.at = reached, one.at
     # Said again although we had it: our acknowledgement was lost, or the unit was restored.
     mark.acked_seq = -1
+    _complete(status, mark)
     items = {entry.item for entry in fresh if isinstance(entry, Started | Ended | Skipped)}
     _settle(session, one, items, tally)
     for entry in fresh:

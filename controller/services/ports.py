@@ -35,6 +35,28 @@ class Keyring(Protocol):
     def root_public(self) -> PublicKey: ...
 
 
+class Measures(Protocol):
+    """What is counted as it happens (`monitoring.metrics` does it for real)."""
+
+    def dispatched(self, seconds: float) -> None:
+        """A plan with a newly approved broadcast left, so long after the approval."""
+        ...
+
+    def applied(self, seconds: float) -> None:
+        """A connected unit reported a plan, so long after it was published."""
+        ...
+
+
+class NoMeasures:
+    """Where nobody counts."""
+
+    def dispatched(self, seconds: float) -> None:
+        pass
+
+    def applied(self, seconds: float) -> None:
+        pass
+
+
 class AudioRoom(Protocol):
     """Turns a recording into an asset, and keeps files by their hash."""
 

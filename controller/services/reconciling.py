@@ -18,7 +18,7 @@ from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import Typ
 from broadcasts.wire.topics import In, Manner, ScopeTopic
 from broadcasts.wire.trust import Use
-from controller.db.tables import Delivery, JournalMark, Kept, ScopeDocument, UnitPlan, UnitStatus
+from controller.db.tables import Approval, Delivery, JournalMark, Kept, ScopeDocument, UnitPlan, UnitStatus
 from controller.services.context import Context
 from controller.services.deliveries import move
 from controller.services.ports import Link
@@ -26,7 +26,7 @@ from controller.services.trusting import TRUST
 
 SAY_AGAIN = timedelta(seconds=60)
 """A connected unit that has not reported its plan by then is told again."""
-LOOK_AGAIN = timedelta(seconds=15)
+LOOK_AGAIN = timedelta(minutes=2)
 BATCH = 100
 EPOCH = "journal_epoch"
 
@@ -34,7 +34,7 @@ EPOCH = "journal_epoch"
 def step(ctx: Context, link: Link, now: datetime) -> datetime:
     """Publish what is missing. Returns when to look again; a change wakes us earlier."""
     if not link.up:
-        return now + LOOK_AGAIN
+        return now + LOOK_AGAIN  # coming up wakes us
     _outrank(ctx, now)
     _documents(ctx, link, now)
     _plans(ctx, link, now)
@@ -111,16 +111,20 @@ def _plans(ctx: Context, link: Link, now: datetime) -> None:
         if not link.flush():
             return
         with ctx.db.write() as session:
-            _mark_published(session, sent, now)
+            approved = _mark_published(session, sent, now)
+        for instant in approved:
+            ctx.measures.dispatched((now - instant).total_seconds())
         if len(sent) < min(BATCH, len(missing) - start):
             return
 
 
-def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -> None:
+def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -> list[datetime]:
+    """When the broadcasts that left for the first time were approved."""
     for row in sent:
         same = (UnitPlan.unit_id == row.unit_id, UnitPlan.version == row.version)
         session.execute(update(UnitPlan).where(*same).values(published_at=now))
     units = {row.unit_id: row.version for row in sent}
+    left: set[tuple[str, int]] = set()
     for delivery in session.scalars(
         select(Delivery).where(
             Delivery.unit_id.in_(units), Delivery.state == State.PLANNED, Delivery.plan_version.is_not(None)
@@ -128,6 +132,12 @@ def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -
     ):
         if (delivery.plan_version or 0) <= units[delivery.unit_id or ""]:
             move(session, delivery, State.PUBLISHED, Actor.CONTROLLER, now, "plan published")
+            if delivery.plan_version == units[delivery.unit_id or ""]:
+                left.add((delivery.broadcast_id, delivery.revision))
+    approvals = session.scalars(
+        select(Approval).where(Approval.broadcast_id.in_({name for name, _ in left}), Approval.approved.is_(True))
+    )
+    return [approval.at for approval in approvals if (approval.broadcast_id, approval.revision) in left]
 
 
 def _acks(ctx: Context, link: Link, now: datetime) -> None:

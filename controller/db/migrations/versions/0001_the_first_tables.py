@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("held", sa.JSON(), nullable=False),
         sa.Column("reported", sa.JSON(), nullable=False),
         sa.Column("reported_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("complete_at", base.Instant(timezone=True), nullable=True),
         sa.Column("telemetry", sa.JSON(), nullable=False),
         sa.Column("telemetry_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_unit_status_unit_id_units")),

@@ -1,0 +1,252 @@
+"""What each command of `loa` does, put together from the services."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import signal
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from sqlalchemy import select
+
+from broadcasts.clock import VIETNAM, from_unix_ms
+from broadcasts.errors import Fault, LoaError, Refused
+from broadcasts.wire import jws
+from broadcasts.wire.plan import Plan
+from broadcasts.wire.trust import Use
+from controller.app import create_app
+from controller.bootstrap.keys import FileKeyring
+from controller.bootstrap.service import Service, open_context
+from controller.db import migrate
+from controller.db.engine import Database
+from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Delivery, UnitPlan, UnitStatus, User
+from controller.mqtt.broker_users import write_private
+from controller.mqtt.embedded import find_binary
+from controller.services import accounts
+from controller.services.rights import Role
+from controller.services.seeding import ALL_DAY, seed
+from controller.settings import Settings
+from controller.web.desk import DIST
+
+PACKAGES = ("broadcasts", "controller", "device_sim", "monitoring")
+
+
+def serve(settings: Settings, _: argparse.Namespace) -> int:
+    service = Service(settings)
+    service.start()
+    config = uvicorn.Config(
+        create_app(service.office()),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    # The first signal lets live streams end, so that the server's own waiting is short.
+    closing = service.office().closing
+    threading.Thread(target=_until_ready, args=(server, settings), name="ready", daemon=True).start()
+
+    def close(*_: object) -> None:
+        closing.set()
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, close)
+    try:
+        server.run()
+    finally:
+        service.stop()
+    return 0
+
+
+def _until_ready(server: uvicorn.Server, settings: Settings) -> None:
+    pause = threading.Event()
+    while not server.started and not server.should_exit:
+        pause.wait(0.05)
+    if server.started:
+        scheme = "https" if settings.tls_cert else "http"
+        print(f"loa: ready at {scheme}://{settings.host}:{settings.port}/", file=sys.stderr, flush=True)
+
+
+def migrate_database(settings: Settings, given: argparse.Namespace) -> int:
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    db = Database(settings.database_url)
+    before = migrate.current(db)
+    if given.to in ("head", migrate.head()) or before is None:
+        migrate.upgrade(db, given.to)
+    else:
+        migrate.downgrade(db, given.to)
+    print(f"{before or 'empty'} -> {migrate.current(db) or 'empty'}")
+    db.close()
+    return 0
+
+
+def seed_database(settings: Settings, given: argparse.Namespace) -> int:
+    ctx = open_context(settings, lambda: None)
+    made = seed(ctx, clusters=given.clusters, hours=ALL_DAY if given.all_day else None)
+    if made is None:
+        print("loa: the database is not empty, nothing was changed", file=sys.stderr)
+        return 0
+    fleet = Path(given.fleet) if given.fleet else settings.data / "fleet.json"
+    root = ctx.keys.root_public()
+    broker = urlsplit(settings.broker) if settings.broker != "embedded" else None
+    content = {
+        "broker": {
+            "host": broker.hostname if broker else "127.0.0.1",
+            "port": broker.port if broker else settings.broker_port,
+        },
+        "files": settings.unit_files_url,
+        "root": {"kid": root.kid, "x": root.x},
+        "units": made.enrolments,
+    }
+    write_private(fleet, json.dumps(content, indent=1))
+    if given.json:
+        print(json.dumps({"fleet": str(fleet), "passwords": made.passwords}))
+    else:
+        print(f"{len(made.enrolments)} clusters, their units in {fleet}")
+        for name, password in made.passwords.items():
+            print(f"{name:12} {password}")
+    ctx.db.close()
+    return 0
+
+
+def user(settings: Settings, given: argparse.Namespace) -> int:
+    ctx = open_context(settings, lambda: None)
+    if given.act == "add":
+        with ctx.db.write() as session:
+            _, password = accounts.create_user(
+                ctx, session, given.name, given.full_name, Role(given.role), given.area, "terminal"
+            )
+        print(password)
+    elif given.act == "reset":
+        print(accounts.reset_password(ctx, given.name, "terminal"))
+    else:
+        with ctx.db.read() as session:
+            found = [
+                {"name": row.name, "role": row.role, "area": row.area_id, "full_name": row.full_name}
+                for row in session.scalars(select(User).order_by(User.name))
+            ]
+        if given.json:
+            print(json.dumps(found, ensure_ascii=False))
+        else:
+            for row in found:
+                print(f"{row['name']:16} {row['role']:12} {row['area']:12} {row['full_name']}")
+    return 0
+
+
+def plan(settings: Settings, given: argparse.Namespace) -> int:
+    """The bytes that the unit holds, or is about to, in words."""
+    ctx = open_context(settings, lambda: None)
+    with ctx.db.read() as session:
+        cluster = session.get(Cluster, given.cluster)
+        unit = session.scalar(
+            select(Assignment.unit_id).where(Assignment.cluster_id == given.cluster, Assignment.until.is_(None))
+        )
+        if cluster is None or unit is None:
+            raise Refused("cluster.unknown", name=given.cluster)
+        stored, status = session.get(UnitPlan, unit), session.get(UnitStatus, unit)
+        if stored is None:
+            raise Refused("plan.none", name=given.cluster)
+        key = ctx.keys.signer(Use.PLAN).public
+        document = jws.verify(stored.document, jws.Typ.PLAN, lambda kid: key if kid == key.kid else None)
+        wire = Plan.model_validate_json(document)
+        titles = _titles(session, [item.id for item in wire.items])
+    if given.json:
+        print(json.dumps(json.loads(document), indent=1))
+        return 0
+    applied = status.plan_version if status else None
+    print(f"{cluster.name} ({cluster.id}), unit {unit}")
+    said = "applied" if applied == wire.version else f"the unit has {applied or 'none'}"
+    print(f"plan {wire.version}, {said}")
+    print(f"until {_local(wire.horizon_end)}; hours {_hours(wire)}")
+    for item in wire.items:
+        title, why = titles.get(item.id, ("?", "?"))
+        print(f"{_local(item.start)}  level {item.level}  volume {item.volume:3}  {title}  [{item.id}] {why}")
+    return 0
+
+
+def _titles(session: Any, names: list[str]) -> dict[str, tuple[str, str]]:
+    rows = session.execute(
+        select(Delivery.id, Bulletin.title, Broadcast.id, Delivery.revision)
+        .join(Broadcast, Delivery.broadcast_id == Broadcast.id)
+        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .where(Delivery.id.in_(names))
+    )
+    return {row[0]: (row[1], f"broadcast {row[2]} revision {row[3]}") for row in rows}
+
+
+def _local(ms: int) -> str:
+    return f"{from_unix_ms(ms).astimezone(VIETNAM):%Y-%m-%d %H:%M:%S}"
+
+
+def _hours(wire: Plan) -> str:
+    return ", ".join(
+        f"{w.start // 60:02}:{w.start % 60:02}-{w.end // 60:02}:{w.end % 60:02}" for w in wire.policy.hours
+    )
+
+
+def check(settings: Settings, given: argparse.Namespace) -> int:
+    """Each line: what, whether it is well, and what was found. Exit 1 when something is not."""
+    found = [_look(name, looker) for name, looker in _lookers(settings)]
+    if given.json:
+        print(json.dumps([{"name": name, "well": well, "found": what} for name, well, what in found]))
+    else:
+        for name, well, what in found:
+            print(f"{'ok  ' if well else 'FAIL'} {name:14} {what}")
+    return 0 if all(well for _, well, _ in found) else 1
+
+
+def _look(name: str, looker: Any) -> tuple[str, bool, str]:
+    try:
+        return (name, True, str(looker()))
+    except (LoaError, OSError, ValueError, metadata.PackageNotFoundError) as failure:
+        return (name, False, str(failure))
+
+
+def _lookers(settings: Settings) -> list[tuple[str, Any]]:
+    return [
+        ("python", platform.python_version),
+        *((name, lambda name=name: metadata.version(name)) for name in ("loa", "paho-mqtt", "fastapi", "av")),
+        ("packages", _ours),
+        ("database", lambda: _database(settings)),
+        ("keys", lambda: FileKeyring(settings.data / "keys").root_public().kid),
+        ("broker", lambda: find_binary(None) if settings.broker == "embedded" else settings.broker),
+        ("disk", lambda: f"{shutil.disk_usage(settings.data).free // 1_000_000} MB free"),
+        ("pages", _assets),
+    ]
+
+
+def _ours() -> str:
+    """Another distribution with one of our very common import names would take our place without a word."""
+    owners = metadata.packages_distributions()
+    for name in PACKAGES:
+        strangers = set(owners.get(name, ["loa"])) - {"loa"}
+        if strangers:
+            raise Fault("packages.foreign", name=name, owner=", ".join(sorted(strangers)))
+    return ", ".join(PACKAGES)
+
+
+def _database(settings: Settings) -> str:
+    db = Database(settings.database_url)
+    at, head = migrate.current(db), migrate.head()
+    db.close()
+    if at != head:
+        raise Fault("database.behind", at=at or "-", head=head)
+    return f"revision {at}"
+
+
+def _assets() -> str:
+    if not (DIST / "app.css").is_file():
+        raise Fault("assets.missing")
+    return "built"

@@ -1,0 +1,281 @@
+"""The real process: every adapter chosen, every thread started, and all of it stopped in order. Nothing else starts
+threads."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from prometheus_client import CollectorRegistry
+
+from broadcasts.audio.chain import Limits
+from broadcasts.audio.store import Store
+from broadcasts.clock import Clock, SandboxClock, SystemClock
+from broadcasts.errors import Fault
+from broadcasts.ids import RandomIds
+from broadcasts.wire import topics
+from controller.bootstrap.audio_room import StoredAudio
+from controller.bootstrap.keys import FileKeyring
+from controller.bootstrap.sandbox import Sandbox
+from controller.db import migrate
+from controller.db.engine import Database
+from controller.mqtt.broker_users import CONTROLLER, BrokerUser, Role, new_secret, secret_hash, write_private
+from controller.mqtt.canary import Canary
+from controller.mqtt.embedded import EmbeddedBroker
+from controller.mqtt.inbound import Inbound, Received
+from controller.mqtt.link import BrokerAddress, PahoLink
+from controller.services import compiling, enrolling, files, measuring, reconciling, settling, trusting
+from controller.services.context import Context
+from controller.services.office import Office
+from controller.services.ports import NoMeasures
+from controller.settings import Settings
+from controller.ticker import Ticker
+from monitoring.metrics import FleetMetrics, Step
+
+_LOG = logging.getLogger("loa")
+BATCH = 500
+CHAIN_EVERY_S = 3600.0
+
+
+class Wake:
+    """Handed to the services before the ticker exists."""
+
+    def __init__(self) -> None:
+        self.call: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        self.call()
+
+
+def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMetrics | None = None) -> Context:
+    """The use cases' context on real files. Raises Fault("database.behind") when migrations are missing."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wall = SystemClock()
+    clock: Clock = SandboxClock(settings.sandbox_clock) if settings.sandbox_clock else wall
+    db = Database(settings.database_url)
+    at, head = migrate.current(db), migrate.head()
+    if at != head:
+        raise Fault("database.behind", at=at or "-", head=head)
+    audio = StoredAudio(Store(settings.data / "audio"), Limits(max_bytes=settings.max_upload_mb * 1_000_000))
+    keys = FileKeyring.make_missing(settings.data / "keys")
+    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures())
+
+
+class Service:
+    """One controller. `start` returns when everything runs; `stop` when everything has ended."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._wake = Wake()
+        self.metrics = FleetMetrics(CollectorRegistry())
+        self._lock = _only_one(settings.data)
+        self.ctx = open_context(settings, self._wake, self.metrics)
+        self._closing = threading.Event()
+        self._threads: dict[str, threading.Thread] = {}
+        self.broker: EmbeddedBroker | None = None
+        self._chain: tuple[float, bool | None] = (0.0, None)
+        address = self._broker_address()
+        self.link = PahoLink(address, self.ctx.clock, self._link_up)
+        self._inbound = Inbound(self.ctx, self.link)
+        self._canary = Canary(self.ctx, self.link)
+        self._ticker = Ticker(
+            self.ctx.clock,
+            {
+                "compile": lambda now: compiling.step(self.ctx, now),
+                "reconcile": lambda now: reconciling.step(self.ctx, self.link, now),
+                "settle": lambda now: settling.step(self.ctx, now),
+                "canary": self._canary.step,
+                "broker": self._keep_broker,
+            },
+            self._ran,
+        )
+        self._wake.call = self._ticker.wake
+
+    def start(self) -> None:
+        """Raises Fault when the broker cannot start or a port is taken."""
+        _check_port(self.settings.host, self.settings.port)
+        if self.broker is not None:
+            self.broker.start()
+        trusting.ensure_trust(self.ctx, self.ctx.clock.now())
+        self._spawn("mqtt", self.link.run)
+        self._spawn("ingest", self._ingest)
+        self._ticker.start()
+
+    def stop(self) -> None:
+        self._closing.set()
+        self._ticker.stop()
+        self.link.close()
+        for name in ("ingest", "mqtt"):
+            if name in self._threads:
+                self._threads[name].join(10)
+        if self.broker is not None:
+            self.broker.stop()
+        self.ctx.db.close()
+        self._lock.close()
+
+    def office(self) -> Office:
+        """What pages and API are given."""
+        sandbox = None
+        if self.settings.sandbox is not None and isinstance(self.ctx.clock, SandboxClock):
+            sandbox = Sandbox(self.settings.sandbox, self.ctx, self.ctx.clock, self.broker)
+        return Office(
+            ctx=self.ctx,
+            link_up=lambda: self.link.up,
+            metrics=self._scrape,
+            unit_asset=lambda unit, secret, sha256: files.asset_for_unit(self.ctx, unit, secret, sha256),
+            upload_folder=self.settings.data / "audio" / "work",
+            sandbox=sandbox,
+            secure_cookies=self.settings.tls_cert is not None,
+            max_upload_bytes=self.settings.max_upload_mb * 1_000_000,
+            metrics_token=self.settings.metrics_token,
+            closing=self._closing,
+        )
+
+    def _keep_broker(self, now: datetime) -> datetime:
+        """A broker that died starts again; what it had retained is still on its disk."""
+        if self.broker is not None and not self.broker.alive and not self._closing.is_set():
+            _LOG.warning("the embedded broker died and is started again")
+            self.broker.start()
+        return now + timedelta(seconds=2)
+
+    def _broker_address(self) -> BrokerAddress:
+        if self.settings.broker != "embedded":
+            parts = urlsplit(self.settings.broker)
+            ca = self.settings.broker_ca if parts.scheme == "mqtts" else None
+            return BrokerAddress(
+                parts.hostname or "", parts.port or 1883, self.settings.broker_user, self.settings.broker_secret, ca
+            )
+        secret = _own_broker_secret(self.settings.data / "keys" / "broker.secret")
+        self.broker = EmbeddedBroker(
+            self.settings.data / "broker",
+            lambda: self._broker_users(secret),
+            self.ctx.wall,
+            self._spawn,
+            port=self.settings.broker_port,
+        )
+        host, port = self.broker.address
+        return BrokerAddress(host, port, CONTROLLER, secret)
+
+    def _broker_users(self, own_secret: str) -> list[BrokerUser]:
+        with self.ctx.db.read() as session:
+            units = enrolling.credentials(session)
+        ours = BrokerUser(CONTROLLER, secret_hash(own_secret), Role.CONTROLLER)
+        return [ours, *(BrokerUser(name, hashed) for name, hashed in units)]
+
+    def _spawn(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        self._threads[name] = thread
+        thread.start()
+
+    def _link_up(self) -> None:
+        self._canary.connected(self.ctx.clock.now())
+        self._wake()
+
+    def _ingest(self) -> None:
+        """The one consumer of what units say."""
+        while not self._closing.is_set():
+            batch = _take(self.link.inbox)
+            for received in [one for one in batch if one.topic == topics.CANARY]:
+                self._canary.heard(received.payload)
+            rest = [one for one in batch if one.topic not in (topics.CANARY, topics.TRUST)]
+            while rest and not self._consume(rest) and not self._closing.wait(1.0):
+                pass
+
+    def _consume(self, batch: list[Received]) -> bool:
+        began = self.ctx.clock.monotonic()
+        try:
+            tally, bad = self._inbound.consume(batch)
+        except Exception:  # noqa: BLE001 - the consumer must outlive a full disk; the batch is kept and tried again
+            _LOG.exception("could not take in %d messages", len(batch))
+            self.metrics.step_failed(Step.INGEST)
+            return False
+        for one in bad:
+            self.metrics.violation(one.reason)
+        seconds = self.ctx.clock.monotonic() - began
+        self.metrics.ingested(
+            seconds, entries=tally.entries, verdicts=tally.verdicts, illegal_moves=tally.illegal_moves
+        )
+        self.metrics.step_ran(Step.INGEST, self.ctx.wall.now(), seconds)
+        return True
+
+    def _ran(self, name: str, seconds: float, well: bool) -> None:
+        if name not in {str(step) for step in Step}:
+            return
+        if well:
+            self.metrics.step_ran(Step(name), self.ctx.wall.now(), seconds)
+        else:
+            self.metrics.step_failed(Step(name))
+
+    def _scrape(self) -> bytes:
+        checked, chain_ok = self._chain
+        if chain_ok is None or self.ctx.wall.monotonic() - checked > CHAIN_EVERY_S:
+            chain_ok = measuring.chain_ok(self.ctx)
+            self._chain = (self.ctx.wall.monotonic(), chain_ok)
+        mqtt = self._threads.get("mqtt")
+        self.metrics.show(
+            measuring.snapshot(
+                self.ctx,
+                self.settings.data,
+                queue=self.link.inbox.qsize(),
+                thread_alive=mqtt is not None and mqtt.is_alive(),
+                connected=self.link.up,
+                chain_ok=chain_ok,
+            )
+        )
+        return self.metrics.render()
+
+
+def _take(inbox: queue.Queue[Received]) -> list[Received]:
+    """What is there, at most a batch; waits half a second for the first."""
+    batch: list[Received] = []
+    with contextlib.suppress(queue.Empty):
+        batch.append(inbox.get(timeout=0.5))
+        while len(batch) < BATCH:
+            batch.append(inbox.get_nowait())
+    return batch
+
+
+def _only_one(data: Path) -> IO[str]:
+    """Two controllers on one data folder would be two hands at one wheel. Raises Fault("already_running")."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (data / "loa.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        process = lock.read().strip()
+        lock.close()
+        raise Fault("already_running", data=str(data), process=process or "?") from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises Fault("port_in_use")."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as failure:
+            raise Fault("port_in_use", host=host, port=port, detail=failure.strerror or "") from None
+
+
+def _own_broker_secret(path: Path) -> str:
+    if not path.exists():
+        write_private(path, new_secret())
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as failure:
+        raise Fault("keys.missing", path=str(path)) from failure

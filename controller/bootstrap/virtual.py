@@ -1,0 +1,230 @@
+"""The same controller in virtual time, for `loasim prove`: the same steps, called by a clock that jumps.
+
+Registered as entry point `loasim.counterpart`; what the simulator asks of it is spelt out in its own port
+(`device_sim/counterpart.py`), which this side never imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import select
+
+from broadcasts.audio.chain import Limits
+from broadcasts.audio.store import Store
+from broadcasts.clock import ManualClock, unix_ms
+from broadcasts.errors import Refused
+from broadcasts.ids import CountingIds
+from broadcasts.wire import topics
+from broadcasts.wire.topics import Out
+from controller.bootstrap.audio_room import StoredAudio
+from controller.bootstrap.keys import FileKeyring
+from controller.bootstrap.officers import Officers
+from controller.db import migrate
+from controller.db.engine import Database
+from controller.db.tables import Approval, Delivery, StandingAlert, Unit
+from controller.mqtt.canary import Canary
+from controller.mqtt.inbound import Inbound, Received
+from controller.services import compiling, files, reconciling, settling, trusting
+from controller.services.context import Context
+from controller.services.seeding import seed
+
+SOON = timedelta(seconds=3)
+"""How long a journal or a report waits for company before it is taken in."""
+NUMBERS_WAIT = timedelta(minutes=5)
+"""Telemetry alone waits longer: in virtual time nobody looks at it live."""
+_CLIENT_SPEAKS = tuple(f"/out/{kind}" for kind in Out if kind is not Out.TELEMETRY)
+
+
+class Setting(Protocol):
+    """The world we are opened in."""
+
+    units: int
+    days: int
+    seed: int
+    start: datetime
+    folder: Path
+
+
+class _VirtualLink:
+    """`services.ports.Link` into whatever `attach` gave."""
+
+    def __init__(self) -> None:
+        self.up = False
+        self.send: Callable[[str, bytes, int, bool], bool] = lambda *_: False
+
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
+        return self.up and self.send(topic, payload, qos, retain)
+
+    def flush(self) -> bool:
+        return self.up
+
+
+class _Process:
+    """What a kill takes with it: everything that is not in the database."""
+
+    def __init__(self, ctx: Context, link: _VirtualLink, now: datetime) -> None:
+        self.inbound = Inbound(ctx, link)
+        self.canary = Canary(ctx, link)
+        self.inbox: list[Received] = []
+        self.take_in_at: datetime | None = None
+        self.steps: dict[str, Callable[[datetime], datetime]] = {
+            "compile": lambda at: compiling.step(ctx, at),
+            "reconcile": lambda at: reconciling.step(ctx, link, at),
+            "settle": lambda at: settling.step(ctx, at),
+            "canary": self.canary.step,
+        }
+        self.due = dict.fromkeys(self.steps, now)
+
+
+class VirtualController:
+    """Implements the simulator's `Counterpart`."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._clock = ManualClock(setting.start)
+        self._db = Database("sqlite://")
+        migrate.upgrade(self._db)
+        audio = StoredAudio(Store(setting.folder / "audio"), Limits())
+        keys = FileKeyring.make_missing(setting.folder / "keys")
+        self._woken = True
+        self._ctx = Context(self._db, self._clock, self._clock, CountingIds(), audio, keys, self._wake)
+        seeded = seed(self._ctx, clusters=setting.units)
+        assert seeded is not None
+        self._enrolments = seeded.enrolments
+        trusting.ensure_trust(self._ctx, setting.start)
+        self._officers = Officers(self._ctx, setting.seed, setting.start, setting.days, setting.folder)
+        self._link = _VirtualLink()
+        self._process: _Process | None = _Process(self._ctx, self._link, setting.start)
+        self._bytes: dict[str, bytes] = {}
+
+    def enrolments(self) -> Sequence[dict[str, Any]]:
+        return self._enrolments
+
+    def attach(self, publish: Callable[[str, bytes, int, bool], bool]) -> None:
+        self._link.send = publish
+
+    def filters(self) -> Sequence[tuple[str, int]]:
+        return [(each, 1) for each in (*topics.CONTROLLER_FILTERS, *topics.CONTROLLER_LOOKBACK)]
+
+    def connection(self, up: bool, now: datetime) -> None:
+        self._at(now)
+        self._link.up = up and self._process is not None
+        if self._link.up and self._process is not None:
+            self._process.canary.connected(now)
+            self._wake()
+
+    def receive(self, topic: str, payload: bytes, retained: bool, now: datetime) -> None:
+        self._at(now)
+        process = self._process
+        if process is None or topic == topics.TRUST:
+            return
+        if topic == topics.CANARY:
+            process.canary.heard(payload)
+            return
+        one = Received(topic, payload, retained, now)
+        if topic.endswith(f"/out/{Out.TIME_ASK}"):
+            process.inbound.consume([one])  # an answer that waits is worth less
+            return
+        process.inbox.append(one)
+        wait = SOON if topic.endswith(_CLIENT_SPEAKS) else NUMBERS_WAIT
+        at = now + wait
+        process.take_in_at = at if process.take_in_at is None else min(process.take_in_at, at)
+
+    def step(self, now: datetime) -> datetime:
+        self._at(now)
+        process = self._process
+        if process is None:
+            return now + timedelta(minutes=1)
+        if process.take_in_at is not None and now >= process.take_in_at:
+            batch, process.inbox, process.take_in_at = process.inbox, [], None
+            process.inbound.consume(batch)
+        officers = self._officers.step(now)
+        if self._woken:
+            self._woken = False
+            process.due = dict.fromkeys(process.steps, now)
+        for name, step in process.steps.items():
+            if now >= process.due[name]:
+                process.due[name] = step(now)
+        if self._woken:
+            return now
+        waits = [officers, *process.due.values()]
+        if process.take_in_at is not None:
+            waits.append(process.take_in_at)
+        return min(waits)
+
+    def get(self, unit: str, secret: str, path: str, offset: int) -> tuple[int, bytes]:
+        name = path.removeprefix("assets/").split(".")[0]
+        if self._process is None:
+            return 503, b""
+        try:
+            place = files.asset_for_unit(self._ctx, unit, secret, name)
+        except Refused as refused:
+            return {"unit.unknown": 401, "asset.not_yours": 403}.get(refused.key, 404), b""
+        if name not in self._bytes:
+            self._bytes[name] = place.read_bytes()
+        body = self._bytes[name]
+        if offset >= len(body):
+            return 416, b""
+        return (206 if offset else 200), body[offset:]
+
+    def kill(self) -> None:
+        self._process = None
+        self._link.up = False
+
+    def restart(self, now: datetime) -> None:
+        self._at(now)
+        self._process = _Process(self._ctx, self._link, now)
+        self._wake()
+
+    def accounts(self) -> Sequence[dict[str, Any]]:
+        with self._db.read() as session:
+            return [
+                {
+                    "delivery": row.id,
+                    "cluster": row.cluster_id,
+                    "unit": row.unit_id or "",
+                    "asset": row.asset_sha256,
+                    "start": unix_ms(row.start),
+                    "end": unix_ms(row.end),
+                    "level": row.priority,
+                    "approved": True,
+                    "state": row.state,
+                    "verdict": row.verdict,
+                    "reason": row.reason,
+                }
+                for row in session.scalars(select(Delivery).order_by(Delivery.start, Delivery.id))
+            ]
+
+    def approved_sounds(self) -> set[tuple[str, str]]:
+        with self._db.read() as session:
+            rows = session.execute(
+                select(Delivery.unit_id, Delivery.asset_sha256).join(
+                    Approval,
+                    (Approval.broadcast_id == Delivery.broadcast_id)
+                    & (Approval.revision == Delivery.revision)
+                    & Approval.approved.is_(True),
+                )
+            )
+            found = {(str(unit), str(asset)) for unit, asset in rows}
+            units = list(session.scalars(select(Unit.id)))
+            for alert in session.scalars(select(StandingAlert)):
+                meant = units if alert.entry["target"] == "all" else alert.entry["target"]
+                found |= {(unit, part["asset"]["sha256"]) for unit in meant for part in alert.entry["content"]}
+        return found
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _wake(self) -> None:
+        self._woken = True
+
+    def _at(self, now: datetime) -> None:
+        if now > self._clock.now():
+            self._clock.set(now)
+
+
+def open_counterpart(setting: Setting) -> VirtualController:
+    return VirtualController(setting)

@@ -1,0 +1,94 @@
+"""`loa`: the controller's command line. Results on stdout, talk on stderr; 0 well, 1 refused, 2 wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from broadcasts.errors import LoaError
+from controller import settings as settings_module
+from controller.bootstrap import commands
+from controller.settings import Settings
+from controller.web.catalogue import say
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        settings = settings_module.from_environment(os.environ)
+        logging.basicConfig(
+            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+        )
+        command: Command = given.command
+        return command(settings, given)
+    except LoaError as failure:
+        print(f"loa: {sentence(failure)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def sentence(failure: LoaError) -> str:
+    """In English, for the terminal."""
+    key = f"errors.{failure.key}"
+    said = say("en", key, **failure.fields)
+    return str(failure) if said == key else said
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loa", description="Runs the loudspeaker clusters of commune radio stations.")
+    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def verb(name: str, about: str, command: Command) -> argparse.ArgumentParser:
+        one = verbs.add_parser(name, help=about, description=about)
+        one.set_defaults(command=command)
+        return one
+
+    verb("serve", "Run the controller: pages, API, broker link, compiler.", commands.serve)
+    migrate = verb("migrate", "Bring the database to this version's shape.", commands.migrate_database)
+    migrate.add_argument("--to", default="head", help="a revision; `base` empties the database")
+    seed = verb("seed", "Fill an empty database with the sample province.", commands.seed_database)
+    seed.add_argument("--clusters", type=int, default=80)
+    seed.add_argument("--all-day", action="store_true", help="stations whose regulation allows 24 hours (for tests)")
+    seed.add_argument("--fleet", help="where the simulator's file goes (default: DATA/fleet.json)")
+    seed.add_argument("--json", action="store_true")
+    _user(verb("user", "Accounts: list, add, reset a password.", commands.user))
+    plan = verb("plan", "What a cluster will play, and why.", commands.plan)
+    plan.add_argument("cluster")
+    plan.add_argument("--json", action="store_true")
+    check = verb("check", "Look whether everything that Loa needs is here.", commands.check)
+    check.add_argument("--json", action="store_true")
+    config = verb("config", "Show the settings in force, secrets hidden.", _config)
+    config.add_argument("--example", action="store_true", help="every setting with its default, as a file")
+    config.add_argument("--json", action="store_true")
+    return parser
+
+
+def _user(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    listing = acts.add_parser("list", help="all accounts")
+    listing.add_argument("--json", action="store_true")
+    adding = acts.add_parser("add", help="a new account; prints its one-time password")
+    adding.add_argument("name")
+    adding.add_argument("--full-name", required=True)
+    adding.add_argument("--role", required=True, choices=["broadcaster", "approver", "technician", "province"])
+    adding.add_argument("--area", required=True, help="id of the area, for example c-31673")
+    reset = acts.add_parser("reset", help="a new one-time password; unlocks the account, ends its sessions")
+    reset.add_argument("name")
+
+
+def _config(settings: Settings, given: argparse.Namespace) -> int:
+    if given.example:
+        print(settings_module.example(), end="")
+        return 0
+    shown: dict[str, Any] = settings_module.shown(settings)
+    print(json.dumps(shown, indent=2) if given.json else "\n".join(f"{name}={value}" for name, value in shown.items()))
+    return 0

@@ -1,0 +1,86 @@
+"""The state of the fleet in numbers, counted when Prometheus asks."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from broadcasts.domain.delivery import State
+from broadcasts.domain.presence import presence
+from controller.db.tables import Delivery, StandingAlert, Unit, UnitPlan, UnitStatus
+from controller.services import audit
+from controller.services.context import Context
+from controller.services.plan_document import TELEMETRY_IDLE_S
+from monitoring.snapshot import FleetSnapshot
+
+SIGN_OF_LIFE = timedelta(seconds=2 * TELEMETRY_IDLE_S)
+"""A connected unit that says nothing for two telemetry periods is silent."""
+
+
+def snapshot(
+    ctx: Context, folder: Path, *, queue: int, thread_alive: bool, connected: bool, chain_ok: bool | None
+) -> FleetSnapshot:
+    """`folder` lies on the disk whose free part is told."""
+    now = ctx.clock.now()
+    with ctx.db.read() as session:
+        behind, lag = _behind(session, now)
+        disk = shutil.disk_usage(folder)
+        return FleetSnapshot(
+            units=_presences(session, now),
+            states=_recent(session, now, Delivery.state),
+            verdicts=_recent(session, now, func.coalesce(Delivery.verdict, "open"), Delivery.state != State.WITHDRAWN),
+            plans_behind=behind,
+            plan_lag_s=lag,
+            alerts_active=session.scalar(
+                select(func.count())
+                .select_from(StandingAlert)
+                .where(StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+            )
+            or 0,
+            ingest_queue=queue,
+            broker_thread_alive=thread_alive,
+            broker_connected=connected,
+            audit_chain_ok=chain_ok,
+            storage_free_ratio=disk.free / disk.total,
+        )
+
+
+def _presences(session: Session, now: datetime) -> Counter[str]:
+    rows = session.execute(
+        select(UnitStatus.connected, UnitStatus.last_sign)
+        .select_from(Unit)
+        .outerjoin(UnitStatus, UnitStatus.unit_id == Unit.id)
+        .where(Unit.revoked_at.is_(None))
+    )
+    return Counter(str(presence(connected, sign, now, SIGN_OF_LIFE)) for connected, sign in rows)
+
+
+def _recent(session: Session, now: datetime, by: Any, *only: ColumnElement[bool]) -> dict[str, int]:
+    rows = session.execute(
+        select(by, func.count())
+        .where(Delivery.start > now - timedelta(days=1), Delivery.start <= now, *only)
+        .group_by(by)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _behind(session: Session, now: datetime) -> tuple[int, float]:
+    lacking = or_(UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version)
+    rows = session.scalars(
+        select(UnitPlan.compiled_at)
+        .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+        .where(UnitStatus.connected.is_(True), lacking)
+    ).all()
+    return len(rows), max(((now - compiled).total_seconds() for compiled in rows), default=0.0)
+
+
+def chain_ok(ctx: Context) -> bool:
+    """Whether the audit log still follows from its first line; slow, so asked now and then."""
+    with ctx.db.read() as session:
+        return audit.first_broken(session) is None
