@@ -178,10 +178,10 @@ class Running:
     """A fleet in its thread, and its control socket."""
 
     def __init__(self, fleet: Fleet, socket: Path) -> None:
-        self.fleet, self._socket = fleet, socket
+        self.fleet, self.socket = fleet, socket
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        return ask(self._socket, request)
+        return ask(self.socket, request)
 
     def poles(self) -> dict[str, dict[str, Any]]:
         return {pole["unit"]: pole for pole in self.ask(do="poles")["poles"]}
