@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,36 +14,59 @@ from typing import Any
 from sqlalchemy import select
 
 from broadcasts.clock import SandboxClock, from_unix_ms
-from broadcasts.errors import Fault, LoaError, Refused
+from broadcasts.errors import Fault, Refused
+from broadcasts.wire import codec, topics
 from broadcasts.wire.alert import AlertKind
-from controller.db.tables import Asset, Bulletin, Rendition
+from broadcasts.wire.jws import Typ
+from broadcasts.wire.plan import MAX_AHEAD_MS, Plan
+from broadcasts.wire.topics import In
+from broadcasts.wire.trust import Use
+from controller.db.tables import Asset, Bulletin, Rendition, UnitPlan
 from controller.mqtt.embedded import EmbeddedBroker
 from controller.services import alerting
 from controller.services.context import Context
+from controller.services.ports import Link
 from controller.services.seeding import PROVINCE
 
 ANSWER_S = 5.0
 ALERT_LASTS = timedelta(minutes=2)
 
 
+_FAULTS: dict[str, list[dict[str, Any]]] = {
+    "cut_link": [{"kind": "offline"}],
+    "restore_link": [{"kind": "online"}],
+    "reboot": [{"kind": "reboot"}],
+    "cut_wire": [{"kind": "wire_cut"}],
+    "mend_wire": [{"kind": "wire_repair"}],
+    "clock_off_linked": [{"kind": "clock_off", "seconds": 40.0}],
+    "clock_off_alone": [{"kind": "offline"}, {"kind": "clock_off", "seconds": 40.0}],
+    "corrupt_asset": [{"kind": "corrupt_next_fetch"}],
+    "forge_plan": [{"kind": "forge"}],
+    "replay_plan": [{"kind": "replay_old"}],
+    "double_messages": [{"kind": "duplicate_messages", "on": True}],
+}
+"""The page's acts in the words of the simulator's socket (`loasim describe`)."""
+
+
 class Sandbox:
     """Implements `services.sandbox.SandboxControl`."""
 
-    def __init__(self, fleet: Path, ctx: Context, clock: SandboxClock, broker: EmbeddedBroker | None) -> None:
+    def __init__(
+        self, fleet: Path, ctx: Context, clock: SandboxClock, link: Link, broker: EmbeddedBroker | None
+    ) -> None:
         self._fleet = fleet
         self._ctx = ctx
         self._clock = clock
+        self._link = link
         self._broker = broker
 
     def poles(self) -> list[dict[str, Any]]:
-        answer = self._ask({"do": "poles"})
+        answer = self._ask({"do": "poles", "sounds": 5})
         with self._ctx.db.read() as session:
-            titles: dict[str, str] = {
-                row[0]: row[1]
-                for row in session.execute(
-                    select(Rendition.asset_sha256, Bulletin.title).join(Bulletin, Rendition.bulletin_id == Bulletin.id)
-                )
-            }
+            rows = session.execute(
+                select(Rendition.asset_sha256, Bulletin.title).join(Bulletin, Rendition.bulletin_id == Bulletin.id)
+            )
+            titles: dict[str, str] = {row[0]: row[1] for row in rows}
         return [_pole(pole, titles) for pole in answer["poles"]]
 
     def act(self, name: str, **args: str) -> dict[str, Any]:
@@ -57,9 +81,28 @@ class Sandbox:
                 self._alert()
             case "silence":
                 alerting.silence(self._ctx, "sandbox", PROVINCE[0])
+            case "older_plan":
+                self._mislead(args.get("unit", ""), lambda plan: 1)
+            case "far_future_plan":
+                self._mislead(args.get("unit", ""), lambda plan: plan.version + 2 * MAX_AHEAD_MS)
+            case _ if name in _FAULTS:
+                for fault in _FAULTS[name]:
+                    self._ask({"do": "fault", "units": args.get("unit") or "all", **fault})
             case _:
-                return self._ask({"do": "fault", "name": name, **args})
+                raise Refused("sandbox.unknown_act", act=name)
         return {"done": name}
+
+    def _mislead(self, unit: str, version: Callable[[Plan], int]) -> None:
+        """A document that is truly ours but has no business now: a thief of yesterday's bytes, or of our clock."""
+        with self._ctx.db.read() as session:
+            stored = session.get(UnitPlan, unit)
+        if stored is None:
+            raise Refused("plan.none", name=unit)
+        signer = self._ctx.keys.signer(Use.PLAN)
+        own = signer.public
+        plan = codec.unseal(Plan, stored.document, Typ.PLAN, lambda kid: own if kid == own.kid else None)
+        wrong = codec.seal(plan.model_copy(update={"version": version(plan), "items": []}), Typ.PLAN, signer)
+        self._link.publish(topics.to_unit(unit, In.PLAN), wrong, qos=1, retain=False)
 
     def move_clock(self, to: datetime) -> None:
         try:
@@ -86,25 +129,31 @@ class Sandbox:
                 answer = json.loads(door.makefile("rb").readline())
         except (OSError, ValueError) as failure:
             raise Fault("sandbox.silent", detail=str(failure)) from failure
-        if "error" in answer:
-            raise _refusal(answer["error"])
+        if not answer.get("ok"):
+            raise Refused("sandbox.refused", detail=str(answer.get("words", "")))
         return dict(answer)
-
-
-def _refusal(error: Any) -> LoaError:
-    fields = dict(error) if isinstance(error, dict) else {"key": "sandbox.refused", "detail": str(error)}
-    return Refused(str(fields.pop("key", "sandbox.refused")), **fields)
 
 
 def _pole(told: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
     """The simulator's words in the page's: aware instants, titles instead of hashes."""
-    heard = [
-        {
-            **sound,
-            "title": titles.get(sound["asset"]),
-            "from": from_unix_ms(sound["from_ms"]),
-            "to": from_unix_ms(sound["to_ms"]) if sound.get("to_ms") else None,
-        }
-        for sound in told.get("heard", [])
-    ]
-    return {**told, "heard": heard}
+    heard = [_sound(sound, titles) for sound in reversed(told.get("heard", []))]
+    hearing = told.get("hearing")
+    return {
+        "cluster": told["cluster"],
+        "unit": told["unit"],
+        "online": told["online"],
+        "sounding": titles.get(hearing["asset"], hearing["asset"][:8]) if hearing else None,
+        "volume": hearing["volume"] if hearing else 0,
+        "faults": told["faults"],
+        "heard": ([_sound(hearing, titles) | {"to": None}] if hearing else []) + heard,
+    }
+
+
+def _sound(sound: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
+    return {
+        "asset": sound["asset"],
+        "title": titles.get(sound["asset"]),
+        "from": from_unix_ms(sound["from_ms"]),
+        "to": from_unix_ms(sound["to_ms"]),
+        "volume": sound["volume"],
+    }

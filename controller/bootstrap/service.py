@@ -127,7 +127,7 @@ class Service:
         """What pages and API are given."""
         sandbox = None
         if self.settings.sandbox is not None and isinstance(self.ctx.clock, SandboxClock):
-            sandbox = Sandbox(self.settings.sandbox, self.ctx, self.ctx.clock, self.broker)
+            sandbox = Sandbox(self.settings.sandbox, self.ctx, self.ctx.clock, self.link, self.broker)
         return Office(
             ctx=self.ctx,
             link_up=lambda: self.link.up,

@@ -77,6 +77,8 @@ def step(ctx: Context, now: datetime) -> datetime:
         with ctx.db.write() as session:
             for want, body, made, document in ready:
                 _store(session, want, body, made, document, now)
+        if any(made is not None for _, _, made, _ in ready):
+            ctx.wake()  # there is something to publish
     with ctx.db.read() as session:
         due = session.scalar(select(UnitPlan.due_again).order_by(UnitPlan.due_again).limit(1))
     return min(now + LOOK_AGAIN, due) if due and due > now else now + LOOK_AGAIN

@@ -23,7 +23,7 @@ from controller.services.deliveries import slot_of, withdraw_open
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import clusters_in, regulation
 
-SAVED_LATE = timedelta(seconds=20)
+SAVED_LATE = timedelta(seconds=10)
 """A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
 
 

@@ -1,0 +1,153 @@
+"""/api/v1: the same use cases as the pages, for programs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime
+
+from broadcasts.audio.store import told_as_faults
+from broadcasts.errors import Refused
+from controller.api.deps import Caller, TheOffice
+from controller.api.models import (
+    AssetOut,
+    BroadcastOut,
+    ClusterOut,
+    DecisionIn,
+    DeliveryOut,
+    DraftIn,
+    EditIn,
+    PreviewOut,
+    RejectionIn,
+    SlipOut,
+)
+from controller.services.approving import approve, look_at, reject, withdraw
+from controller.services.composing import preview, submit
+from controller.services.library import add_recording
+from controller.services.office import Office
+from controller.services.rights import Actor, Right
+from controller.services.views.broadcast import proof, whole
+from controller.services.views.clusters import health, lines
+from controller.services.views.today import slips
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.post("/recordings", status_code=201)
+async def add(request: Request, office: TheOffice, caller: Caller, name: str = "") -> AssetOut:
+    """The file is the body; it goes to the disk as it comes, up to the limit."""
+    caller.need(Right.COMPOSE)
+    path = await run_sync(_empty_file, office.upload_folder)
+    try:
+        await _store(request, path, office.max_upload_bytes)
+        return AssetOut.of(await run_sync(add_recording, office.ctx, caller, path, name[:120]))
+    finally:
+        await run_sync(path.unlink, True)
+
+
+def _empty_file(folder: Path) -> Path:
+    with told_as_faults():
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="upload-", dir=folder)
+    os.close(handle)
+    return Path(name)
+
+
+async def _store(request: Request, path: Path, limit: int) -> None:
+    size = 0
+    with path.open("wb", buffering=0) as file:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise Refused(
+                    "audio.too_large", size_mb=f"> {limit / 1_000_000:g}", limit_mb=round(limit / 1_000_000, 1)
+                )
+            with told_as_faults():
+                await run_sync(file.write, chunk)
+
+
+@router.get("/broadcasts")
+def every(office: TheOffice, caller: Caller, status: Annotated[list[str] | None, Query()] = None) -> list[SlipOut]:
+    caller.need(Right.LOOK)
+    with office.ctx.db.read() as session:
+        found = slips(session, caller, *(status or ("submitted", "approved", "rejected", "withdrawn")))
+    return [SlipOut.of(slip) for slip in found]
+
+
+@router.post("/broadcasts", status_code=201)
+def create(office: TheOffice, caller: Caller, draft: DraftIn) -> BroadcastOut:
+    return _one(office, caller, submit(office.ctx, caller, draft.draft()))
+
+
+@router.post("/broadcasts/preview")
+def look_ahead(office: TheOffice, caller: Caller, draft: DraftIn) -> PreviewOut:
+    return PreviewOut.of(preview(office.ctx, caller, draft.draft()))
+
+
+@router.get("/broadcasts/{broadcast_id}")
+def one(office: TheOffice, caller: Caller, broadcast_id: str) -> BroadcastOut:
+    caller.need(Right.LOOK)
+    return _one(office, caller, broadcast_id)
+
+
+@router.put("/broadcasts/{broadcast_id}")
+def edit(office: TheOffice, caller: Caller, broadcast_id: str, draft: EditIn) -> BroadcastOut:
+    told = DraftIn(**draft.model_dump(exclude={"revision"})).draft()
+    return _one(office, caller, submit(office.ctx, caller, told, broadcast_id, draft.revision))
+
+
+@router.post("/broadcasts/{broadcast_id}/approve")
+def say_yes(office: TheOffice, caller: Caller, broadcast_id: str, decision: DecisionIn) -> BroadcastOut:
+    approve(office.ctx, caller, broadcast_id, decision.seen)
+    return _one(office, caller, broadcast_id)
+
+
+@router.post("/broadcasts/{broadcast_id}/reject")
+def say_no(office: TheOffice, caller: Caller, broadcast_id: str, decision: RejectionIn) -> BroadcastOut:
+    reject(office.ctx, caller, broadcast_id, decision.seen, decision.reason)
+    return _one(office, caller, broadcast_id)
+
+
+@router.post("/broadcasts/{broadcast_id}/withdraw")
+def take_off(office: TheOffice, caller: Caller, broadcast_id: str) -> BroadcastOut:
+    withdraw(office.ctx, caller, broadcast_id)
+    return _one(office, caller, broadcast_id)
+
+
+@router.get("/broadcasts/{broadcast_id}/deliveries")
+def deliveries(
+    office: TheOffice, caller: Caller, broadcast_id: str, start: AwareDatetime | None = None
+) -> list[DeliveryOut]:
+    """Of the occurrence that starts at `start`; without it of the current one."""
+    caller.need(Right.LOOK)
+    with office.ctx.db.read() as session:
+        whole(session, caller, broadcast_id)
+        chosen: datetime | None = start
+        found = proof(session, caller, broadcast_id, chosen, office.ctx.clock.now())
+    return [DeliveryOut.of(row) for row in found.rows]
+
+
+@router.get("/clusters")
+def clusters(office: TheOffice, caller: Caller) -> list[ClusterOut]:
+    caller.need(Right.HEALTH)
+    with office.ctx.db.read() as session:
+        return [ClusterOut.of(line) for line in lines(session, caller, office.ctx.clock.now())]
+
+
+@router.get("/clusters/{cluster_id}")
+def cluster(office: TheOffice, caller: Caller, cluster_id: str) -> ClusterOut:
+    with office.ctx.db.read() as session:
+        return ClusterOut.of(health(session, caller, cluster_id, office.ctx.clock.now()).line)
+
+
+def _one(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:
+    broadcast, _, seen = look_at(office.ctx, caller, broadcast_id)
+    with office.ctx.db.read() as session:
+        it = whole(session, caller, broadcast_id)
+    return BroadcastOut.of(broadcast, it.bulletin.title, it.rendition.asset_sha256, seen)

@@ -1,0 +1,36 @@
+"""The API as one router, and its errors."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from broadcasts.errors import LoaError
+from controller.api import account, broadcasts, files, ops
+from controller.api.errors import problem
+
+PREFIXES = ("/api/", "/u/", "/assets/", "/metrics", "/healthz")
+"""What programs ask; everything else is a page."""
+
+
+def router() -> APIRouter:
+    made = APIRouter()
+    for part in (ops, files, account, broadcasts):
+        made.include_router(part.router)
+    return made
+
+
+def is_ours(request: Request) -> bool:
+    return request.url.path.startswith(PREFIXES)
+
+
+def error_answer(request: Request, error: LoaError, sentence: str) -> Response:
+    headers = {}
+    if error.key == "unit.unknown":
+        headers["www-authenticate"] = 'Basic realm="loa unit", charset="UTF-8"'
+    elif error.key == "metrics.token":
+        headers["www-authenticate"] = "Bearer"
+    elif error.key in ("login.first", "login.wrong"):
+        # Not "Basic": a browser would ask for a password in a window of its own.
+        headers["www-authenticate"] = 'Session realm="loa"'
+    return problem(error, sentence, headers)

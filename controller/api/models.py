@@ -1,0 +1,205 @@
+"""What programs send and get: JSON, instants as RFC 3339 in UTC, times of a schedule local to the station."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from broadcasts.errors import LoaError
+from controller.db.tables import Asset, Broadcast
+from controller.services.composing import Draft, Preview
+from controller.services.views.broadcast import Row
+from controller.services.views.clusters import ClusterLine
+from controller.services.views.today import Slip
+
+
+class DraftIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    title: str = Field(max_length=200)
+    field: int = 1
+    language: str = Field("vi", pattern="^(vi|km)$")
+    asset: str = Field(pattern="^[0-9a-f]{64}$")
+    areas: list[str] = Field(default=[], max_length=500)
+    clusters: list[str] = Field(default=[], max_length=5_000)
+    repeat: str = "once"
+    first_day: date = Field(ge=date(2000, 1, 1), lt=date(2101, 1, 1))
+    at: time
+    until_day: date | None = Field(None, ge=date(2000, 1, 1), lt=date(2101, 1, 1))
+    priority: int = 3
+    on_preempt: str = "resume"
+    late: str = "drop"
+    volume: int | None = None
+    text: str = Field("", max_length=20_000)
+    push_now: bool = False
+
+    def draft(self) -> Draft:
+        told = self.model_dump()
+        at = self.at.replace(microsecond=0, tzinfo=None)
+        return Draft(**told | {"areas": tuple(self.areas), "clusters": tuple(self.clusters), "at": at})
+
+
+class EditIn(DraftIn):
+    revision: int
+
+
+class DecisionIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    seen: str = Field(pattern="^[0-9a-f]{64}$")
+    """The hash that came with the broadcast one looked at."""
+
+
+class RejectionIn(DecisionIn):
+    reason: str = Field(max_length=500)
+
+
+class AssetOut(BaseModel):
+    sha256: str
+    size: int
+    codec: str
+    duration_ms: int
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, asset: Asset) -> AssetOut:
+        return cls(**{name: getattr(asset, name) for name in cls.model_fields})
+
+
+class ProblemOut(BaseModel):
+    key: str
+    fields: dict[str, str]
+
+    @classmethod
+    def of(cls, error: LoaError) -> ProblemOut:
+        return cls(key=error.key, fields={name: str(value) for name, value in error.fields.items()})
+
+
+class PreviewOut(BaseModel):
+    clusters: list[str]
+    horns: int
+    duration_ms: int
+    starts: list[datetime]
+    inside_lock: bool
+    clashes: int
+    problems: list[ProblemOut]
+
+    @classmethod
+    def of(cls, seen: Preview) -> PreviewOut:
+        return cls(
+            clusters=[cluster.id for cluster in seen.clusters],
+            horns=seen.horns,
+            duration_ms=round(seen.duration.total_seconds() * 1000),
+            starts=list(seen.starts),
+            inside_lock=seen.inside_lock,
+            clashes=len(seen.clashes),
+            problems=[ProblemOut.of(problem) for problem in seen.problems],
+        )
+
+
+class BroadcastOut(BaseModel):
+    id: str
+    status: str
+    revision: int
+    title: str
+    priority: int
+    repeat: str
+    first_day: date
+    at: time
+    until_day: date | None
+    clusters: list[str]
+    asset: str
+    seen: str
+    """The hash over everything that a decision is about."""
+
+    @classmethod
+    def of(cls, broadcast: Broadcast, title: str, asset: str, seen: str) -> BroadcastOut:
+        return cls(
+            id=broadcast.id,
+            status=broadcast.status,
+            revision=broadcast.revision,
+            title=title,
+            priority=broadcast.priority,
+            repeat=broadcast.repeat,
+            first_day=broadcast.first_day,
+            at=broadcast.at_time,
+            until_day=broadcast.until_day,
+            clusters=broadcast.clusters,
+            asset=asset,
+            seen=seen,
+        )
+
+
+class SlipOut(BaseModel):
+    id: str
+    title: str
+    status: str
+    priority: int
+    first: datetime
+    clusters: int
+
+    @classmethod
+    def of(cls, slip: Slip) -> SlipOut:
+        return cls(**{name: getattr(slip, name) for name in cls.model_fields})
+
+
+class DeliveryOut(BaseModel):
+    id: str
+    cluster: str
+    unit: str | None
+    start: datetime
+    end: datetime
+    state: str
+    verdict: str | None
+    reason: str | None
+    started_at: datetime | None
+    late_ms: int | None
+    coverage: float
+    signed_evidence: bool | None
+    plan_confirmed: bool
+
+    @classmethod
+    def of(cls, row: Row) -> DeliveryOut:
+        it = row.delivery
+        return cls(
+            id=it.id,
+            cluster=it.cluster_id,
+            unit=it.unit_id,
+            start=it.start,
+            end=it.end,
+            state=it.state,
+            verdict=it.verdict,
+            reason=it.reason,
+            started_at=it.started_at,
+            late_ms=it.late_ms,
+            coverage=it.coverage,
+            signed_evidence=it.signed_evidence,
+            plan_confirmed=row.confirmed,
+        )
+
+
+class ClusterOut(BaseModel):
+    id: str
+    name: str
+    station: str
+    unit: str | None
+    presence: str
+    last_sign: datetime | None
+    plan_wanted: int | None
+    plan_applied: int | None
+    faults: list[str]
+
+    @classmethod
+    def of(cls, line: ClusterLine) -> ClusterOut:
+        return cls(
+            id=line.id,
+            name=line.name,
+            station=line.station,
+            unit=line.unit,
+            presence=line.presence,
+            last_sign=line.last_sign,
+            plan_wanted=line.wanted,
+            plan_applied=line.applied,
+            faults=[fault.code for fault in line.faults],
+        )

@@ -1,0 +1,77 @@
+"""Pages and API as one application. It starts nothing: threads, broker and clock belong to `bootstrap`."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from broadcasts.errors import Fault, LoaError, Refused
+from controller.api import front as api
+from controller.api.errors import status_of
+from controller.services.office import Office
+from controller.web import front as web
+from controller.web.catalogue import LANGUAGES
+from controller.web.desk import ChangePasswordFirst, LogInFirst
+from controller.web.security import HEADERS, Shield
+from controller.web.words import Words
+
+log = logging.getLogger(__name__)
+
+
+def create_app(office: Office) -> FastAPI:
+    """The application for one office."""
+    app = FastAPI(title="Loa", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.office = office
+    app.state.status_of = status_of
+    app.state.streams = 0
+    app.include_router(api.router())
+    app.include_router(web.router())
+    app.add_middleware(Shield, tls=office.secure_cookies)
+
+    @app.exception_handler(LoaError)
+    def told(request: Request, error: LoaError) -> Response:
+        return _answer(request, error)
+
+    @app.exception_handler(HTTPException)
+    def no_page(request: Request, error: HTTPException) -> Response:
+        key = {404: "page.unknown", 405: "method.unknown"}.get(error.status_code, "form.broken")
+        return _answer(request, Refused(key))
+
+    @app.exception_handler(RequestValidationError)
+    def not_understood(request: Request, error: RequestValidationError) -> Response:
+        # Where it is wrong, never what was sent.
+        where = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors()[:5])
+        return _answer(request, Refused("request.invalid", where=where[:500]))
+
+    @app.exception_handler(LogInFirst)
+    def log_in(request: Request, error: LogInFirst) -> Response:
+        return web.to_login(request, error.wanted)
+
+    @app.exception_handler(ChangePasswordFirst)
+    def change_password(request: Request, _: ChangePasswordFirst) -> Response:
+        return web.to_password(request)
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> Response:
+        # Starlette raises it again afterwards, so the log has it; the reader gets a sentence.
+        answer = _answer(request, Fault("unforeseen"))
+        # Made outside of all middleware, so it brings its own shield.
+        answer.headers.update(HEADERS)
+        return answer
+
+    return app
+
+
+def _answer(request: Request, error: LoaError) -> Response:
+    if isinstance(error, Fault):
+        log.error("%s %s: %s", request.method, request.url.path, error)
+    if not api.is_ours(request):
+        return web.error_page(request, error)
+    wished = request.headers.get("accept-language", "")[:2]
+    language = wished if wished in LANGUAGES else "en"
+    office: Office = request.app.state.office
+    return api.error_answer(request, error, Words(language, office.ctx.clock.now()).failure(error))
