@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import resource
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from device_sim.describe import describe, in_words
 from device_sim.fate import Fate
 from device_sim.fleetfile import read_fleet
 from device_sim.live import Fleet
+from device_sim.prove import Result, find, prove
+from device_sim.scenario import Scene
+from device_sim.scenario import read as read_scene
 from device_sim.words import sentence
 
 
@@ -63,11 +66,13 @@ def _run_options(part: argparse.ArgumentParser) -> None:
 
 
 def _prove_options(part: argparse.ArgumentParser) -> None:
-    part.add_argument("--units", type=_positive, default=80, metavar="N")
-    part.add_argument("--days", type=_positive, default=7, metavar="N")
+    part.add_argument("--scene", type=Path, metavar="FILE", help="a TOML file: faults, odds, and the numbers below")
+    part.add_argument("--units", type=_positive, metavar="N", help="80, if the scene does not say")
+    part.add_argument("--days", type=_positive, metavar="N", help="7, if the scene does not say")
     seeds = part.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=int, default=1, metavar="N")
+    seeds.add_argument("--seed", type=int, metavar="N")
     seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="every seed from A to B")
+    part.add_argument("--counterpart", default="loa", metavar="NAME", help="which controller, by its entry point")
 
 
 def _positive(text: str) -> int:
@@ -120,10 +125,32 @@ def _allow_many_sockets() -> None:
 
 
 def _prove(asked: argparse.Namespace) -> int:
-    prove = importlib.import_module("device_sim.prove")
-    seeds = [asked.seed] if asked.seeds is None else list(asked.seeds)
-    code: int = prove.run(asked.units, asked.days, seeds, as_json=asked.json)
+    scene = read_scene(asked.scene) if asked.scene is not None else Scene()
+    given = {name: getattr(asked, name) for name in ("units", "days") if getattr(asked, name) is not None}
+    seeds = asked.seeds or [scene.seed if asked.seed is None else asked.seed]
+    opener, code = find(asked.counterpart), 0
+    for seed in seeds:
+        result = prove(replace(scene, seed=seed, **given), opener)
+        if asked.json:
+            print(json.dumps(_proof(result)), flush=True)
+        else:
+            print("\n".join(result.lines()), flush=True)
+        code = max(code, result.exit_code)
     return code
+
+
+def _proof(result: Result) -> dict[str, Any]:
+    scene, told = result.scene, result.judgement
+    return {
+        "units": scene.units,
+        "days": scene.days,
+        "seed": scene.seed,
+        "deliveries": told.deliveries,
+        "verdicts": dict(told.verdicts),
+        "broken": list(result.broken),
+        "seconds": round(result.seconds, 3),
+        "steps": result.steps,
+    }
 
 
 def _describe(asked: argparse.Namespace) -> int:

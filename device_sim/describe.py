@@ -6,6 +6,7 @@ from typing import Any
 
 from broadcasts.wire import topics
 from device_sim import cache, journal, timekeeper, unit
+from device_sim.faults import TO_A_UNIT, TO_ALL
 from device_sim.mischief import KINDS, Mischief
 
 CONTRACT_VERSION = 1
@@ -40,6 +41,10 @@ def describe() -> dict[str, Any]:
             }
             for kind in Mischief
         },
+        "virtual_faults": {
+            str(fault): {"per_day": nature.per_day, "lasts_s": [nature.shortest / 1000, nature.longest / 1000]}
+            for fault, nature in {**TO_A_UNIT, **TO_ALL}.items()
+        },
         "requests": ["poles", "fault", "describe"],
     }
 
@@ -51,4 +56,9 @@ def in_words(told: dict[str, Any]) -> str:
     for name, fault in told["faults"].items():
         needs = "".join(f" {argument}=" for argument in fault["arguments"])
         lines.append(f"  {name + needs:<28}{fault['words']}")
+    lines += ["", "faults of `loasim prove`, drawn from the seed: how often a day, for how many seconds"]
+    for name, nature in told["virtual_faults"].items():
+        shortest, longest = nature["lasts_s"]
+        lasts = f"{shortest:g} to {longest:g}" if longest else ""
+        lines.append(f"  {name:<28}{nature['per_day']:<8g}{lasts}".rstrip())
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from broadcasts.errors import LoaError
 
 SENTENCES = {
@@ -21,10 +23,13 @@ SENTENCES = {
     "sim_argument": "{fault} needs {name}, a {type}",
     "sim_powerless": "{unit} has no power",
     "sim_nothing_heard": "{unit} has not been told anything yet that could be said again",
-    "sim_no_counterpart": "nothing to prove: no controller is registered for the simulator ({group})",
+    "sim_counterpart": "no controller is registered as {name} for the simulator: there is {known}",
+    "sim_scene": "{path} {field}: {why}",
 }
 
 
 def sentence(refusal: LoaError) -> str:
     """In English, for the terminal and the control socket."""
-    return SENTENCES.get(refusal.key, "{}").format(refusal, **{n: str(value) for n, value in refusal.fields.items()})
+    if refusal.key not in SENTENCES:
+        return str(refusal)
+    return SENTENCES[refusal.key].format_map(defaultdict(str, {n: str(v) for n, v in refusal.fields.items()})).strip()

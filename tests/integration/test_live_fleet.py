@@ -11,6 +11,7 @@ from support.brokers import OverSockets, running_broker
 from support.live import FileServer, Hand, Running, running_fleet, write_fleet
 from support.signed import asset_of, item, opus
 
+from broadcasts.clock import Clock, SandboxClock, SystemClock, from_unix_ms
 from broadcasts.wire.plan import Asset
 from device_sim.fleetfile import FleetFile
 
@@ -22,10 +23,10 @@ UNITS = tuple(f"u-{number}" for number in range(1, 11))
 class Station:
     """Broker, file server, a controller by hand, and a fleet file; fleets come and go."""
 
-    def __init__(self, folder: Path, broker: OverSockets, units: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, broker: OverSockets, units: tuple[str, ...], clock: Clock) -> None:
         self.folder, self.broker = folder, broker
         self.files = FileServer(broker.secrets)
-        self.hand = Hand(broker, units)
+        self.hand = Hand(broker, units, clock)
         self.file: FleetFile = write_fleet(folder / "fleet.json", self.hand, broker, self.files.base)
 
     def publish(self, asset: Asset, data: bytes, name: str, in_ms: int) -> int:
@@ -45,10 +46,10 @@ class Station:
 
 
 @contextlib.contextmanager
-def station(kind: str, folder: Path, units: tuple[str, ...]) -> Iterator[Station]:
+def station(kind: str, folder: Path, units: tuple[str, ...], clock: Clock | None = None) -> Iterator[Station]:
     with running_broker(kind, folder) as broker:  # type: ignore[arg-type]
         assert isinstance(broker, OverSockets)
-        made = Station(folder, broker, units)
+        made = Station(folder, broker, units, clock or SystemClock())
         try:
             yield made
         finally:
@@ -98,3 +99,18 @@ def test_ten_units_play_on_the_second_prove_it_and_go_on_after_a_restart(kind: s
             for unit in UNITS:
                 assert {journal for whose, journal, _ in hand.entries if whose == unit} == journals[unit]
         assert hand.repeated == 0
+
+
+def test_the_sandbox_clock_brings_the_hour_of_the_broadcast_to_controller_and_units_together(tmp_path: Path) -> None:
+    clock = SandboxClock(tmp_path / "clock.json")
+    with station("mosquitto", tmp_path, UNITS[:3], clock) as here:
+        units_clock = SandboxClock(tmp_path / "clock.json")
+        with running_fleet(here.file, tmp_path, clock=units_clock) as running:
+            here.everybody(running, "signed time everywhere", "time_trusted", True)
+            start = here.publish(ASSET, SOUND, "d-1", in_ms=5 * 3_600_000)
+            here.everybody(running, "the file everywhere", "held", 1)
+            assert all(pole["heard"] == [] for pole in running.poles().values())
+            clock.move_to(from_unix_ms(start - 1_500))
+            here.settled(UNITS[:3], "d-1")
+            for pole in running.poles().values():
+                assert abs(pole["heard"][0]["from_ms"] - start) <= 500
