@@ -1,4 +1,4 @@
-// Bundles what the pages load: controller/web/static/{app.css,app.js} and all they import from npm become
+// Bundles what the pages load: controller/web/static/{app.css,app.js,loa.svg} and all they import from npm become
 // controller/web/static/dist/. Also written there: manifest.json (name -> first 12 digits of the SHA-256, for
 // addresses that may be cached for ever) and licences.txt (the licence of every package that went in).
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ const target = path.join(source, "dist");
 // Built beside and moved into place, so that an interrupted build never leaves half a page behind.
 const beside = path.join(source, `dist.new-${process.pid}`);
 
-const entries = readdirSync(source).filter((name) => /^[a-z_]+\.(css|js)$/.test(name));
+const entries = readdirSync(source).filter((name) => /^[a-z_]+\.(css|js|svg)$/.test(name));
 
 const built = await esbuild.build({
   absWorkingDir: root,
@@ -25,7 +25,7 @@ const built = await esbuild.build({
   format: "iife",
   target: ["es2020", "safari14.1"],
   assetNames: "[name]",
-  loader: { ".woff2": "file", ".woff": "empty" },
+  loader: { ".woff2": "file", ".woff": "empty", ".svg": "copy" },
   legalComments: "none",
   logLevel: "warning",
 });

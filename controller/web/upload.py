@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -69,6 +70,10 @@ async def read_form(request: Request, folder: Path, max_file_bytes: int) -> Post
     return Posted(pairs)
 
 
+def _too_large(limit: int) -> Refused:
+    return Refused("audio.too_large", size_mb=f"> {limit / 1_000_000:g}", limit_mb=round(limit / 1_000_000, 1))
+
+
 class _Reader:
     """One multipart body. Parsing is quick and done in place; writing goes to a thread, a chunk at a time."""
 
@@ -83,7 +88,8 @@ class _Reader:
         self._todo: list[Callable[[], None]] = []
         self._file: BinaryIO | None = None
         self._path: Path | None = None
-        self._size = 0
+        self._file_field, self._size = "", 0
+        self._total = 0
         self._ended = False
         self._parser = MultipartParser(
             boundary,
@@ -102,6 +108,9 @@ class _Reader:
     async def read(self, stream: AsyncIterator[bytes]) -> Posted:
         try:
             async for chunk in stream:
+                self._total += len(chunk)
+                if self._total > 2 * self._max + MAX_FIELD_BYTES:
+                    raise _too_large(self._max)
                 self._parser.write(chunk)
                 if self._todo:
                     await run_sync(self._work)
@@ -143,7 +152,8 @@ class _Reader:
         told = options.get(b"filename")
         self._file_name = None if told is None else told.decode("utf-8", "replace")
         if self._file_name:
-            self._todo.append(self._open)
+            name = self._name
+            self._todo.append(lambda: self._open(name))
         if len(self._posted.fields) + len(self._posted.files) > MAX_FIELDS:
             raise Refused("form.too_large")
 
@@ -167,8 +177,8 @@ class _Reader:
     def _finish(self) -> None:
         self._ended = True
 
-    def _open(self) -> None:
-        self._size = 0
+    def _open(self, field_name: str) -> None:
+        self._file_field, self._size = field_name, 0
         self._file = self._path = None
         try:
             with told_as_faults():
@@ -185,8 +195,7 @@ class _Reader:
             return
         if self._size > self._max:
             # How large it really is nobody will know; it is read to its end only so that the answer is heard.
-            limit = round(self._max / 1_000_000, 1)
-            self._fail(Refused("audio.too_large", size_mb=f"> {limit:g}", limit_mb=limit))
+            self._fail(_too_large(self._max))
             return
         try:
             with told_as_faults():
@@ -204,16 +213,17 @@ class _Reader:
         except LoaError as failure:
             self._fail(failure)
             return
+        if name in self._posted.files:
+            self._posted.files[name][0].unlink(missing_ok=True)
         self._posted.files[name] = (path, told)
         self._file = self._path = None
 
     def _fail(self, failure: LoaError) -> None:
-        self._posted.failures[self._name] = failure
+        self._posted.failures[self._file_field] = failure
         if self._file is not None:
-            try:
+            # A full disk may refuse the last bytes once more; the file goes anyway.
+            with suppress(OSError):
                 self._file.close()
-            except OSError:
-                pass  # a full disk may refuse the last bytes once more; the file goes anyway
         if self._path is not None:
             self._path.unlink(missing_ok=True)
         self._file = self._path = None

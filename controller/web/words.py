@@ -39,15 +39,25 @@ class Words:
         point = "." if self.language == "en" else ","
         return f"{local:%H:%M:%S}{point}{local.microsecond // 100_000}"
 
+    def local(self, instant: datetime) -> date:
+        """The day it falls on in Viet Nam."""
+        return instant.astimezone(VIETNAM).date()
+
+    def day_title(self, day: date) -> str:
+        """As `day`, with the date always said."""
+        full = self.t("day.other", weekday=self.t(f"weekday.{day.weekday()}"), date=self.short_date(day))
+        near = self.day(day)
+        return full if near == full else f"{near}, {full}"
+
     def day(self, day: date) -> str:
         """Today, tomorrow, yesterday, or the weekday and date."""
         away = (day - self.now.astimezone(VIETNAM).date()).days
         near = {0: "day.today", 1: "day.tomorrow", -1: "day.yesterday"}.get(away)
         if near:
             return self.t(near)
-        return self.t("day.other", weekday=self.t(f"weekday.{day.weekday()}"), date=self.date(day))
+        return self.t("day.other", weekday=self.t(f"weekday.{day.weekday()}"), date=self.short_date(day))
 
-    def date(self, day: date) -> str:
+    def short_date(self, day: date) -> str:
         here = self.now.astimezone(VIETNAM).date()
         return f"{day:%d/%m}" if day.year == here.year else f"{day:%d/%m/%Y}"
 
@@ -89,8 +99,8 @@ class Words:
         return self.t(
             f"repeat.{key}",
             time=f"{at:%H:%M}",
-            first=self.date(first),
-            until=self.date(until) if until else "",
+            first=self.short_date(first),
+            until=self.short_date(until) if until else "",
             day=self.day(first),
         )
 

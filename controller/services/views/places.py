@@ -21,6 +21,14 @@ class Place:
     clusters: Sequence[Cluster]
 
     @property
+    def clusters_count(self) -> int:
+        return len(self.clusters)
+
+    @property
+    def cluster_ids(self) -> frozenset[str]:
+        return frozenset(cluster.id for cluster in self.clusters)
+
+    @property
     def horns(self) -> int:
         return sum(cluster.horns for cluster in self.clusters)
 

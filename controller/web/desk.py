@@ -1,0 +1,254 @@
+"""One request of one person: who asks, in which language, and how a page is made for them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from anyio.to_thread import run_sync
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from broadcasts.clock import VIETNAM
+from broadcasts.errors import LoaError, Refused
+from controller.services.accounts import SESSION, who
+from controller.services.office import Office, check_form
+from controller.services.rights import Actor, Right
+from controller.web import catalogue, waveform
+from controller.web.upload import Posted, read_form
+from controller.web.words import Words
+
+HERE = Path(__file__).parent
+DIST = HERE / "static" / "dist"
+VISIT_COOKIE = "loa_visit"
+LANGUAGE_COOKIE = "loa_language"
+A_YEAR = 365 * 24 * 3600
+
+
+class LogInFirst(Exception):
+    """There is no session; `next` is where the person wanted to go."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
+class ChangePasswordFirst(Exception):
+    """The one-time password is still the password."""
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(static=static, outline=waveform.outline, Right=Right, LANGUAGES=catalogue.LANGUAGES)
+    return made
+
+
+@cache
+def _manifest() -> dict[str, str]:
+    found: dict[str, str] = json.loads((DIST / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+def static(name: str) -> str:
+    """The address of a built asset; its hash is in it, so that browsers may keep it for ever."""
+    return f"/static/{_manifest().get(name, '0')}/{name}"
+
+
+@dataclass
+class Desk:
+    request: Request
+    office: Office
+    visitor: Actor | None
+    language: str
+    visit_token: str
+    fresh_visit: bool = False
+    posted: Posted = field(default_factory=Posted)
+
+    @property
+    def actor(self) -> Actor:
+        """Raises LogInFirst."""
+        if self.visitor is None:
+            raise LogInFirst(wanted_page(self.request))
+        return self.visitor
+
+    @property
+    def form_token(self) -> str:
+        return self.visitor.form_token if self.visitor else self.visit_token
+
+    @property
+    def words(self) -> Words:
+        return Words(self.language, self.office.ctx.clock.now())
+
+    @property
+    def partial(self) -> bool:
+        """Asked by a script for a piece of a page."""
+        return "hx-request" in self.request.headers
+
+    def status(self, error: LoaError) -> int:
+        return int(self.request.app.state.status_of(error))
+
+    def text(self, template: str, **told: Any) -> str:
+        return environment().get_template(template).render(**self._frame(), **told)
+
+    def page(self, template: str, status: int = 200, **told: Any) -> HTMLResponse:
+        """A whole page, or a piece of one when that is what the template is."""
+        return self.answer(self.text(template, **told), status)
+
+    def _frame(self) -> dict[str, Any]:
+        words, office = self.words, self.office
+        now = words.now.astimezone(VIETNAM)
+        minute = now.hour * 60 + now.minute
+        return {
+            "desk": self,
+            "me": self.visitor,
+            "words": words,
+            "t": words.t,
+            "now": words.now,
+            "link_up": office.link_up(),
+            "demo": office.sandbox is not None,
+            "demo_hours": office.demo_hours,
+            "demo_closed": office.sandbox is not None
+            and not office.demo_hours[0] <= minute < office.demo_hours[1] - 10,
+            "here": self.request.url.path,
+        }
+
+    def answer(self, text: str, status: int = 200) -> HTMLResponse:
+        answer = HTMLResponse(text, status_code=status)
+        if self.fresh_visit:
+            answer.set_cookie(
+                VISIT_COOKIE, self.visit_token, secure=self.office.secure_cookies, httponly=True, samesite="strict"
+            )
+        return answer
+
+    def go(self, address: str) -> Response:
+        """To another page, whether a form or a script asked."""
+        if self.partial:
+            return Response(status_code=204, headers={"HX-Redirect": address})
+        return RedirectResponse(address, status_code=303)
+
+    def log_in(self, answer: Response, token: str) -> Response:
+        answer.set_cookie(
+            self.office.session_cookie,
+            token,
+            max_age=int(SESSION.total_seconds()),
+            secure=self.office.secure_cookies,
+            httponly=True,
+            samesite="lax",
+            path="/",
+        )
+        return answer
+
+    def set_language(self, answer: Response, language: str) -> Response:
+        answer.set_cookie(
+            LANGUAGE_COOKIE,
+            language,
+            max_age=A_YEAR,
+            secure=self.office.secure_cookies,
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+
+def wanted_page(request: Request) -> str:
+    """Where to go after log-in: this page if it was one, else home."""
+    if request.method != "GET" or "hx-request" in request.headers:
+        return "/"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query
+
+
+def safe_address(wanted: str) -> str:
+    """Only a path of ours: `//host` and `/\\host` are other sites to a browser."""
+    fine = wanted.startswith("/") and wanted[1:2] not in ("/", "\\") and wanted.isprintable() and "\\" not in wanted
+    return wanted if fine else "/"
+
+
+def visitor(request: Request) -> Desk:
+    """Anybody."""
+    office: Office = request.app.state.office
+    token = request.cookies.get(office.session_cookie, "")
+    actor = who(office.ctx, token) if token else None
+    chosen = actor.language if actor else request.cookies.get(LANGUAGE_COOKIE, "")
+    visit = request.cookies.get(VISIT_COOKIE, "")
+    return Desk(
+        request=request,
+        office=office,
+        visitor=actor,
+        language=chosen if chosen in catalogue.LANGUAGES else catalogue.FIRST,
+        visit_token=visit or secrets.token_urlsafe(24),
+        fresh_visit=not visit,
+    )
+
+
+AnyDesk = Annotated[Desk, Depends(visitor)]
+
+
+def newcomer(desk: AnyDesk) -> Desk:
+    """Logged in, perhaps still with the one-time password."""
+    _ = desk.actor
+    return desk
+
+
+def person(desk: Annotated[Desk, Depends(newcomer)]) -> Desk:
+    """Logged in with a password of their own. Raises LogInFirst, ChangePasswordFirst."""
+    if desk.actor.must_change:
+        raise ChangePasswordFirst
+    return desk
+
+
+async def _read(desk: Desk) -> Desk:
+    """The form that came along, once it is known to be one of ours."""
+    office = desk.office
+    token = desk.request.headers.get("x-form-token", "")
+    if token:
+        _check(desk, token)  # before a byte of a large upload is read
+    posted = await read_form(desk.request, office.upload_folder, office.max_upload_bytes)
+    if not token:
+        try:
+            _check(desk, posted.get("form_token"))
+        except Refused:
+            await run_sync(posted.forget_files)
+            raise
+    desk.posted = posted
+    return desk
+
+
+def _check(desk: Desk, token: str) -> None:
+    """Raises Refused("form.foreign")."""
+    if desk.visitor is not None:
+        check_form(desk.visitor, token)
+    elif desk.fresh_visit or not hmac.compare_digest(desk.visit_token.encode(), token.encode()):
+        raise Refused("form.foreign")
+
+
+async def visitor_form(desk: AnyDesk) -> Desk:
+    return await _read(desk)
+
+
+async def newcomer_form(desk: Annotated[Desk, Depends(newcomer)]) -> Desk:
+    return await _read(desk)
+
+
+async def person_form(desk: Annotated[Desk, Depends(person)]) -> Desk:
+    return await _read(desk)
+
+
+VisitorForm = Annotated[Desk, Depends(visitor_form)]
+NewcomerDesk = Annotated[Desk, Depends(newcomer)]
+NewcomerForm = Annotated[Desk, Depends(newcomer_form)]
+PersonDesk = Annotated[Desk, Depends(person)]
+PersonForm = Annotated[Desk, Depends(person_form)]

@@ -1,0 +1,185 @@
+"""The form of a bulletin as typed, and what it means. Nothing typed is ever lost on the way back to the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from broadcasts.clock import VIETNAM
+from broadcasts.domain.priority import Clash
+from broadcasts.errors import LoaError
+from controller.db.tables import Broadcast
+from controller.services.composing import Draft, Preview
+from controller.services.rights import Actor
+from controller.services.views.places import Place
+from controller.web.upload import Posted
+
+_YEARS = range(2000, 2101)
+"""What a date may be; beyond it, it is a typing mistake."""
+STILL_MISSING = frozenset({"target.empty", "asset.missing", "title.missing", "time.missing"})
+"""Not wrong, only not there yet: said quietly while the form is being filled in."""
+
+
+@dataclass(frozen=True)
+class DraftForm:
+    title: str = ""
+    field: str = "1"
+    language: str = "vi"
+    priority: str = "3"
+    asset: str = ""
+    areas: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    when: str = "soon"
+    minutes: str = "2"
+    day: str = ""
+    time: str = ""
+    until: str = ""
+    text: str = ""
+    on_preempt: str = "resume"
+    late: str = "drop"
+    volume: str = ""
+    push_now: bool = False
+    editing: str = ""
+    revision: str = ""
+
+    def draft(self, now: datetime) -> Draft:
+        """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
+        first, at, until = _day(self.day), _time(self.time), _day(self.until)
+        repeat = self.when
+        if self.when == "soon":
+            start = now.astimezone(VIETNAM) + timedelta(minutes=max(1, min(120, _number(self.minutes, 2))))
+            # Whole seconds, rounded up: the promise is "in two minutes", not a little less.
+            start = (start + timedelta(microseconds=999_999)).replace(microsecond=0)
+            first, at, until, repeat = start.date(), start.time(), None, "once"
+        return Draft(
+            title=self.title,
+            field=_number(self.field, 0),
+            language=self.language if self.language in ("vi", "km") else "vi",
+            asset=self.asset,
+            areas=self.areas,
+            clusters=self.clusters,
+            repeat=repeat,
+            first_day=first,
+            at=at,
+            until_day=until if repeat != "once" else None,
+            priority=_number(self.priority, 0),
+            on_preempt=self.on_preempt,
+            late=self.late,
+            volume=_number(self.volume, -1) if self.volume.strip() else None,
+            text=self.text,
+            push_now=self.push_now,
+        )
+
+
+def typed(posted: Posted) -> DraftForm:
+    return DraftForm(
+        title=posted.get("title")[:200],
+        field=posted.get("field", "1"),
+        language=posted.get("language", "vi"),
+        priority=posted.get("priority", "3"),
+        asset=posted.get("asset"),
+        areas=tuple(posted.all("areas")),
+        clusters=tuple(posted.all("clusters")),
+        when=posted.get("when", "soon"),
+        minutes=posted.get("minutes", "2"),
+        day=posted.get("day"),
+        time=posted.get("time"),
+        until=posted.get("until"),
+        text=posted.get("text")[:20_000],
+        on_preempt=posted.get("on_preempt", "resume"),
+        late=posted.get("late", "drop"),
+        volume=posted.get("volume"),
+        push_now=posted.get("push_now") == "1",
+        editing=posted.get("editing"),
+        revision=posted.get("revision"),
+    )
+
+
+def fresh(actor: Actor, offered: Sequence[Place], now: datetime) -> DraftForm:
+    """One's own commune is chosen already; the day is today."""
+    own = tuple(place.area for place in offered if place.area == actor.area or len(offered) == 1)
+    return DraftForm(areas=own, day=now.astimezone(VIETNAM).date().isoformat())
+
+
+def from_draft(draft: Draft, broadcast: Broadcast) -> DraftForm:
+    return DraftForm(
+        title=draft.title,
+        field=str(draft.field),
+        language=draft.language,
+        priority=str(draft.priority),
+        asset=draft.asset,
+        areas=draft.areas,
+        clusters=draft.clusters,
+        when=draft.repeat,
+        day=draft.first_day.isoformat() if draft.first_day else "",
+        time=draft.at.isoformat() if draft.at else "",
+        until=draft.until_day.isoformat() if draft.until_day else "",
+        text=draft.text,
+        on_preempt=draft.on_preempt,
+        late=draft.late,
+        volume="" if draft.volume is None else str(draft.volume),
+        editing=broadcast.id,
+        revision=str(broadcast.revision),
+    )
+
+
+def split(problems: Sequence[LoaError]) -> tuple[list[LoaError], list[LoaError]]:
+    """(what is still missing, what is wrong)."""
+    return (
+        [problem for problem in problems if problem.key in STILL_MISSING],
+        [problem for problem in problems if problem.key not in STILL_MISSING],
+    )
+
+
+@dataclass(frozen=True)
+class ClashLine:
+    """All clashes with one other broadcast in one sentence. `wins`: the bulletin in the form displaces the other."""
+
+    title: str
+    wins: bool
+    since: datetime
+    clusters: int
+    on_preempt: str
+    """What the loser does then."""
+
+
+def clash_lines(seen: Preview, draft: Draft) -> list[ClashLine]:
+    groups: dict[tuple[str, bool], list[Clash]] = {}
+    for clash in seen.clashes:
+        wins = clash.winner.broadcast == ""
+        other = clash.loser if wins else clash.winner
+        groups.setdefault((other.broadcast, wins), []).append(clash)
+    return [
+        ClashLine(
+            title=seen.titles.get(name, name),
+            wins=wins,
+            since=min(clash.since for clash in group),
+            clusters=len({clash.loser.cluster for clash in group}),
+            on_preempt=str(group[0].loser.on_preempt) if wins else draft.on_preempt,
+        )
+        for (name, wins), group in groups.items()
+    ]
+
+
+def _number(text: str, otherwise: int) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return otherwise
+
+
+def _day(text: str) -> date | None:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.year in _YEARS else None
+
+
+def _time(text: str) -> time | None:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(microsecond=0) if found.tzinfo is None else None

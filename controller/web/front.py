@@ -1,0 +1,62 @@
+"""The pages as one router, their errors, and the files that browsers keep."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from broadcasts.errors import LoaError, Refused
+from controller.web.desk import DIST, visitor
+from controller.web.pages import account, approve, broadcasts, clusters, compose, home, sandbox
+
+KEPT = "public, max-age=31536000, immutable"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".woff2": "font/woff2",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+def router() -> APIRouter:
+    made = APIRouter(include_in_schema=False)
+    # compose before broadcasts: /broadcasts/new is no broadcast's name.
+    for page in (account, home, compose, broadcasts, approve, clusters, sandbox):
+        made.include_router(page.router)
+    made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])
+    return made
+
+
+def static_file(mark: str, name: str) -> Response:
+    """`mark` is only there to make the address new when the bytes are."""
+    path = DIST / name
+    if path.parent != DIST or path.suffix not in _TYPES or not path.is_file():
+        raise Refused("page.unknown")
+    return FileResponse(path, media_type=_TYPES[path.suffix], headers={"cache-control": KEPT})
+
+
+def error_page(request: Request, error: LoaError) -> Response:
+    """The sentence, in the language of whoever asked: a whole page, or a piece for a script."""
+    desk = visitor(request)
+    template = "_error.html" if desk.partial else "error.html"
+    status = desk.status(error)
+    return desk.page(template, status, error=error, status_code=status)
+
+
+def to_login(request: Request, wanted: str) -> Response:
+    return _go(request, "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}")
+
+
+def to_password(request: Request) -> Response:
+    return _go(request, "/password")
+
+
+def _go(request: Request, address: str) -> Response:
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return Response(status_code=204)  # EventSource stays away
+    return RedirectResponse(address, status_code=303)

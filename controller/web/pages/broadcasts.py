@@ -1,0 +1,106 @@
+"""A broadcast: what it is, who decided, what became of it at each cluster; and the list of all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from broadcasts.errors import Refused
+from controller.db.tables import Cluster
+from controller.services.approving import withdraw
+from controller.services.rights import Right
+from controller.services.views.broadcast import moves, proof, whole
+from controller.services.views.today import slips
+from controller.web import live
+from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.pages.home import done_of
+
+router = APIRouter()
+STATUSES = ("submitted", "approved", "rejected", "withdrawn")
+
+
+@router.get("/broadcasts")
+def every(desk: PersonDesk, status: str = "submitted") -> Response:
+    desk.actor.need(Right.LOOK)
+    if status not in STATUSES:
+        raise Refused("choice.unknown", name="status", value=status[:20])
+    with desk.office.ctx.db.read() as session:
+        found = slips(session, desk.actor, *STATUSES)
+    by_status = {name: [slip for slip in found if slip.status == name] for name in STATUSES}
+    return desk.page("broadcasts.html", slips=by_status, shown=STATUSES, chosen=status)
+
+
+@router.get("/broadcasts/{broadcast_id}")
+def one(desk: PersonDesk, broadcast_id: str) -> Response:
+    desk.actor.need(Right.LOOK)
+    with desk.office.ctx.db.read() as session:
+        it = whole(session, desk.actor, broadcast_id)
+    told = _proof(desk, broadcast_id)
+    broadcast = it.broadcast
+    return desk.page(
+        "broadcast.html",
+        it=it,
+        all=told["all"],
+        chosen=told["chosen"],
+        live=live.inside(desk, "_rows.html", f"/broadcasts/{broadcast_id}", _query(desk), **told),
+        repeat_words=desk.words.repeat(broadcast.repeat, broadcast.first_day, broadcast.at_time, broadcast.until_day),
+        done=done_of(desk),
+        error=None,
+    )
+
+
+@router.get("/broadcasts/{broadcast_id}/rows")
+def one_rows(desk: PersonDesk, broadcast_id: str) -> Response:
+    told = _proof(desk, broadcast_id)
+    return live.rows(desk, "_rows.html", f"/broadcasts/{broadcast_id}", _query(desk), **told)
+
+
+@router.get("/broadcasts/{broadcast_id}/live")
+def one_live(desk: PersonDesk, broadcast_id: str) -> Response:
+    _proof(desk, broadcast_id)
+    return live.stream(desk, lambda: desk.text("_rows.html", **_proof(desk, broadcast_id)))
+
+
+@router.post("/broadcasts/{broadcast_id}/withdraw")
+def take_off(desk: PersonForm, broadcast_id: str) -> Response:
+    withdraw(desk.office.ctx, desk.actor, broadcast_id)
+    return desk.go(f"/broadcasts/{broadcast_id}?done=withdrawn")
+
+
+@router.get("/deliveries/{delivery_id}")
+def why(desk: PersonDesk, delivery_id: str) -> Response:
+    desk.actor.need(Right.LOOK)
+    with desk.office.ctx.db.read() as session:
+        delivery, chain = moves(session, desk.actor, delivery_id)
+        cluster = session.get_one(Cluster, delivery.cluster_id).name
+    return desk.page("delivery.html", delivery=delivery, moves=chain, cluster=cluster)
+
+
+def _query(desk: Desk) -> dict[str, str]:
+    told = desk.request.query_params.get("start")
+    return {"start": told} if told else {}
+
+
+def _proof(desk: Desk, broadcast_id: str) -> dict[str, Any]:
+    """Raises Refused("no_right", "not_yours", "choice.unknown" for a start that is no instant)."""
+    desk.actor.need(Right.LOOK)
+    with desk.office.ctx.db.read() as session:
+        whole(session, desk.actor, broadcast_id)
+        found = proof(session, desk.actor, broadcast_id, _start(desk), desk.office.ctx.clock.now())
+    return vars(found)
+
+
+def _start(desk: Desk) -> datetime | None:
+    told = desk.request.query_params.get("start")
+    if not told:
+        return None
+    try:
+        found = datetime.fromisoformat(told)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Refused("choice.unknown", name="start", value=told[:40])
+    return found

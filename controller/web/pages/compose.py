@@ -1,0 +1,162 @@
+"""New bulletin and edit: one form, looked ahead while it is filled in, handed in for approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from broadcasts.errors import LoaError, Refused
+from controller.db.tables import Asset, Broadcast
+from controller.services.approving import draft_of
+from controller.services.composing import Draft, Preview, preview, submit
+from controller.services.library import add_recording
+from controller.services.recordings import add_sample
+from controller.services.rights import Right
+from controller.services.views.broadcast import whole
+from controller.services.views.places import places
+from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
+
+router = APIRouter()
+
+
+@router.get("/broadcasts/new")
+def new(desk: PersonDesk) -> Response:
+    desk.actor.need(Right.COMPOSE)
+    with desk.office.ctx.db.read() as session:
+        form = fresh(desk.actor, places(session, desk.actor), desk.office.ctx.clock.now())
+    return _form(desk, form, fresh=True)
+
+
+@router.get("/broadcasts/{broadcast_id}/edit")
+def edit(desk: PersonDesk, broadcast_id: str) -> Response:
+    desk.actor.need(Right.COMPOSE)
+    with desk.office.ctx.db.read() as session:
+        whole(session, desk.actor, broadcast_id)
+        broadcast = session.get_one(Broadcast, broadcast_id)
+        form = from_draft(draft_of(session, broadcast, frozen=False), broadcast)
+    return _form(desk, form)
+
+
+@router.post("/broadcasts")
+def hand_in(desk: PersonForm) -> Response:
+    """One form, four buttons: upload, sample and preview are for browsers without script."""
+    desk.actor.need(Right.COMPOSE)
+    form, act = typed(desk.posted), desk.posted.get("act", "submit")
+    asset, failure = _recording(desk, sample=act == "sample")
+    if asset is not None:
+        form = _with_asset(form, asset.sha256)
+    if failure is not None:
+        return _form(desk, form, status=desk.status(failure), recording_error=failure)
+    if act != "submit":
+        return _form(desk, form)
+    draft = form.draft(desk.office.ctx.clock.now())
+    try:
+        found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
+    except LoaError as error:
+        return _form(desk, form, status=desk.status(error), error=error)
+    return desk.go(f"/broadcasts/{found}?done=submitted")
+
+
+@router.post("/broadcasts/preview")
+def look(desk: PersonForm) -> Response:
+    """Only the piece below the form."""
+    return desk.page("_preview.html", **_ahead(desk, typed(desk.posted)))
+
+
+@router.post("/recordings")
+def upload(desk: PersonForm) -> Response:
+    return _recorded(desk, lambda: _recording(desk))
+
+
+@router.post("/recordings/sample")
+def sample(desk: PersonForm) -> Response:
+    return _recorded(desk, lambda: _recording(desk, sample=True))
+
+
+def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None]]) -> Response:
+    desk.actor.need(Right.COMPOSE)
+    asset, failure = take()
+    if asset is None and failure is None:
+        failure = Refused("asset.missing")
+    status = desk.status(failure) if failure else 200
+    answer = desk.page("_recording.html", status, asset=asset, form=DraftForm(), recording_error=failure)
+    answer.headers["HX-Trigger-After-Swap"] = "recorded"
+    return answer
+
+
+def _recording(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaError | None]:
+    """What was uploaded with this form as an asset, or why not; neither when there was no file."""
+    ctx, posted = desk.office.ctx, desk.posted
+    failure = posted.failures.get("recording")
+    try:
+        if failure is not None:
+            return None, failure
+        if sample:
+            return add_sample(ctx, desk.actor, desk.office.upload_folder), None
+        if "recording" in posted.files:
+            path, name = posted.files["recording"]
+            return add_recording(ctx, desk.actor, path, name), None
+    except LoaError as error:
+        return None, error
+    finally:
+        posted.forget_files()
+    return None, None
+
+
+def _with_asset(form: DraftForm, sha256: str) -> DraftForm:
+    return DraftForm(**{**vars(form), "asset": sha256})
+
+
+def _revision(form: DraftForm) -> int | None:
+    return int(form.revision) if form.revision.isdecimal() else None
+
+
+def _form(
+    desk: Desk,
+    form: DraftForm,
+    *,
+    status: int = 200,
+    error: LoaError | None = None,
+    recording_error: LoaError | None = None,
+    fresh: bool = False,
+) -> Response:
+    with desk.office.ctx.db.read() as session:
+        offered = places(session, desk.actor)
+        asset = session.get(Asset, form.asset) if form.asset else None
+    return desk.page(
+        "broadcast_form.html",
+        status,
+        places=offered,
+        asset=asset,
+        error=error,
+        recording_error=recording_error,
+        fresh=fresh,
+        max_bytes=desk.office.max_upload_bytes,
+        **_ahead(desk, form),
+    )
+
+
+def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
+    draft = form.draft(desk.office.ctx.clock.now())
+    seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None)
+    return {"form": form, **what_comes(desk, draft, seen)}
+
+
+def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
+    """For `_preview.html`: author and approver are told the same, by the same template."""
+    missing, wrong = split(seen.problems)
+    said = ""
+    if draft.first_day is not None and draft.at is not None and draft.repeat in ("once", "daily", "weekdays"):
+        said = desk.words.repeat(draft.repeat, draft.first_day, draft.at, draft.until_day)
+    return {
+        "seen": seen,
+        "missing": missing,
+        "problems": wrong,
+        "clashes": clash_lines(seen, draft),
+        "repeat": draft.repeat,
+        "repeat_words": said,
+    }
