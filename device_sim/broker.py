@@ -70,7 +70,8 @@ class Connection:
         return self._broker.subscribe(self, pattern, qos) if self.is_open else REFUSED
 
     def unsubscribe(self, pattern: str) -> None:
-        self.session.filters.pop(pattern, None)
+        if self.is_open and self.session.filters.pop(pattern, None) is not None:
+            self._broker.unlist(self.name, pattern)
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         if self.is_open:
@@ -102,6 +103,9 @@ class Broker:
         self._sessions: dict[str, _Session] = {}
         self._online: dict[str, Connection] = {}
         self._kept: dict[str, Packet] = {}
+        self._wanted: dict[str, dict[str, int]] = {}
+        """Filter to session name to QoS: finding who wants a topic must not cost a look at everybody."""
+        self._with_plus: set[str] = set()
         self._moving: deque[tuple[Connection, Packet]] = deque()
         self._is_moving = False
         self.not_allowed = 0
@@ -138,6 +142,7 @@ class Broker:
             self._online[name].drop()  # takeover: the newer connection wins, the old one's will speaks
         session = self._sessions.get(name)
         if session is None or clean or session.clean:
+            self._end_session(name)
             session = _Session(clean)
         session.clean = clean
         self._sessions[name] = session
@@ -151,6 +156,9 @@ class Broker:
         if not topics.may_read(self._accounts[connection.name].reads, pattern):
             return REFUSED
         connection.session.filters[pattern] = qos
+        self._wanted.setdefault(pattern, {})[connection.name] = qos
+        if "+" in pattern:
+            self._with_plus.add(pattern)
         for topic, packet in sorted(self._kept.items()):
             if topics.matches(pattern, topic):
                 self._moving.append((connection, replace(packet, qos=min(qos, packet.qos), retain=True)))
@@ -179,13 +187,39 @@ class Broker:
     def wipe(self) -> None:
         """A restart with an empty store."""
         self._kept.clear()
-        self._sessions.clear()
+        for name in list(self._sessions):
+            self._end_session(name)
         self.restart()
+
+    def unlist(self, name: str, pattern: str) -> None:
+        """`name` does not want `pattern` any more."""
+        wanting = self._wanted.get(pattern, {})
+        wanting.pop(name, None)
+        if not wanting:
+            self._wanted.pop(pattern, None)
+            self._with_plus.discard(pattern)
+
+    def _end_session(self, name: str) -> None:
+        session = self._sessions.pop(name, None)
+        for pattern in session.filters if session is not None else ():
+            self.unlist(name, pattern)
+
+    def _granted(self, topic: str) -> dict[str, int]:
+        """Who wants `topic`, with the highest QoS granted for it."""
+        levels = topic.split("/")
+        patterns = [topic, *("/".join([*levels[:depth], "#"]) for depth in range(len(levels) + 1))]
+        patterns += [pattern for pattern in self._with_plus if topics.matches(pattern, topic)]
+        granted: dict[str, int] = {}
+        for pattern in patterns:
+            if pattern in self._wanted and topics.matches(pattern, topic):
+                for name, qos in self._wanted[pattern].items():
+                    granted[name] = max(qos, granted.get(name, 0))
+        return granted
 
     def _forget(self, connection: Connection) -> None:
         del self._online[connection.name]
         if connection.session.clean:
-            self._sessions.pop(connection.name, None)
+            self._end_session(connection.name)
         connection.closed()
 
     def _accept(self, author: str, packet: Packet) -> None:
@@ -198,10 +232,9 @@ class Broker:
                 self._kept[packet.topic] = packet
             else:
                 self._kept.pop(packet.topic, None)
-        for name, session in list(self._sessions.items()):
-            granted = [qos for pattern, qos in session.filters.items() if topics.matches(pattern, packet.topic)]
-            if granted:  # one copy, however many filters match
-                self._hand_over(name, session, replace(packet, qos=min(max(granted), packet.qos), retain=False))
+        for name, qos in self._granted(packet.topic).items():  # one copy, however many filters match
+            handed = replace(packet, qos=min(qos, packet.qos), retain=False)
+            self._hand_over(name, self._sessions[name], handed)
         self._move()
 
     def _hand_over(self, name: str, session: _Session, packet: Packet) -> None:

@@ -1,0 +1,90 @@
+"""`loasim prove`: a controller and a fleet through days of bad luck in virtual time, and then the promises."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from broadcasts.clock import Clock, SystemClock
+from broadcasts.errors import Refused
+from device_sim.counterpart import Counterpart, Setting
+from device_sim.faults import HOUR, draw
+from device_sim.promises import Judgement, judge
+from device_sim.scenario import Scene
+from device_sim.world import World
+
+GROUP = "loasim.counterpart"
+START = datetime(2027, 3, 1, 17, 0, tzinfo=UTC)
+"""Midnight at the poles: every run of a seed is the same run."""
+QUIET_BEGINNING_MS = HOUR
+
+Open = Callable[[Setting], Counterpart]
+
+
+@dataclass(frozen=True)
+class Result:
+    scene: Scene
+    judgement: Judgement
+    seconds: float
+    steps: int
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        return self.judgement.broken
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.broken else 0
+
+    def line(self) -> str:
+        told, count = self.judgement, self.judgement.verdicts
+        unit_days = self.scene.units * self.scene.days / max(self.seconds, 1e-9)
+        return (
+            f"prove: units {self.scene.units} days {self.scene.days} seed {self.scene.seed} "
+            f"deliveries {told.deliveries} heard {count['heard']} played {count['played']} "
+            f"failed {count['failed_to_sound']} not_played {count['not_played']} unknown {count['unknown']} "
+            f"broken {len(self.broken)} unit_days_per_s {unit_days:.1f}"
+        )
+
+    def lines(self) -> list[str]:
+        """Each broken promise with the seed that shows it again; the summary is the last line."""
+        return [*(f"broken: seed {self.scene.seed}: {each}" for each in self.broken), self.line()]
+
+
+def find(name: str) -> Open:
+    """The counterpart registered as `name`. Raises Refused: `sim_counterpart`."""
+    known = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in known:
+        raise Refused("sim_counterpart", name=name, known=", ".join(sorted(known)) or "none")
+    opener: Open = known[name].load()
+    return opener
+
+
+def prove(scene: Scene, opener: Open, folder: Path | None = None, clock: Clock | None = None) -> Result:
+    """Run `scene` against the counterpart that `opener` opens. `folder` is its playground, else a temporary one."""
+    with tempfile.TemporaryDirectory(prefix="loasim-") as spare:
+        return _prove(scene, opener, folder or Path(spare), clock or SystemClock())
+
+
+def _prove(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
+    began = clock.monotonic()
+    counterpart = opener(Setting(units=scene.units, days=scene.days, seed=scene.seed, start=START, folder=folder))
+    try:
+        world = World(counterpart, START, scene.seed, scene.odds)
+        end = world.start + round(timedelta(days=scene.days) / timedelta(milliseconds=1))
+        calm = end - round(scene.calm_hours * HOUR)
+        world.calm_from = calm
+        chance = random.Random(f"blows {scene.seed}")
+        world.schedule(
+            draw(len(world.posts), world.start + QUIET_BEGINNING_MS, calm, chance, scene.scale, dict(scene.per_day))
+        )
+        world.run_until(end)
+        judgement = judge(world.posts, counterpart.accounts(), counterpart.approved_sounds(), end)
+    finally:
+        counterpart.close()
+    return Result(scene, judgement, clock.monotonic() - began, world.steps)
