@@ -1,0 +1,219 @@
+"""A certificate authority for one machine or one office network, where no public one will sign.
+
+`ensure` makes what is missing or about to expire, and leaves the rest as it is. Private keys are files of mode 0600.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import os
+import secrets
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_LASTS = timedelta(days=3650)
+SERVER_LASTS = timedelta(days=397)
+"""Browsers refuse server certificates of more than 398 days (Baseline Requirements 6.3.2)."""
+RENEW_BEFORE = timedelta(days=30)
+EARLIER = timedelta(hours=1)
+"""A phone's clock may be behind ours."""
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """`authority` is for others to trust; `chain` and `key` are for the server. All PEM."""
+
+    authority: Path
+    chain: Path
+    key: Path
+    fingerprint: str
+    """SHA-256 of the authority, as browsers show it."""
+
+
+def ensure(folder: Path, names: Sequence[str], now: datetime) -> Certificates:
+    """`names`: host names and addresses that the server is called by, the first becomes its common name.
+
+    Raises OSError when the folder cannot be written, ValueError when `names` is empty.
+    """
+    if not names:
+        raise ValueError("a certificate needs a name")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = _load(folder / "authority.crt", folder / "authority.key")
+    if authority is None or _expires_soon(authority[0], now):
+        authority = _store(folder, "authority", _make_authority(now))
+    ca, ca_key = authority
+    server = _load(folder / "server.crt", folder / "server.key")
+    if (
+        server is None
+        or _expires_soon(server[0], now)
+        or not _is_for(server[0], names)
+        or not _signed_by(server[0], ca)
+    ):
+        _store(folder, "server", _make_server(ca, ca_key, names, now))
+    fingerprint = ca.fingerprint(hashes.SHA256()).hex(":").upper()
+    return Certificates(folder / "authority.crt", folder / "server.crt", folder / "server.key", fingerprint)
+
+
+def names_of(host: str) -> list[str]:
+    """By which names and addresses a server on `host` may be called: itself, this machine from here, and, when it
+    listens everywhere, every address of this machine."""
+    names = [] if host in EVERYWHERE else [host]
+    if host in EVERYWHERE:
+        names += [socket.gethostname(), *own_addresses()]
+    return list(dict.fromkeys([*names, "localhost", "127.0.0.1"]))
+
+
+def own_addresses() -> list[str]:
+    """This machine's addresses that others may reach, IPv4 and IPv6, without loopback and link-local ones."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        found += [str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)]
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # TEST-NET-1: chooses the way out, sends nothing
+        found.append(str(probe.getsockname()[0]))
+    for _, interface in socket.if_nameindex():
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            # SIOCGIFADDR of Linux; elsewhere the two ways above have to do.
+            told = fcntl.ioctl(probe.fileno(), 0x8915, struct.pack("256s", interface.encode()[:15]))
+            found.append(socket.inet_ntoa(told[20:24]))
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/net/if_inet6").read_text(encoding="ascii").splitlines():
+            found.append(str(ipaddress.IPv6Address(int(line.split()[0], 16))))
+    given = [ipaddress.ip_address(address.split("%")[0]) for address in dict.fromkeys(found)]
+    return [
+        str(one) for one in dict.fromkeys(given) if not (one.is_loopback or one.is_link_local or one.is_unspecified)
+    ]
+
+
+_Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def _make_authority(now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    # The random part tells two authorities apart in a browser's list.
+    name = _named(f"Loa local authority {secrets.token_hex(3)}")
+    usage = _usage(key_cert_sign=True, crl_sign=True)
+    builder = (
+        _builder(name, name, key, now, AUTHORITY_LASTS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    return builder.sign(key, hashes.SHA256()), key
+
+
+def _make_server(
+    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: datetime
+) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_named(names[0][:64]), ca.subject, key, now, SERVER_LASTS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+    )
+    return builder.sign(ca_key, hashes.SHA256()), key
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, lasts: timedelta
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - EARLIER)
+        .not_valid_after(now + lasts)
+    )
+
+
+def _named(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _usage(*, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name.encode("idna").decode("ascii"))
+
+
+def _is_for(certificate: x509.Certificate, names: Sequence[str]) -> bool:
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(held) == {_general(name) for name in names}
+
+
+def _signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except Exception:  # noqa: BLE001 - of several kinds; each means: make a new one
+        return False
+    return True
+
+
+def _expires_soon(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_after_utc - now < RENEW_BEFORE
+
+
+def _load(certificate: Path, key: Path) -> _Pair | None:
+    """None when one of the two is missing, broken, or does not fit the other."""
+    try:
+        loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        return None
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or loaded.public_key() != private.public_key():
+        return None
+    return loaded, private
+
+
+def _store(folder: Path, name: str, pair: _Pair) -> _Pair:
+    certificate, key = pair
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    # The key first: a certificate without its key is made anew, the other way round too.
+    _replace(folder / f"{name}.key", private, 0o600)
+    _replace(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    return pair
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
