@@ -31,6 +31,7 @@ STATUS: dict[str, int] = {
     "form.broken": 400,
     "storage.full": 507,
     "database_full": 507,
+    "database_busy": 503,
     "sandbox.silent": 503,
 }
 """Key to status; what is not here follows from its family."""

@@ -15,6 +15,14 @@ from sqlalchemy.pool import StaticPool
 from broadcasts.errors import Fault
 
 
+WAIT_S = 5
+"""How long a writer waits for another one."""
+_WRITER = 0x10A
+"""Names the one advisory lock that every writer on PostgreSQL takes."""
+_SQLITE_BUSY, _SQLITE_FULL = 5, 13
+_DISK_FULL, _LOCK_NOT_AVAILABLE, _DEADLOCK = "53100", "55P03", "40P01"
+
+
 class Database:
     """Two ways in: `read()` for looking, `write()` for changing. Neither may wait for files, network or keys inside."""
 
@@ -24,42 +32,65 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {}
         if self.is_sqlite:
-            options["connect_args"] = {"timeout": 5, "check_same_thread": False}
+            options["connect_args"] = {"timeout": WAIT_S, "check_same_thread": False}
             if url in ("sqlite://", "sqlite:///:memory:"):
                 options["poolclass"] = StaticPool
         else:
             options["pool_pre_ping"] = True
+            # A writer that hangs must not keep all others waiting for ever.
+            limits = f"-c lock_timeout={WAIT_S}s -c idle_in_transaction_session_timeout={12 * WAIT_S}s"
+            options["connect_args"] = {"options": limits}
         self.engine = create_engine(url, **options)
         if self.is_sqlite:
             _teach_sqlite(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
+        """All that is read in here is of one instant."""
         with Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
-                session.connection().execute(text("BEGIN"))  # one snapshot for all that is read
+                session.connection().execute(text("BEGIN"))
+            else:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
             session.expunge_all()  # what was read stays readable; a rollback would take it back
             session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Commits at the end. On SQLite the write lock is taken at the start (BEGIN IMMEDIATE), so that two writers
-        wait for each other and never fail half-way. Raises Fault("database_full") when the disk is full."""
+        """Commits at the end. One writer at a time, on either engine: the lock is taken before anything is read, so
+        what a use case looked at cannot change under its hands, two people who decide at once are told apart, and the
+        audit log stays one chain. Writers hold it for milliseconds; readers never wait.
+
+        Raises Fault: "database_full", "database_busy" (another writer held the lock for longer than `WAIT_S`).
+        """
         with Session(self.engine, expire_on_commit=False) as session:
-            if self.is_sqlite:
-                session.connection().execute(text("BEGIN IMMEDIATE"))
             try:
+                session.connection().execute(text("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK))
                 yield session
                 session.commit()
             except DBAPIError as failure:
                 session.rollback()
-                if "full" in str(failure.orig).lower():
-                    raise Fault("database_full") from failure
+                if (key := _known(failure)) is not None:
+                    raise Fault(key) from failure
                 raise
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+_LOCK = f"SELECT pg_advisory_xact_lock({_WRITER})"
+
+
+def _known(failure: DBAPIError) -> str | None:
+    """The catalogue key of a failure that is nobody's bug."""
+    primary = getattr(failure.orig, "sqlite_errorcode", 0) & 0xFF  # above the low byte stands where it happened
+    state = getattr(failure.orig, "sqlstate", None)
+    if primary == _SQLITE_FULL or state == _DISK_FULL:
+        return "database_full"
+    if primary == _SQLITE_BUSY or state in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+        return "database_busy"
+    return None
 
 
 def sqlite_at(path: Path) -> str:
@@ -71,5 +102,5 @@ def _teach_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _: object) -> None:
         # Transactions are begun by us: the driver would begin them too late, as readers, and fail on upgrade.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={WAIT_S * 1000}"):
             connection.execute(f"PRAGMA {pragma}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from controller.db.tables import AuditEntry
 def record(
     session: Session, now: datetime, actor: str, act: str, about: str, detail: Mapping[str, Any] | None = None
 ) -> None:
+    """Within `Database.write`, whose lock keeps two lines from following the same one."""
     before = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or ""
     detail = dict(detail or {})
     session.add(
@@ -38,5 +39,5 @@ def first_broken(session: Session) -> int | None:
 
 
 def _link(before: str, at: datetime, actor: str, act: str, about: str, detail: Mapping[str, Any]) -> str:
-    text = json.dumps([before, at.isoformat(), actor, act, about, detail], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([before, at.astimezone(UTC).isoformat(), actor, act, about, detail], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
