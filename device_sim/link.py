@@ -172,7 +172,7 @@ class Links:
 
     def poll(self, timeout_s: float) -> None:
         """Move bytes; wait for at most `timeout_s` for something to move."""
-        self._flush()
+        self.flush()
         if self._events:
             timeout_s = 0
         chores_in = self._chores_at - self._clock.monotonic()
@@ -183,7 +183,7 @@ class Links:
                 self._drain()
         if self._clock.monotonic() >= self._chores_at:
             self._chores()
-        self._flush()
+        self.flush()
 
     def take(self) -> list[tuple[str, Inbox]]:
         """What happened since the last call: (unit, event), in order."""
@@ -310,7 +310,7 @@ class Links:
         if failed or client.socket() is None:
             self._lost(line)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Bytes leave at once instead of after another round of the selector; what does not fit waits for it."""
         waiting, self._unsent = self._unsent, set()
         for line in waiting:

@@ -179,6 +179,7 @@ class Fleet:
         self._wake_at(pillar, step.wake_at_mono_ms)
         for out in step.outbox:
             self._carry_out(pillar, out)
+        self._links.flush()  # a question about the time must not wait for the rest of the fleet
 
     def _wake_at(self, pillar: Pillar, mono_ms: int) -> None:
         if pillar.wake_ms != mono_ms:
