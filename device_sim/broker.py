@@ -159,7 +159,8 @@ class Broker:
         self._wanted.setdefault(pattern, {})[connection.name] = qos
         if "+" in pattern:
             self._with_plus.add(pattern)
-        for topic, packet in sorted(self._kept.items()):
+        begins = pattern.split("+", 1)[0].split("#", 1)[0].rstrip("/")  # most topics need no closer look
+        for topic, packet in sorted(item for item in self._kept.items() if item[0].startswith(begins)):
             if topics.matches(pattern, topic):
                 self._moving.append((connection, replace(packet, qos=min(qos, packet.qos), retain=True)))
         self._move()

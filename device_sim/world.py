@@ -156,7 +156,7 @@ class World:
         self.broker.admit_unit(enrolled.unit, enrolled.secret)
         small = chance.random() < self.odds.small_cache
         config = Config(
-            cache_bytes=150_000 if small else 2_000_000_000, battery=chance.random() >= self.odds.no_battery
+            cache_bytes=90_000 if small else 2_000_000_000, battery=chance.random() >= self.odds.no_battery
         )
         post = Post(number, enrolled, config, chance, chance.randint(30, 400), chance.uniform(20, 500))
         post.hardware.drift_ppm = chance.uniform(-50, 50)

@@ -234,10 +234,12 @@ class SmallController:
         for entry in mine:
             if isinstance(entry, Skipped):
                 return "not_played", str(entry.why)
+        return ("not_played", "never in the journal") if self._never(unit, end) else ("unknown", None)
+
+    def _never(self, unit: _Unit, end: int) -> bool:
+        """All that the unit wrote until after `end` is here (CONTRACT.md, section 9)."""
         told = unit.reported
-        if told is not None and told.journal_seq <= unit.acked and told.at > end:
-            return "not_played", "never in the journal"
-        return "unknown", None
+        return told is not None and told.journal_seq <= unit.acked and told.at > end
 
     def approved_sounds(self) -> set[tuple[str, str]]:
         return {(unit.name, asset.sha256) for unit in self.units for asset in self.assets}
