@@ -90,10 +90,11 @@ class SandboxClock:
 
         Raises ValueError when `instant` is not in the future.
         """
-        ahead = instant - self.now()
-        if ahead <= timedelta(0):
-            raise ValueError("the sandbox clock only moves forward")
         with self._lock:
+            self._read()  # another one on the same file may have moved it this very moment
+            ahead = instant - datetime.now(UTC) - self._offset
+            if ahead <= timedelta(0):
+                raise ValueError("the sandbox clock only moves forward")
             self._offset += ahead
             beside = self._path.with_suffix(".new")
             beside.write_text(json.dumps({"offset_s": self._offset.total_seconds()}), encoding="utf-8")
@@ -105,11 +106,14 @@ class SandboxClock:
             if looked - self._looked < self._LOOK_EVERY_S:
                 return
             self._looked = looked
-            try:
-                told = json.loads(self._path.read_text(encoding="utf-8"))["offset_s"]
-            except (OSError, ValueError, KeyError, TypeError):
-                return
-            self._offset = max(self._offset, timedelta(seconds=float(told)))
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            told = timedelta(seconds=float(json.loads(self._path.read_text(encoding="utf-8"))["offset_s"]))
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return
+        self._offset = max(self._offset, told)
 
 
 def unix_ms(instant: datetime) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 MINUTES_A_DAY = 1440
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,9 @@ class Regulation:
 
     def allows(self, start: datetime, duration: timedelta, zone: tzinfo) -> bool:
         """Whether the whole sound, [start, start + duration), lies inside the allowed hours."""
-        local = start.astimezone(zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        begin = (local - midnight).total_seconds() / 60
-        end = begin + duration.total_seconds() / 60
-        return any(window_start <= begin and end <= window_end for window_start, window_end in self._spans())
+        begin = _into_the_day(start, zone)
+        end = begin + duration
+        return any(opens * MINUTE <= begin and end <= closes * MINUTE for opens, closes in self._spans())
 
     def _spans(self) -> list[tuple[int, int]]:
         """The windows of two days in a row, joined where they touch, so that 24 hours are really 24 hours."""
@@ -59,13 +58,18 @@ class Regulation:
 
     def ceiling(self, start: datetime, duration: timedelta, zone: tzinfo) -> int:
         """The lowest volume that any ceiling touched by the sound allows; 100 where none does."""
-        local = start.astimezone(zone)
-        begin = local.hour * 60 + local.minute
-        end = begin + max(1, -(-int(duration.total_seconds()) // 60))
+        begin = _into_the_day(start, zone)
+        end = begin + duration
         touched = [
             ceiling.volume
             for ceiling in self.ceilings
             for day in (0, MINUTES_A_DAY)
-            if ceiling.window.start + day < end and begin < ceiling.window.end + day
+            if (ceiling.window.start + day) * MINUTE < end and begin < (ceiling.window.end + day) * MINUTE
         ]
         return min(touched, default=100)
+
+
+def _into_the_day(instant: datetime, zone: tzinfo) -> timedelta:
+    """What the local clock shows: exact, because a sound may end on the second at which the hours end."""
+    local = instant.astimezone(zone)
+    return timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond)

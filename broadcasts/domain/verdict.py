@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,9 @@ from broadcasts.domain.delivery import State
 
 GRACE = timedelta(minutes=15)
 """How long after its end a delivery may stay without evidence before it is shown as unknown."""
+
+_CODE = re.compile(r"^[a-z][a-z_]{1,38}\Z")
+"""A reason that pages can say in words. What a decoder complained of stays in the journal."""
 
 
 class Verdict(StrEnum):
@@ -93,4 +97,6 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
         case "withdrawn":
             return finding(State.PREEMPTED, Verdict.NOT_PLAYED, "withdrawn")
         case _:
-            return finding(State.FAILED, Verdict.FAILED_TO_SOUND, last.detail or "decoder")
+            return finding(
+                State.FAILED, Verdict.FAILED_TO_SOUND, last.detail if _CODE.match(last.detail) else "decoder"
+            )
