@@ -7,6 +7,7 @@ Registered as entry point `loasim.counterpart`; what the simulator asks of it is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,25 +81,52 @@ class _Process:
         self.due = dict.fromkeys(self.steps, now)
 
 
+class People(Protocol):
+    """Who uses the pages."""
+
+    def step(self, now: datetime) -> datetime:
+        """Do what is due; when to be asked again."""
+        ...
+
+
+class Nobody:
+    def step(self, now: datetime) -> datetime:
+        return now + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A database that is migrated and seeded already, and what its units know."""
+
+    db: Database
+    enrolments: Sequence[dict[str, Any]]
+
+
 class VirtualController:
     """Implements the simulator's `Counterpart`."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(
+        self, setting: Setting, people: Callable[[Context], People] | None = None, furnished: Furnished | None = None
+    ) -> None:
+        """Without `people` nobody uses the pages but the caller, through `ctx`."""
         self._clock = ManualClock(setting.start)
-        self._db = Database("sqlite://")
-        migrate.upgrade(self._db)
+        self._db = furnished.db if furnished is not None else Database("sqlite://")
         audio = StoredAudio(Store(setting.folder / "audio"), Limits())
         keys = FileKeyring.make_missing(setting.folder / "keys")
         self._woken = True
-        self._ctx = Context(self._db, self._clock, self._clock, CountingIds(), audio, keys, self._wake)
-        seeded = seed(self._ctx, clusters=setting.units)
-        assert seeded is not None
-        self._enrolments = seeded.enrolments
-        trusting.ensure_trust(self._ctx, setting.start)
-        self._officers = Officers(self._ctx, setting.seed, setting.start, setting.days, setting.folder)
+        self.ctx = Context(self._db, self._clock, self._clock, CountingIds(), audio, keys, self._wake)
+        self._enrolments = furnished.enrolments if furnished is not None else self._furnish(setting.units)
+        trusting.ensure_trust(self.ctx, setting.start)
+        self._people: People = people(self.ctx) if people is not None else Nobody()
         self._link = _VirtualLink()
-        self._process: _Process | None = _Process(self._ctx, self._link, setting.start)
+        self._process: _Process | None = _Process(self.ctx, self._link, setting.start)
         self._bytes: dict[str, bytes] = {}
+
+    def _furnish(self, units: int) -> Sequence[dict[str, Any]]:
+        migrate.upgrade(self._db)
+        seeded = seed(self.ctx, clusters=units)
+        assert seeded is not None
+        return seeded.enrolments
 
     def enrolments(self) -> Sequence[dict[str, Any]]:
         return self._enrolments
@@ -141,7 +169,7 @@ class VirtualController:
         if process.take_in_at is not None and now >= process.take_in_at:
             batch, process.inbox, process.take_in_at = process.inbox, [], None
             process.inbound.consume(batch)
-        officers = self._officers.step(now)
+        people = self._people.step(now)
         if self._woken:
             self._woken = False
             process.due = dict.fromkeys(process.steps, now)
@@ -150,7 +178,7 @@ class VirtualController:
                 process.due[name] = step(now)
         if self._woken:
             return now
-        waits = [officers, *process.due.values()]
+        waits = [people, *process.due.values()]
         if process.take_in_at is not None:
             waits.append(process.take_in_at)
         return min(waits)
@@ -160,7 +188,7 @@ class VirtualController:
         if self._process is None:
             return 503, b""
         try:
-            place = files.asset_for_unit(self._ctx, unit, secret, name)
+            place = files.asset_for_unit(self.ctx, unit, secret, name)
         except Refused as refused:
             return {"unit.unknown": 401, "asset.not_yours": 403}.get(refused.key, 404), b""
         if name not in self._bytes:
@@ -176,7 +204,7 @@ class VirtualController:
 
     def restart(self, now: datetime) -> None:
         self._at(now)
-        self._process = _Process(self._ctx, self._link, now)
+        self._process = _Process(self.ctx, self._link, now)
         self._wake()
 
     def accounts(self) -> Sequence[dict[str, Any]]:
@@ -227,4 +255,6 @@ class VirtualController:
 
 
 def open_counterpart(setting: Setting) -> VirtualController:
-    return VirtualController(setting)
+    return VirtualController(
+        setting, lambda ctx: Officers(ctx, setting.seed, setting.start, setting.days, setting.folder)
+    )
