@@ -155,9 +155,7 @@ class World:
         chance = random.Random(self._chance.getrandbits(64))
         self.broker.admit_unit(enrolled.unit, enrolled.secret)
         small = chance.random() < self.odds.small_cache
-        config = Config(
-            cache_bytes=90_000 if small else 2_000_000_000, battery=chance.random() >= self.odds.no_battery
-        )
+        config = Config(cache_bytes=90_000 if small else 2_000_000_000, battery=chance.random() >= self.odds.no_battery)
         post = Post(number, enrolled, config, chance, chance.randint(30, 400), chance.uniform(20, 500))
         post.hardware.drift_ppm = chance.uniform(-50, 50)
         post.hardware.drift_since_ms = self.now
@@ -502,6 +500,9 @@ class World:
                 self.cut_power(post, blow.lasts)
                 post.hardware.clock_error_ms = LOST_CLOCK_MS - self.now
                 self._clock_is_wrong(post)
+            case Fault.CLOCK_JUMP if post.unit is None:
+                # A battery-backed clock that runs hours wrong without power cannot be told from a right one.
+                return
             case Fault.CLOCK_STEP | Fault.CLOCK_JUMP:
                 post.hardware.clock_error_ms += blow.amount
                 self._clock_is_wrong(post)
