@@ -116,7 +116,7 @@ class JournalBatch(Versioned):
 
     unit: Name
     journal_id: Reference
-    boot_id: Annotated[int, Field(ge=0)]
+    boot_id: Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
     entries: Annotated[list[AnyEntry], Field(min_length=1, max_length=200)]
     oldest: Seq = 1
     """The lowest `seq` the unit still holds: nothing below it will ever come, so nobody need wait for it."""

@@ -144,6 +144,9 @@ class Wanted(Message):
     asset: Sha256 | None = None
 
 
+MAX_ITEMS, MAX_ASSETS = 2000, 500
+
+
 class Plan(Versioned):
     """`loa/v1/u/{unit}/in/plan`, retained, at most 64 KiB signed. Valid until `horizon_end` plus 24 h."""
 
@@ -153,8 +156,8 @@ class Plan(Versioned):
     horizon_end: UnixMs
     assignment: Assignment
     policy: Policy
-    items: Annotated[list[Item], Field(max_length=2000)]
-    assets: Annotated[list[Asset], Field(max_length=500)]
+    items: Annotated[list[Item], Field(max_length=MAX_ITEMS)]
+    assets: Annotated[list[Asset], Field(max_length=MAX_ASSETS)]
     emergency_set: Annotated[list[Sha256], Field(max_length=64)] = []
     """Assets to hold for alerts, fetched before all others and never dropped from the cache."""
     firmware: Wanted | None = None

@@ -25,7 +25,7 @@ class Presence(Versioned):
     unit: Name
     state: PresenceState
     boot_id: BootId
-    conn: Annotated[int, Field(ge=0)]
+    conn: Annotated[int, Field(ge=0, le=2_147_483_647)]
     at: UnixMs | None = None
 
 

@@ -39,5 +39,7 @@ def first_broken(session: Session) -> int | None:
 
 
 def _link(before: str, at: datetime, actor: str, act: str, about: str, detail: Mapping[str, Any]) -> str:
-    text = json.dumps([before, at.astimezone(UTC).isoformat(), actor, act, about, detail], sort_keys=True, ensure_ascii=False)
+    text = json.dumps(
+        [before, at.astimezone(UTC).isoformat(), actor, act, about, detail], sort_keys=True, ensure_ascii=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()

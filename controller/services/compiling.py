@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import unix_ms
+from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
-from broadcasts.wire.jws import Typ, digest
+from broadcasts.wire.jws import SigningKey, Typ, digest
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.topics import MANNERS, In
 from broadcasts.wire.trust import Use
@@ -33,10 +33,12 @@ from controller.db.tables import (
 )
 from controller.services import plan_document
 from controller.services.context import HORIZON, Context
-from controller.services.deliveries import expand
+from controller.services.deliveries import expand, last_sound, may_sound_after
 
 ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
+LOOK_AHEAD = timedelta(hours=1)
+"""How long before its last item a plan that had to be cut is followed by the next."""
 BATCH = 200
 """Plans written in one transaction."""
 
@@ -54,6 +56,17 @@ class _Wanted:
     rolls: bool
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What came of one that was wanted. `plan` is none where the stored one says the same already."""
+
+    want: _Wanted
+    body: str
+    plan: Plan | None
+    document: bytes
+    due_again: datetime
+
+
 def step(ctx: Context, now: datetime) -> datetime:
     """Expand, compile what is dirty or due, sign, store. Returns when to look again at the latest."""
     _expand_all(ctx, now)
@@ -61,27 +74,32 @@ def step(ctx: Context, now: datetime) -> datetime:
         wanted = _look(session, now)
     signer = ctx.keys.signer(Use.PLAN)
     for start in range(0, len(wanted), BATCH):
-        ready: list[tuple[_Wanted, str, Plan | None, bytes]] = []
-        for want in wanted[start : start + BATCH]:
-            body = plan_document.body_hash(want.plan)
-            if body == want.had_body and not want.rolls:
-                ready.append((want, body, None, b""))
-                continue
-            version = next_version(want.had, want.seen, unix_ms(now))
-            plan = plan_document.stamp(want.plan, version, now, now + HORIZON)
-            document = codec.seal(plan, Typ.PLAN, signer)
-            while len(document) > MANNERS[In.PLAN].max_bytes:
-                plan = plan_document.shorter(plan)
-                document = codec.seal(plan, Typ.PLAN, signer)
-            ready.append((want, body, plan, document))
+        made = [_make(want, signer, now) for want in wanted[start : start + BATCH]]
         with ctx.db.write() as session:
-            for want, body, made, document in ready:
-                _store(session, want, body, made, document, now)
-        if any(made is not None for _, _, made, _ in ready):
+            for one in made:
+                _store(session, one, now)
+        if any(one.plan is not None for one in made):
             ctx.wake()  # there is something to publish
     with ctx.db.read() as session:
-        due = session.scalar(select(UnitPlan.due_again).order_by(UnitPlan.due_again).limit(1))
-    return min(now + LOOK_AGAIN, due) if due and due > now else now + LOOK_AGAIN
+        due = session.scalar(select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > now))
+    return min(now + LOOK_AGAIN, due) if due else now + LOOK_AGAIN
+
+
+def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
+    body = plan_document.body_hash(want.plan)
+    due = now + ROLL + _jitter(want.plan.unit)
+    if body == want.had_body and not want.rolls:
+        return _Made(want, body, None, b"", due)
+    version = next_version(want.had, want.seen, unix_ms(now))
+    plan = plan_document.stamp(want.plan, version, now, now + HORIZON)
+    document = codec.seal(plan, Typ.PLAN, signer)
+    while len(document) > MANNERS[In.PLAN].max_bytes and plan.items:
+        plan = plan_document.shorter(plan)
+        document = codec.seal(plan, Typ.PLAN, signer)
+    if 0 < len(plan.items) < len(want.plan.items):
+        # What had to be left out must follow in time.
+        due = min(due, max(now + LOOK_AGAIN, from_unix_ms(plan.items[-1].start) - LOOK_AHEAD))
+    return _Made(want, body, plan, document, due)
 
 
 def _expand_all(ctx: Context, now: datetime) -> None:
@@ -151,12 +169,13 @@ def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, 
         select(Delivery).where(
             Delivery.cluster_id.in_(clusters),
             Delivery.state.in_([str(state) for state in OPEN]),
-            Delivery.verdict.is_(None),
-            or_(Delivery.end > now, Delivery.not_after > now),
+            may_sound_after(now),
             Delivery.start < now + HORIZON,
         )
     ):
-        found[delivery.cluster_id].append(delivery)
+        # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
+        if last_sound(delivery) > now:
+            found[delivery.cluster_id].append(delivery)
     return found
 
 
@@ -176,8 +195,9 @@ def _provinces(session: Session) -> dict[str, str]:
     return {name: top(area) for name, area in areas.items()}
 
 
-def _store(session: Session, want: _Wanted, body: str, plan: Plan | None, document: bytes, now: datetime) -> None:
+def _store(session: Session, made: _Made, now: datetime) -> None:
     """Compare and set: whoever stored a newer plan meanwhile wins, and this one is made again."""
+    want, plan, document = made.want, made.plan, made.document
     unit = want.plan.unit
     if plan is None:
         same = (UnitPlan.unit_id == unit, UnitPlan.version == want.had, UnitPlan.dirty_since == want.dirty_since)
@@ -185,18 +205,18 @@ def _store(session: Session, want: _Wanted, body: str, plan: Plan | None, docume
         return
     values = {
         "version": plan.version,
-        "body_sha256": body,
+        "body_sha256": made.body,
         "document": document,
         "document_sha256": digest(document),
         "compiled_at": now,
         "horizon_end": now + HORIZON,
-        "due_again": now + ROLL + _jitter(unit),
+        "due_again": made.due_again,
         "published_at": None,
     }
     stored = session.get(UnitPlan, unit)
     if stored is None:
-        # Nobody could mark a plan dirty that was not there yet: look again soon.
-        session.add(UnitPlan(unit_id=unit, **{**values, "due_again": now + timedelta(minutes=1)}))
+        # Nobody could mark a plan that was not there yet: it comes with a mark, and is looked at once more.
+        session.add(UnitPlan(unit_id=unit, dirty_since=now, **values))
     elif stored.version != want.had:
         return
     else:
@@ -204,11 +224,10 @@ def _store(session: Session, want: _Wanted, body: str, plan: Plan | None, docume
             setattr(stored, name, value)
         if stored.dirty_since == want.dirty_since:
             stored.dirty_since = None
-    session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_([item.id for item in plan.items]), Delivery.plan_version.is_(None))
-        .values(plan_version=plan.version)
-    )
+    mine = Delivery.id.in_([item.id for item in plan.items])
+    # The unit at the cluster was changed since the delivery came into being.
+    session.execute(update(Delivery).where(mine, Delivery.unit_id != unit).values(unit_id=unit, plan_version=None))
+    session.execute(update(Delivery).where(mine, Delivery.plan_version.is_(None)).values(plan_version=plan.version))
 
 
 def _jitter(unit: str) -> timedelta:

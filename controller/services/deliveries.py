@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM, unix_ms
@@ -17,6 +17,8 @@ from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMo
 from controller.services.context import HORIZON
 from controller.services.stations import regulation, units_of
 
+LONGEST = timedelta(hours=12)
+"""No asset is longer (wire.DurationMs)."""
 MARGIN = timedelta(days=1)
 """Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
 
@@ -29,6 +31,17 @@ def move(session: Session, delivery: Delivery, after: State, who: Actor, now: da
     check_move(before, after, who)
     delivery.state = after
     session.add(DeliveryMove(delivery_id=delivery.id, before=before, after=after, at=now, why=why))
+
+
+def last_sound(delivery: Delivery) -> datetime:
+    """Nothing of it sounds at or after this instant, even where it may begin late or again, and then whole."""
+    whole_later = delivery.late != Late.DROP or delivery.on_preempt in (OnPreempt.RESTART, OnPreempt.NEXT_SLOT)
+    return max(delivery.end, delivery.not_after + (delivery.end - delivery.start)) if whole_later else delivery.end
+
+
+def may_sound_after(now: datetime) -> ColumnElement[bool]:
+    """Finds all whose `last_sound` lies after `now`, and some others: ask that of each one found."""
+    return or_(Delivery.end > now, Delivery.not_after > now - LONGEST)
 
 
 def slot_of(delivery: Delivery) -> Slot:
@@ -51,11 +64,12 @@ def slot_of(delivery: Delivery) -> Slot:
 def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
     """Make the deliveries of an approved broadcast up to the horizon; how many are new.
 
-    Expanding twice is harmless: a delivery's name follows from what it is. An occurrence that the station's regulation
+    Expanding twice is harmless: a delivery's name follows from what it is. What would have started before the approval
+    never comes into being. An occurrence that the station's regulation
     no longer allows is made all the same and closed at once as not played, so that nobody has to guess.
     """
     horizon = now + HORIZON + MARGIN
-    since = broadcast.expanded_until or broadcast.changed_at
+    since = broadcast.expanded_until or now
     if since >= horizon:
         return 0
     schedule = Schedule(Repeat(broadcast.repeat), broadcast.first_day, broadcast.at_time, broadcast.until_day)
@@ -139,9 +153,11 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) 
         select(Delivery).where(
             Delivery.broadcast_id == broadcast_id,
             Delivery.state.in_([str(state) for state in OPEN]),
-            Delivery.end > now,
+            may_sound_after(now),
         )
     ):
+        if last_sound(delivery) <= now:
+            continue
         never_left = delivery.plan_version is None
         move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
         if never_left:
@@ -154,6 +170,8 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) 
 def mark_dirty(session: Session, clusters: list[str], now: datetime) -> None:
     """The plans of the units that serve these clusters have to be looked at again.
 
-    Always the newest instant: a compiler that is at work only clears the mark it saw."""
-    units = list(units_of(session, set(clusters)).values())
-    session.execute(update(UnitPlan).where(UnitPlan.unit_id.in_(units)).values(dirty_since=now))
+    Always another instant than the marks that stand: a compiler that is at work only clears the mark it saw."""
+    theirs = UnitPlan.unit_id.in_(list(units_of(session, set(clusters)).values()))
+    newest = session.scalar(select(func.max(UnitPlan.dirty_since)).where(theirs))
+    mark = now if newest is None else max(now, newest + timedelta(microseconds=1))
+    session.execute(update(UnitPlan).where(theirs).values(dirty_since=mark))

@@ -65,8 +65,11 @@ def build(
     assets: dict[str, Asset],
     emergency: Sequence[Asset] = (),
 ) -> wire.Plan:
-    """A plan without version and times yet: `stamp` gives them. Items are in order of start, assets of first need."""
-    items = sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id))
+    """A plan without version and times yet: `stamp` gives them. Items are in order of start, assets of first need; the
+    last ones wait for a later plan where the contract's limits are reached."""
+    items = _within_limits(
+        sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)), len(emergency)
+    )
     needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))
     known = {**assets, **{row.sha256: row for row in emergency}}
     cluster, since = assignment
@@ -81,6 +84,17 @@ def build(
         assets=[asset(known[name]) for name in needed],
         emergency_set=[row.sha256 for row in emergency],
     )
+
+
+def _within_limits(items: Sequence[wire.Item], other_assets: int) -> list[wire.Item]:
+    used: set[str] = set()
+    kept: list[wire.Item] = []
+    for entry in items[: wire.MAX_ITEMS]:
+        used.add(entry.asset)
+        if len(used) + other_assets > wire.MAX_ASSETS:
+            break
+        kept.append(entry)
+    return kept
 
 
 def body_hash(plan: wire.Plan) -> str:
