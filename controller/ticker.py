@@ -60,7 +60,7 @@ class Ticker:
             except Exception:  # noqa: BLE001
                 # The next second tries again; a step that dies must not take the thread with it.
                 _LOG.exception("step %s failed", name)
-                well = False
+                due, well = None, False
             self._due[name] = due
             self._ran(name, self._clock.monotonic() - began, well)
             if not well:

@@ -14,7 +14,6 @@ from sqlalchemy.pool import StaticPool
 
 from broadcasts.errors import Fault
 
-
 WAIT_S = 5
 """How long a writer waits for another one."""
 _WRITER = 0x10A

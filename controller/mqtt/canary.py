@@ -22,24 +22,37 @@ class Canary:
         self._ctx = ctx
         self._link = link
         self._connected_at: datetime | None = None
+        self._connections = 0
+        self._said_for = 0
+        self._heard = b""
         self._alive = False
 
     def connected(self, now: datetime) -> None:
-        self._connected_at, self._alive = now, False
-        reconciling.connected(self._ctx)
+        """From the network's own thread, which an exception would end: only remembers."""
+        self._connections += 1
+        self._connected_at, self._heard, self._alive = now, b"", False
 
     def heard(self, payload: bytes) -> None:
-        self._alive = self._alive or payload == self._song()
+        """Also from a thread that must live; only remembers."""
+        self._heard = payload
 
     def step(self, now: datetime) -> datetime:
         """Returns when to look again."""
         if self._connected_at is None or self._alive or not self._link.up:
             return now + timedelta(minutes=10)  # coming up wakes us
+        if (connection := self._connections) != self._said_for:
+            reconciling.connected(self._ctx)
+            self._said_for = connection
+            self._ctx.wake()
+        song = self._song()
+        if self._heard == song:
+            self._alive = True
+            return now + timedelta(minutes=10)
         if now - self._connected_at < WAIT:
             return self._connected_at + WAIT
         reconciling.say_everything_again(self._ctx)
         manner = topics.CANARY_MANNER
-        self._alive = self._link.publish(topics.CANARY, self._song(), qos=manner.qos, retain=manner.retain)
+        self._alive = self._link.publish(topics.CANARY, song, qos=manner.qos, retain=manner.retain)
         self._ctx.wake()
         return now + timedelta(seconds=30)
 

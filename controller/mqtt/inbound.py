@@ -3,14 +3,16 @@ contract is counted and put aside."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from broadcasts.clock import unix_ms
-from broadcasts.errors import ContractViolation
+from broadcasts.errors import ContractViolation, Fault
 from broadcasts.wire import codec, jws, topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
@@ -19,12 +21,13 @@ from broadcasts.wire.plan import Plan
 from broadcasts.wire.status import Presence, Reported, Telemetry, Time, TimeAsk
 from broadcasts.wire.topics import In, Out, ScopeTopic
 from broadcasts.wire.trust import Use
-from controller.db.tables import Unit, UnitStatus
+from controller.db.tables import Unit
 from controller.services import alerting
 from controller.services.context import Context
 from controller.services.ingesting import Bad, Heard, Tally, apply
 from controller.services.ports import Link
 
+_LOG = logging.getLogger("loa.inbound")
 _MODELS: dict[Out, type[Message]] = {
     Out.PRESENCE: Presence,
     Out.REPORTED: Reported,
@@ -56,24 +59,52 @@ class Inbound:
         """Verify outside, write inside one transaction, answer at once what asks for the time."""
         heard: list[Heard] = []
         bad: list[Bad] = []
+        seen: dict[str, int] = {}
         self._meet(batch)
         for received in batch:
             try:
-                one = self._read(received)
+                one = self._read(received, seen)
             except ContractViolation as refused:
                 bad.append(Bad(received.topic, refused.reason, refused.detail, received.payload[:512], received.at))
                 continue
             if one is not None:
                 heard.append(one)
         tally = Tally()
-        if heard or bad:
-            with self._ctx.db.write() as session:
-                tally = apply(session, heard, bad)
+        if heard or bad or seen:
+            try:
+                with self._ctx.db.write() as session:
+                    tally = apply(session, heard, bad, seen)
+            except (Fault, OperationalError, InterfaceError):
+                raise  # nothing is wrong with the messages: they are tried again
+            except Exception:  # noqa: BLE001 - any bug of one message
+                _LOG.exception("a batch of %d could not be stored, now one by one", len(batch))
+                tally = self._one_by_one(heard, bad, seen)
         for seconds in tally.applied:
             self._ctx.measures.applied(seconds)
         if any(isinstance(one.message, JournalBatch) for one in heard):
             self._ctx.wake()
         return tally, bad
+
+    def _one_by_one(self, heard: Sequence[Heard], bad: list[Bad], seen: dict[str, int]) -> Tally:
+        """One message that no table takes must not hold up all others for ever: it is put aside."""
+        total = Tally()
+        for one in heard:
+            try:
+                with self._ctx.db.write() as session:
+                    tally = apply(session, [one])
+            except (Fault, OperationalError, InterfaceError):
+                raise
+            except Exception as failure:  # noqa: BLE001 - whatever it was, the consumer goes on
+                kind = type(one.message).__name__
+                bad.append(Bad(f"{one.unit}: {kind}", "unstorable", type(failure).__name__, b"", one.at))
+                continue
+            total.entries += tally.entries
+            total.verdicts += tally.verdicts
+            total.illegal_moves += tally.illegal_moves
+            total.applied += tally.applied
+        with self._ctx.db.write() as session:
+            apply(session, [], bad, seen)
+        return total
 
     def _meet(self, batch: Sequence[Received]) -> None:
         """Look up the keys of units that speak for the first time."""
@@ -89,10 +120,10 @@ class Inbound:
         """A unit got another key, or was revoked."""
         self._keys.pop(unit, None)
 
-    def _read(self, received: Received) -> Heard | None:
+    def _read(self, received: Received, seen: dict[str, int]) -> Heard | None:
         address = topics.parse(received.topic)
         if isinstance(address.kind, In | ScopeTopic):
-            self._own(address, received)
+            self._own(address, received, seen)
             return None
         if not isinstance(address.kind, Out):
             return None
@@ -121,19 +152,17 @@ class Inbound:
         manner = topics.MANNERS[In.TIME]
         self._link.publish(topics.to_unit(ask.unit, In.TIME), document, qos=manner.qos, retain=manner.retain)
 
-    def _own(self, address: topics.Address, received: Received) -> None:
+    def _own(self, address: topics.Address, received: Received, seen: dict[str, int]) -> None:
         """One of our own documents, read back: only its version matters, and only when we really signed it."""
         if not received.retained or not received.payload:
             return
         if address.kind is In.PLAN:
             key = self._ctx.keys.signer(Use.PLAN).public
             plan = codec.unseal(Plan, received.payload, jws.Typ.PLAN, lambda kid: key if kid == key.kid else None)
-            with self._ctx.db.write() as session:
-                status = session.get(UnitStatus, plan.unit)
-                if status is None:
-                    session.add(UnitStatus(unit_id=plan.unit, seen_plan_version=plan.version))
-                elif plan.version > status.seen_plan_version:
-                    status.seen_plan_version = plan.version
+            if plan.unit != address.about:
+                raise ContractViolation("not_for_me", "unit differs from topic")
+            if plan.unit in self._keys:  # a database older than the unit does not know it
+                seen[plan.unit] = max(plan.version, seen.get(plan.unit, 0))
         elif address.kind is ScopeTopic.ALERT:
             key = self._ctx.keys.signer(Use.ALERT).public
             document = codec.unseal(

@@ -144,7 +144,7 @@ def _try_issue(ctx: Context, scope: str, now: datetime, signer: SigningKey, void
                 document=sealed,
                 issued_at=now,
                 void_before=void_before,
-                seen_version=stored.seen_version if stored else 0,
+                seen_version=now_stored.seen_version if now_stored else 0,
                 published_at=None,
             )
         )

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Approval, Broadcast, Bulletin, Rendition, Station
+from controller.db.tables import Approval, Broadcast, Bulletin, Cluster, Rendition, Station
 from controller.services import audit
 from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
@@ -71,13 +71,14 @@ def content_hash(session: Session, broadcast: Broadcast) -> str:
 
 
 def waiting(session: Session, actor: Actor) -> Sequence[Broadcast]:
-    """What waits for a decision in the actor's area, the next start first."""
-    return session.scalars(
+    """What waits for the actor's decision, the next start first."""
+    found = session.scalars(
         select(Broadcast)
         .join(Station, Broadcast.station_id == Station.id)
         .where(Broadcast.status == "submitted", Station.area_id.in_(actor.areas))
         .order_by(Broadcast.first_day, Broadcast.at_time)
-    ).all()
+    )
+    return [broadcast for broadcast in found if _all_mine(session, actor, broadcast)]
 
 
 def look_at(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadcast, Preview, str]:
@@ -142,8 +143,20 @@ def _mine(session: Session, actor: Actor, broadcast_id: str) -> Broadcast:
     return broadcast
 
 
+def _all_mine(session: Session, actor: Actor, broadcast: Broadcast) -> bool:
+    """Nobody decides for poles of another station: he would not even be shown them."""
+    foreign = (
+        select(Cluster.id)
+        .join(Station, Cluster.station_id == Station.id)
+        .where(Cluster.id.in_(broadcast.clusters), Station.area_id.not_in(actor.areas))
+    )
+    return session.scalar(foreign.limit(1)) is None
+
+
 def _decidable(session: Session, actor: Actor, broadcast_id: str, seen: str) -> Broadcast:
     broadcast = _mine(session, actor, broadcast_id)
+    if not _all_mine(session, actor, broadcast):
+        raise Refused("not_yours")
     if broadcast.status != "submitted":
         raise Conflict("broadcast.decided", status=broadcast.status)
     if content_hash(session, broadcast) != seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,10 +67,14 @@ class Tally:
     """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
 
-def apply(session: Session, heard: Sequence[Heard], bad: Sequence[Bad] = ()) -> Tally:
-    """All of a batch in the caller's transaction."""
-    tally = Tally()
-    statuses = _statuses(session, {one.unit for one in heard})
+def apply(
+    session: Session, heard: Sequence[Heard], bad: Sequence[Bad] = (), seen: Mapping[str, int] | None = None
+) -> Tally:
+    """All of a batch in the caller's transaction. `seen`: versions of our own plans found retained, by unit."""
+    tally, seen = Tally(), seen or {}
+    statuses = _statuses(session, {one.unit for one in heard} | seen.keys())
+    for unit, version in seen.items():
+        statuses[unit].seen_plan_version = max(version, statuses[unit].seen_plan_version)
     for one in heard:
         status = statuses[one.unit]
         if not one.retained and (status.last_sign is None or one.at > status.last_sign):
@@ -166,11 +170,7 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
         session.add(mark)
     fresh = _insert(session, one, batch)
     tally.entries += len(fresh)
-    reached = max(mark.seq, batch.oldest - 1)
-    told = {entry.seq for entry in batch.entries}
-    while reached + 1 in told:
-        reached += 1
-    mark.seq, mark.at = reached, one.at
+    mark.seq, mark.at = _reached(session, mark, batch.oldest), one.at
     # Said again although we had it: our acknowledgement was lost, or the unit was restored.
     mark.acked_seq = -1
     _complete(status, mark)
@@ -178,7 +178,18 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
     _settle(session, one, items, tally)
     for entry in fresh:
         if isinstance(entry, FaultEntry):
-            _fault(session, one.unit, entry)
+            _fault(session, one.unit, batch.journal_id, entry)
+
+
+def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
+    """The last entry before the first gap, whatever came earlier beyond it."""
+    reached = max(mark.seq, oldest - 1)
+    here = (JournalEntry.unit_id == mark.unit_id, JournalEntry.journal_id == mark.journal_id)
+    for seq in session.scalars(select(JournalEntry.seq).where(*here, JournalEntry.seq > reached).order_by("seq")):
+        if seq != reached + 1:
+            break
+        reached = seq
+    return reached
 
 
 def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]:
@@ -201,7 +212,10 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
     dialect = session.get_bind().dialect.name
     insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(JournalEntry)
     new = set(session.scalars(insert.values(rows).on_conflict_do_nothing().returning(JournalEntry.seq)))
-    return [entry for entry in batch.entries if entry.seq in new]
+    told: dict[int, AnyEntry] = {}
+    for entry in batch.entries:
+        told.setdefault(entry.seq, entry)
+    return [told[seq] for seq in sorted(new)]
 
 
 def _settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
@@ -276,23 +290,45 @@ def _conclude(session: Session, delivery: Delivery, found: rules.Finding, at: da
         delivery.verdict = delivery.reason = delivery.verdict_at = None
 
 
-def _fault(session: Session, unit: str, entry: FaultEntry) -> None:
+def _fault(session: Session, unit: str, journal_id: str, entry: FaultEntry) -> None:
+    """Entries may come late and out of order: one that a later one has overtaken changes nothing that stands."""
+    later = session.scalars(
+        select(JournalEntry.entry).where(
+            JournalEntry.unit_id == unit,
+            JournalEntry.journal_id == journal_id,
+            JournalEntry.seq > entry.seq,
+            JournalEntry.kind == "fault",
+        )
+    )
+    if any(told["code"] == entry.code for told in later):
+        return
     standing = session.scalar(
         select(UnitFault).where(UnitFault.unit_id == unit, UnitFault.code == entry.code, UnitFault.cleared_at.is_(None))
     )
     at = from_unix_ms(entry.at)
     if entry.raised and standing is None:
-        session.add(UnitFault(unit_id=unit, code=entry.code, detail=entry.detail, raised_at=at))
+        session.add(UnitFault(unit_id=unit, code=entry.code, detail=printable(entry.detail), raised_at=at))
         session.flush()
     elif not entry.raised and standing is not None:
         standing.cleared_at = at
+
+
+def printable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _quarantine(session: Session, bad: Sequence[Bad]) -> None:
     if not bad:
         return
     session.add_all(
-        Quarantined(at=one.at, topic=one.topic[:200], reason=one.reason, detail=one.detail[:200], head=one.head[:512])
+        Quarantined(
+            at=one.at,
+            topic=printable(one.topic[:200]),
+            reason=one.reason,
+            detail=printable(one.detail[:200]),
+            head=one.head[:512],
+        )
         for one in bad
     )
     session.flush()

@@ -62,7 +62,9 @@ def _outrank(ctx: Context, now: datetime) -> None:
     with ctx.db.read() as session:
         behind = list(
             session.scalars(
-                select(UnitPlan.unit_id).join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id).where(newer)
+                select(UnitPlan.unit_id)
+                .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+                .where(newer, UnitPlan.body_sha256 != "")  # marked once: the compiler is at it
             )
         )
     if behind:
@@ -142,7 +144,10 @@ def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -
 
 def _acks(ctx: Context, link: Link, now: datetime) -> None:
     with ctx.db.read() as session:
-        behind = session.scalars(select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq)).all()
+        # The newest journal of a unit last: the broker retains one acknowledgement.
+        behind = session.scalars(
+            select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
+        ).all()
         epoch = epoch_of(session)
     if not behind:
         return

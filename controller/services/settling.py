@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, case, or_, select
+from sqlalchemy import Select, or_, select
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
 from controller.db.tables import Delivery, UnitStatus
 from controller.services.context import Context
-from controller.services.deliveries import close
+from controller.services.deliveries import close, last_sound
 
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -18,18 +18,18 @@ LOOK_AGAIN = timedelta(minutes=5)
 def step(ctx: Context, now: datetime) -> datetime:
     """Close what can be closed. Returns when to look again."""
     with ctx.db.read() as session:
-        names = list(session.scalars(_closable(now).with_only_columns(Delivery.id)))
-    if names:
+        any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(now)))
+    if any_over:
         with ctx.db.write() as session:
-            for delivery, complete in session.execute(_closable(now)):
-                _close(delivery, complete, now)
+            for delivery, complete in session.execute(_ended(now)):
+                if _over(delivery, complete, now):
+                    _close(delivery, complete, now)
     return min(now + LOOK_AGAIN, _next(ctx, now))
 
 
-def _closable(now: datetime) -> Select[Delivery, datetime | None]:
-    """Over and open: either its unit has told all it knows since, or the grace has passed without a word."""
-    over = case((Delivery.late == "drop", Delivery.end), else_=Delivery.not_after)
-    told = UnitStatus.complete_at > over
+def _ended(now: datetime) -> Select[Delivery, datetime | None]:
+    """What `_over` has to be asked of, with the instant up to which its unit's journal is complete here."""
+    told = UnitStatus.complete_at > Delivery.end
     return (
         select(Delivery, UnitStatus.complete_at)
         .outerjoin(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
@@ -40,6 +40,12 @@ def _closable(now: datetime) -> Select[Delivery, datetime | None]:
             )
         )
     )
+
+
+def _over(delivery: Delivery, complete: datetime | None, now: datetime) -> bool:
+    """Over: either its unit has told all it knows since, or the grace has passed without a word."""
+    end = last_sound(delivery)
+    return (complete is not None and complete > end) or (delivery.verdict is None and end < now - GRACE)
 
 
 def _next(ctx: Context, now: datetime) -> datetime:
@@ -67,8 +73,7 @@ def _why(delivery: Delivery) -> str:
 
 
 def _close(delivery: Delivery, complete: datetime | None, now: datetime) -> None:
-    over = delivery.end if delivery.late == "drop" else max(delivery.end, delivery.not_after)
-    if complete is not None and complete > over:
+    if complete is not None and complete > last_sound(delivery):
         close(delivery, Verdict.NOT_PLAYED, _why(delivery), now)
     elif delivery.verdict is None:
         close(delivery, Verdict.UNKNOWN, "cut_short" if delivery.state == State.PLAYING else None, now)

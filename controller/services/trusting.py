@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from broadcasts.clock import unix_ms
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
-from broadcasts.wire.jws import Typ
+from broadcasts.wire.jws import PublicKey, Typ
 from broadcasts.wire.trust import Trust, TrustedKey, Use
 from controller.db.tables import ScopeDocument
 from controller.services.context import Context
 
 TRUST = "trust"
 VALID = timedelta(days=730)
+RENEW = VALID / 2
+"""So long before the keys' end a new document is issued."""
 EARLIER = timedelta(days=1)
 
 
 def ensure_trust(ctx: Context, now: datetime) -> None:
-    """Issue a trust document when there is none, or when it does not list exactly our keys.
+    """Issue a trust document when there is none, or when it does not list exactly our keys for long enough.
 
     Without the root key at hand (it is kept offline) an outdated document stays as it is.
     """
@@ -26,9 +29,9 @@ def ensure_trust(ctx: Context, now: datetime) -> None:
     with ctx.db.read() as session:
         stored = session.get(ScopeDocument, TRUST)
     root = ctx.keys.root()
-    if root is None or (stored is not None and _lists(stored.document, ctx, {key.x for key in keys.values()})):
+    if root is None or (stored is not None and _lists(stored.document, ctx, keys, now)):
         return
-    version = next_version(stored.version if stored else 0, 0, unix_ms(now))
+    version = next_version(stored.version if stored else 0, stored.seen_version if stored else 0, unix_ms(now))
     trust = Trust(
         version=version,
         issued_at=unix_ms(now),
@@ -46,7 +49,8 @@ def ensure_trust(ctx: Context, now: datetime) -> None:
         )
 
 
-def _lists(document: bytes, ctx: Context, ours: set[str]) -> bool:
+def _lists(document: bytes, ctx: Context, ours: Mapping[Use, PublicKey], now: datetime) -> bool:
     root = ctx.keys.root_public()
     trust = codec.unseal(Trust, document, Typ.TRUST, lambda kid: root if kid == root.kid else None)
-    return {key.x for key in trust.keys} == ours
+    listed = {(key.use, key.kid, key.x) for key in trust.keys if key.not_after > unix_ms(now + RENEW)}
+    return listed == {(use, key.kid, key.x) for use, key in ours.items()}
