@@ -179,12 +179,13 @@ def test_without_power_nothing_sounds_and_the_boot_says_so(stage: Stage) -> None
 def test_a_lost_disk_begins_a_new_journal_and_learns_everything_again(stage: Stage) -> None:
     stage.plan("u-9", "d-first", 500)
     stage.until_proven("u-9", "d-first", SOUND_AND_PROOF)
+    stage.hand.until(lambda: stage.hand.reported["u-9"].plan_hash is not None, "the plan is reported")
     before = stage.hand.reported["u-9"]
     stage.running.fault("lose_storage", "u-9")
     stage.hand.until(lambda: stage.hand.reported["u-9"].boot_id > before.boot_id, "a later boot")
     stage.until_held("u-9")
-    stage.hand.until(lambda: stage.hand.reported["u-9"].journal_id != before.journal_id, "a new journal")
-    assert stage.hand.reported["u-9"].plan_hash == before.plan_hash
+    stage.hand.until(lambda: stage.hand.reported["u-9"].plan_hash == before.plan_hash, "the plan is known again")
+    assert stage.hand.reported["u-9"].journal_id != before.journal_id
 
 
 @pytest.mark.parametrize(
