@@ -276,14 +276,18 @@ def _conclude(session: Session, delivery: Delivery, found: rules.Finding, at: da
     delivery.coverage = found.coverage
     delivery.started_at = found.started_at
     delivery.late_ms = None if found.late is None else round(found.late.total_seconds() * 1000)
+    was_ready = delivery.state not in (State.PLANNED, State.PUBLISHED)
     if not (delivery.state == State.WITHDRAWN and found.reason == "withdrawn"):
         try:
             move(session, delivery, found.state, Actor.UNIT, at, found.reason or "journal")
         except Conflict:
             tally.illegal_moves += 1
             return
-    if found.verdict is not None and (delivery.verdict, delivery.reason) != (found.verdict, found.reason):
-        delivery.verdict, delivery.reason, delivery.verdict_at = found.verdict, found.reason, at
+    reason = found.reason
+    if reason == "late" and not was_ready:
+        reason = "plan_not_received"  # it came back, and met a plan that was over
+    if found.verdict is not None and (delivery.verdict, delivery.reason) != (found.verdict, reason):
+        delivery.verdict, delivery.reason, delivery.verdict_at = found.verdict, reason, at
         tally.verdicts += 1
     elif found.verdict is None and delivery.verdict == rules.Verdict.NOT_PLAYED:
         # It was displaced, and goes on after all.
