@@ -62,6 +62,7 @@ def create_user(
 def log_in(ctx: Context, name: str, password: str) -> str:
     """The token for the cookie. Raises Refused: "login.wrong" (which of both is never said), "login.locked"."""
     now = ctx.wall.now()
+    name = name.replace("\x00", "")  # which PostgreSQL takes in no text
     with ctx.db.read() as session:
         user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
     right = _verify(user.password_hash if user else _NOBODY, password)
@@ -109,6 +110,7 @@ def actor_by_password(ctx: Context, name: str, password: str) -> Actor:
     Raises Refused: "login.wrong", "login.locked", "password.first" while the one-time password was not changed.
     """
     now = ctx.wall.now()
+    name = name.replace("\x00", "")
     with ctx.db.read() as session:
         user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
         locked = user is not None and user.locked_until is not None and user.locked_until > now

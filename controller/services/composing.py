@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +24,10 @@ from controller.services.deliveries import slot_of, withdraw_open
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import clusters_in, regulation
 
+LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
+"""ISO 639, as on the wire; without one there is no bulletin (R-027)."""
+LONGEST_TITLE = 200
+FARTHEST = timedelta(days=732)
 SAVED_LATE = timedelta(seconds=10)
 """A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
 
@@ -83,15 +88,17 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         problems.append(Refused("asset.missing"))
     if not draft.title.strip():
         problems.append(Refused("title.missing"))
-    problems += _bad_words(draft)
+    bad = _bad_words(draft, now)
+    problems += bad
     duration = timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
-    ahead = _starts(draft, now) if draft.at and draft.first_day and not problems else []
+    # Said as soon as it can be known, even while title or recording are still missing.
+    ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
     if not (draft.at and draft.first_day):
         problems.append(Refused("time.missing"))
-    elif not ahead and not problems:
+    elif not ahead and not bad:
         problems.append(Refused("time.past"))
     problems += _outside_hours(session, clusters, ahead, duration)
-    inside_lock = bool(ahead) and ahead[0] - now < LOCK_WINDOW
+    inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
     if inside_lock and not draft.push_now:
         problems.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
     clashes = _clashes(session, draft, clusters, ahead, duration, editing) if asset else []
@@ -120,7 +127,18 @@ def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
     return [chosen[name] for name in sorted(chosen)]
 
 
-def _bad_words(draft: Draft) -> list[LoaError]:
+def _about_to_sound(session: Session, editing: str | None, now: datetime) -> bool:
+    """Whether the edit takes something off the air that begins within the lock window, or sounds already."""
+    soon = select(Delivery.id).where(
+        Delivery.broadcast_id == (editing or ""),
+        Delivery.state.in_([str(state) for state in OPEN]),
+        Delivery.end > now,
+        Delivery.start < now + LOCK_WINDOW,
+    )
+    return session.scalar(soon.limit(1)) is not None
+
+
+def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
     choices: list[tuple[str, str | int, type]] = [
         ("field", draft.field, Field),
         ("repeat", draft.repeat, Repeat),
@@ -134,6 +152,14 @@ def _bad_words(draft: Draft) -> list[LoaError]:
             kind(value)
         except ValueError:
             bad.append(Refused("choice.unknown", name=name, value=value))
+    if not LANGUAGE.match(draft.language):
+        bad.append(Refused("choice.unknown", name="language", value=draft.language[:20]))
+    if len(draft.title) > LONGEST_TITLE:
+        bad.append(Refused("title.long", most=LONGEST_TITLE))
+    if "\x00" in draft.title + draft.text:
+        bad.append(Refused("choice.unknown", name="title", value="NUL"))
+    if draft.first_day and draft.first_day > (now + FARTHEST).date():
+        bad.append(Refused("time.far", days=FARTHEST.days))
     if draft.priority == Priority.EMERGENCY:
         bad.append(Refused("priority.emergency"))
     if draft.volume is not None and not 0 <= draft.volume <= 100:
