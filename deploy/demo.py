@@ -90,16 +90,23 @@ class Demo:
     # --- one after the other
 
     def prepare(self) -> None:
-        """Database and sample province; the passwords stay in this process. Raises CannotRun."""
-        self._loa("migrate")
-        if self.supervisor.stopping:
+        """Database and sample province; the passwords stay in this process. Raises CannotRun.
+
+        What is as the last run left it is not asked again: each question loads the whole controller.
+        """
+        elsewhere = {"LOA_DATABASE", "LOA_DATABASE_FILE"} & self.environment.keys()
+        shape = None if elsewhere else self.place.shape()
+        if shape is None or shape != self.place.kept("shape"):
+            self._loa("migrate")
+            self.place.keep("shape", self.place.shape())
+        fleet = self.place.data / "fleet.json"
+        if self.supervisor.stopping or fleet.exists():
             return
         made = self._loa("seed", "--json", "--clusters", str(self.units))
         if made.strip():
             self.passwords = dict(json.loads(made)["passwords"])
             say(f"sample province made: {self.units} clusters, four accounts")
-        fleet = self.place.data / "fleet.json"
-        if not fleet.exists():
+        else:
             raise CannotRun(
                 f"The units' keys ({fleet}) are missing: a first start was cut off, or the file was removed."
                 f" Move {self.place.data} out of the way and start again."

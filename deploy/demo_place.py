@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path on Linux, without the closing zero."""
 BROKER_PORTS = range(20_000, 32_000)
 """Below those that the kernel hands out for outgoing connections: one of them would be taken now and then."""
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "controller" / "db" / "migrations" / "versions"
 
 
 class CannotRun(Exception):
@@ -77,18 +80,44 @@ class Place:
 
     def broker_port(self) -> int:
         """The same at every start, unless somebody else took it meanwhile."""
-        file = self.data / "demo.json"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            kept = int(json.loads(file.read_text(encoding="utf-8"))["broker_port"])
-            if is_free("127.0.0.1", kept):
-                return kept
+        kept = self.kept("broker_port")
+        if isinstance(kept, int) and kept in BROKER_PORTS and is_free("127.0.0.1", kept):
+            return kept
         chance = random.SystemRandom()
         for _ in range(100):
             port = chance.choice(BROKER_PORTS)
             if is_free("127.0.0.1", port):
-                file.write_text(json.dumps({"broker_port": port}) + "\n", encoding="utf-8")
+                self.keep("broker_port", port)
                 return port
         raise CannotRun("No free port was found for the broker.")
+
+    def shape(self) -> str | None:
+        """Which shape the SQLite database has and which one this version knows, as one word; none: no database."""
+        if not (self.data / "loa.db").exists():
+            return None
+        try:
+            with contextlib.closing(sqlite3.connect(self.data / "loa.db")) as database:
+                at = database.execute("select version_num from alembic_version").fetchall()
+        except sqlite3.Error:
+            return None
+        seen = hashlib.sha256(str(at).encode())
+        for step in sorted(MIGRATIONS.glob("*.py")):
+            seen.update(step.read_bytes())
+        return seen.hexdigest()
+
+    def kept(self, name: str) -> Any:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return json.loads((self.data / "demo.json").read_text(encoding="utf-8"))[name]
+        return None
+
+    def keep(self, name: str, value: Any) -> None:
+        file, told = self.data / "demo.json", {}
+        with contextlib.suppress(OSError, ValueError):
+            told = json.loads(file.read_text(encoding="utf-8"))
+        told = (told if isinstance(told, dict) else {}) | {name: value}
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        beside.replace(file)
 
     def socket(self) -> Path:
         """The fleet's control socket: in the data folder, or, where that lies too deep, in a private folder nearby."""
@@ -110,7 +139,7 @@ def check_address(host: str, port: int) -> None:
     except OSError as failure:
         if failure.errno == errno.EADDRINUSE:
             raise CannotRun(
-                f"Port {port} is in use by another program. Another one: make run PORT={port + 80}"
+                f"Port {port} is in use by another program. Another one: make run PORT={_another(port)}"
             ) from None
         if failure.errno == errno.EACCES:
             raise CannotRun(f"Port {port} needs root. Another one: make run PORT=8000") from None
@@ -133,6 +162,10 @@ def is_free(host: str, port: int, *, tell: bool = False) -> bool:
             raise
         return False
     return True
+
+
+def _another(port: int) -> int:
+    return port + 80 if 1024 <= port < 65_000 else 8000
 
 
 def _take(lock: IO[str]) -> None:
