@@ -29,6 +29,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
+from controller.services.correcting import corrected, touched_by
 from controller.services.deliveries import move
 
 QUARANTINE_KEEPS = 1000
@@ -175,10 +176,11 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
     mark.acked_seq = -1
     _complete(status, mark)
     items = {entry.item for entry in fresh if isinstance(entry, Started | Ended | Skipped)}
-    _settle(session, one, items, tally)
     for entry in fresh:
         if isinstance(entry, FaultEntry):
             _fault(session, one.unit, batch.journal_id, entry)
+            items |= touched_by(session, one.unit, batch.journal_id, entry)
+    _settle(session, one, items, tally)
 
 
 def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
@@ -233,7 +235,7 @@ def _settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None
         found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
         if found is None:
             continue
-        _conclude(session, delivery, found, one.at, tally)
+        _conclude(session, delivery, corrected(session, found, evidence), one.at, tally)
         delivery.signed_evidence = all(row.signed for row in evidence)
 
 

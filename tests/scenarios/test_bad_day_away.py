@@ -1,4 +1,4 @@
-"""The bad day: links, power, broker and controller go away and come back. What the villager hears, what the page says."""
+"""The bad day: links, power, broker and controller go away and come back; what is heard, what the page says."""
 
 from __future__ import annotations
 
