@@ -1,61 +1,22 @@
-"""Who has the horn: alerts, items, preemption, and the entries that prove it. CONTRACT.md, sections 5 and 6."""
+"""Who gets the horn: alerts, items, preemption, lateness. CONTRACT.md, sections 5 and 6."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from broadcasts.wire.alert import Alert
-from broadcasts.wire.journal import Amplifier, Ended, NotPlayed, Outcome, Skipped
+from broadcasts.wire.journal import NotPlayed, Outcome
 from broadcasts.wire.plan import VALID_AFTER_HORIZON_MS, Asset, Item, Plan
 from device_sim import rules
 from device_sim.alerts import due_at, urgency
 from device_sim.cache import Cache
-from device_sim.events import Moment, Silent, Sounding
-from device_sim.journal import Journal, Record
+from device_sim.events import Moment
+from device_sim.horn import WHOLE_MS, Horn, Playing
+from device_sim.journal import Journal
 from device_sim.rules import Begin, Chance, Over, Wait
 
-WHOLE_MS = 1_000
-"""Less than a second missing counts as whole."""
 PART_OF_AN_ALERT_AFTER_MS = 60_000
 """So long an alert waits for renditions that are still fetched; then it sounds with those it has."""
-SENSE_MS = 1_000
-"""A shorter sounding gives the sensor too few samples."""
-QUIETEST = 5
-"""Below this volume the sensor cannot tell sound from silence."""
-
-
-@dataclass
-class Playing:
-    """What has the horn."""
-
-    name: str
-    alert: Alert | None
-    item: Item | None
-    tracks: list[tuple[str, int]]
-    """Assets with their lengths (ms), one after the other."""
-    started_at: int
-    started_mono: int
-    offset_ms: int
-    length_ms: int
-    volume: int
-    track: int = 0
-
-    @property
-    def end_mono(self) -> int:
-        return self.started_mono + self.length_ms - self.offset_ms
-
-    def position(self, mono: int) -> int:
-        return self.offset_ms + mono - self.started_mono
-
-    def track_at(self, mono: int) -> tuple[int, int]:
-        """Which track sounds, and where it begins in the whole."""
-        position, begin = self.position(mono), 0
-        for n, (_, length) in enumerate(self.tracks):
-            if position < begin + length or n == len(self.tracks) - 1:
-                return n, begin
-            begin += length
-        return 0, 0
 
 
 class Player:
@@ -74,10 +35,11 @@ class Player:
         self._blocked: dict[str, NotPlayed] = {}
         self._blind: dict[str, int] = {}
         self._alert_seen: dict[str, int] = {}
-        self.current: Playing | None = None
-        self.out: list[Sounding | Silent] = []
-        self.silent_horn: bool | None = None
-        """What the last measured sounding said about the speaker wire."""
+        self.horn = Horn(journal)
+
+    @property
+    def current(self) -> Playing | None:
+        return self.horn.current
 
     # --- what is to be played
 
@@ -94,14 +56,14 @@ class Player:
         if running is not None and running.item is not None and plan is not None:
             item = names.get(running.name)
             if item is None or item.asset != running.item.asset:
-                self._end(m, Outcome.WITHDRAWN)
+                self.horn.end(m, Outcome.WITHDRAWN)
                 return
             running.item = item
             end = m.now + max(0, running.end_mono - m.mono)
             if item.hard_end is not None:
                 end = min(end, item.hard_end)
             if not rules.inside_hours(plan.policy, m.now, end):
-                self._end(m, Outcome.WITHDRAWN, reason="quiet_hours")
+                self.horn.end(m, Outcome.WITHDRAWN, reason="quiet_hours")
 
     def set_alerts(self, alerts: list[Alert], m: Moment) -> None:
         """All that concern this unit, active or not; one that is not in the list any more is silenced."""
@@ -110,7 +72,7 @@ class Player:
         running = self.current
         if running is not None and running.alert is not None:
             if running.name not in names:
-                self._end(m, Outcome.WITHDRAWN)
+                self.horn.end(m, Outcome.WITHDRAWN)
             else:
                 running.alert = names[running.name]
         for alert in before:
@@ -122,7 +84,7 @@ class Player:
         planned = {item.id for item in self._items}
         for name, record in self._journal.records.items():
             if record.open is not None and name not in planned:
-                self._cut(name, record, m)
+                self.horn.cut(name, record, m)
 
     # --- the step
 
@@ -136,7 +98,9 @@ class Player:
         for _ in range(len(self._open) + len(self._alerts) + 2):
             if not self._advance(m):
                 break
-        self._refresh(m)
+        if (running := self.current) is not None:
+            volume = running.volume if running.item is None else self._volume(running.item, m)
+            self.horn.refresh(volume, m)
 
     def _stop(self, m: Moment) -> None:
         running = self.current
@@ -146,11 +110,11 @@ class Player:
         if running.alert is not None:
             hard_end = running.alert.hard_end
         if m.mono >= running.end_mono:
-            self._end(m, Outcome.PLAYED)
+            self.horn.end(m, Outcome.PLAYED)
         elif hard_end is not None and m.now >= hard_end:
-            self._end(m, Outcome.PLAYED, reason="hard_end")
+            self.horn.end(m, Outcome.PLAYED, reason="hard_end")
         elif running.alert is not None and self._blind_over(running.alert, m):
-            self._end(m, Outcome.PLAYED, reason="max_blind")
+            self.horn.end(m, Outcome.PLAYED, reason="max_blind")
 
     def _admit(self, m: Moment) -> None:
         while self._next < len(self._items) and self._items[self._next].start <= m.now:
@@ -166,7 +130,7 @@ class Player:
             newer = running is None or running.alert is None or urgency(alert) > urgency(running.alert)
             if newer and (running is None or running.name != alert.id):
                 if running is not None:
-                    self._lose(m, alert.id)
+                    self._lose(running, alert.id, m)
                 self._begin_alert(alert, m)
                 return True
         return False if m.held else self._advance_items(m)
@@ -192,7 +156,7 @@ class Player:
         running = self.current
         if running is None or (running.item is not None and rules.order(item) < rules.order(running.item)):
             if running is not None:
-                self._lose(m, item.id)
+                self._lose(running, item.id, m)
             self._begin_item(item, chance, m)
             return True
         for waiting, _ in ready:
@@ -237,7 +201,7 @@ class Player:
         if not rules.inside_hours(self._plan.policy, m.now, end):
             record = self._journal.record(item.id)
             if record is None or not record.begun:
-                self._skip(item.id, NotPlayed.QUIET_HOURS, m)
+                self.horn.skip(item.id, NotPlayed.QUIET_HOURS, m)
             del self._open[item.id]
             return False
         return True
@@ -249,19 +213,19 @@ class Player:
         blocked = self._blocked.pop(item.id, None)
         if record is not None and record.begun:
             if record.open is not None:
-                self._cut(item.id, record, m)
+                self.horn.cut(item.id, record, m)
             return
         if over.hard_end:
-            self._skip(item.id, NotPlayed.EXPIRED if by is None else NotPlayed.DISPLACED, m, by)
+            self.horn.skip(item.id, NotPlayed.EXPIRED if by is None else NotPlayed.DISPLACED, m, by)
         elif by is not None:
-            self._skip(item.id, NotPlayed.DISPLACED, m, by)
+            self.horn.skip(item.id, NotPlayed.DISPLACED, m, by)
         else:
             why = blocked or self._excuse(over.since) or (None if m.trusted else NotPlayed.NO_TRUSTED_TIME)
             detail = ""
             if why is NotPlayed.NO_ASSET:
                 detail = "asset_corrupt" if item.asset in self._cache.corrupt else ""
                 detail = "cache_full" if item.asset in self._cache.crowded else detail
-            self._skip(item.id, why or NotPlayed.LATE, m, detail=detail)
+            self.horn.skip(item.id, why or NotPlayed.LATE, m, detail=detail)
 
     # --- alerts
 
@@ -293,7 +257,7 @@ class Player:
     def _missed_alert(self, alert: Alert, m: Moment) -> None:
         if alert.id in self._alert_seen and self._journal.record(alert.id) is None:
             have = any(self._cache.holds(each.asset.sha256) for each in alert.content)
-            self._skip(alert.id, NotPlayed.EXPIRED if have else NotPlayed.NO_ASSET, m)
+            self.horn.skip(alert.id, NotPlayed.EXPIRED if have else NotPlayed.NO_ASSET, m)
         self._alert_seen.pop(alert.id, None)
 
     def _begin_alert(self, alert: Alert, m: Moment) -> None:
@@ -307,99 +271,32 @@ class Player:
         ]
         volume = min(alert.volume, self._plan.policy.emergency_volume)
         if not tracks:
-            self._undecodable(alert.id, alert.content[0].asset, volume, m)
+            asset = alert.content[0].asset
+            self.horn.undecodable(alert.id, asset, self._cache.complaint(asset), volume, m)
             return
         late = m.now - alert.not_before
-        self._begin(Playing(alert.id, alert, None, tracks, m.now, m.mono, 0, 0, volume), late, m)
+        self.horn.begin(Playing(alert.id, alert, None, tracks, m.now, m.mono, 0, 0, volume), late, m)
 
     # --- the horn
 
     def _begin_item(self, item: Item, chance: Begin, m: Moment) -> None:
         asset = self._assets[item.asset]
         volume = self._volume(item, m)
-        if self._cache.complaint(asset):
-            self._undecodable(item.id, asset, volume, m)
+        if complaint := self._cache.complaint(asset):
+            self.horn.undecodable(item.id, asset, complaint, volume, m)
             del self._open[item.id]
             return
         tracks = [(asset.sha256, asset.duration_ms)]
         playing = Playing(item.id, None, item, tracks, m.now, m.mono, chance.offset_ms, 0, volume)
-        self._begin(playing, m.now - chance.offset_ms - item.start, m)
+        self.horn.begin(playing, m.now - item.start, m)
 
-    def _begin(self, playing: Playing, late_ms: int, m: Moment) -> None:
-        playing.length_ms = sum(length for _, length in playing.tracks)
-        self.current = playing
-        asset = playing.tracks[0][0]
-        late = m.now - playing.item.start if playing.item is not None else late_ms
-        self._journal.started(m, playing.name, asset, playing.offset_ms, late, playing.volume)
-        self.out.append(Sounding(playing.name, asset, playing.offset_ms, playing.volume))
-
-    def _undecodable(self, name: str, asset: Asset, volume: int, m: Moment) -> None:
-        reason = f"does not decode: {self._cache.complaint(asset)}"
-        self._journal.write(
-            Ended(
-                seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=name, asset=asset.sha256,
-                outcome=Outcome.FAILED, started_at=m.now, offset_ms=0, played_ms=0, volume=volume,
-                amplifier=Amplifier.NONE, reason=reason,
-            )
-        )  # fmt: skip
-
-    def _lose(self, m: Moment, by: str) -> None:
-        running = self.current
-        assert running is not None
-        if running.end_mono - m.mono <= WHOLE_MS:
-            self._end(m, Outcome.PLAYED, by=by)
-        else:
-            self._displaced[running.name] = by
-            self._end(m, Outcome.PREEMPTED, by=by)
-
-    def _end(self, m: Moment, outcome: Outcome, by: str | None = None, reason: str = "") -> None:
-        running = self.current
-        assert running is not None
-        self.current = None
-        self.out.append(Silent())
-        played = max(0, min(m.mono, running.end_mono) - running.started_mono)
-        amplifier, current = Amplifier.NONE, m.sensors.amplifier_ma
-        if current is not None and played >= SENSE_MS and running.volume >= QUIETEST:
-            amplifier = Amplifier.SOUND if current >= expected_ma(running.volume) // 2 else Amplifier.SILENT
-            self.silent_horn = amplifier is Amplifier.SILENT
-        self._journal.write(
-            Ended(
-                seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=running.name,
-                asset=running.tracks[0][0], outcome=outcome, started_at=running.started_at,
-                offset_ms=running.offset_ms, played_ms=played, volume=running.volume, amplifier=amplifier,
-                amplifier_ma=current, by=by, reason=reason,
-            )
-        )  # fmt: skip
-
-    def _cut(self, name: str, record: Record, m: Moment) -> None:
-        """Power went in the middle and did not come back in time."""
-        begun = record.open
-        assert begun is not None
-        self._journal.write(
-            Ended(
-                seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=name, asset=begun.asset,
-                outcome=Outcome.FAILED, started_at=begun.at, offset_ms=begun.offset_ms, played_ms=0,
-                volume=begun.volume, amplifier=Amplifier.NONE, reason="power_off",
-            )
-        )  # fmt: skip
-
-    def _skip(self, name: str, why: NotPlayed, m: Moment, by: str | None = None, detail: str = "") -> None:
-        self._journal.skipped(m, Skipped(seq=1, at=0, item=name, why=why, by=by, detail=detail))
+    def _lose(self, running: Playing, by: str, m: Moment) -> None:
+        self._displaced[running.name] = by
+        self.horn.lose(m, by)
 
     def _volume(self, item: Item, m: Moment) -> int:
         assert self._plan is not None
         return min(item.volume, rules.ceiling(self._plan.policy, m.now))
-
-    def _refresh(self, m: Moment) -> None:
-        """The next rendition of an alert, and ceilings that come into force while something sounds."""
-        running = self.current
-        if running is None:
-            return
-        track, begin = running.track_at(m.mono)
-        volume = running.volume if running.item is None else self._volume(running.item, m)
-        if track != running.track or volume != running.volume:
-            running.track, running.volume = track, volume
-            self.out.append(Sounding(running.name, running.tracks[track][0], running.position(m.mono) - begin, volume))
 
     # --- when to look again
 
@@ -441,8 +338,3 @@ class Player:
             marks.append(self._blind[alert.id] + alert.max_blind_s * 1000)
         if alert.id in self._alert_seen:
             marks.append(self._alert_seen[alert.id] + PART_OF_AN_ALERT_AFTER_MS)
-
-
-def expected_ma(volume: int) -> int:
-    """Mean amplifier current of two horns of 30 W at this volume; a cut wire leaves the quiescent 12 mA."""
-    return 100 + 20 * volume

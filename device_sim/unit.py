@@ -6,30 +6,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from broadcasts.errors import ContractViolation
-from broadcasts.wire import topics
 from broadcasts.wire.alert import AlertDocument
-from broadcasts.wire.base import Message
-from broadcasts.wire.codec import decode, encode, seal
 from broadcasts.wire.journal import JournalAck
-from broadcasts.wire.jws import PublicKey, SigningKey, Typ
+from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.plan import Asset, Plan
-from broadcasts.wire.status import (
-    Command,
-    CommandKind,
-    Player,
-    PlayerState,
-    PowerSource,
-    Presence,
-    PresenceState,
-    Refusal,
-    RefusalReason,
-    Reported,
-    Telemetry,
-    Time,
-    TimeAsk,
-)
-from broadcasts.wire.topics import Out
+from broadcasts.wire.status import Command, CommandKind, Refusal, RefusalReason, Time
 from broadcasts.wire.trust import Trust
 from device_sim import alerts
 from device_sim.cache import Cache
@@ -47,25 +28,20 @@ from device_sim.events import (
     Moment,
     Outbox,
     Powered,
-    Publish,
     Reading,
     Restart,
     Step,
 )
 from device_sim.journal import Journal
-from device_sim.player import Player as Horn
+from device_sim.player import Player
 from device_sim.timekeeper import DRIFT_MS, Timekeeper
 from device_sim.trust import Door, Refused
+from device_sim.voice import Voice
 
 RECONNECT_FIRST_MS = 2_000
 RECONNECT_MOST_MS = 60_000
-REPORT_GAP_MS = 1_000
-BIRTH_GAP_MS = 10_000
 UNTRUSTED_GRACE_MS = 30_000
 """A unit without a battery learns the time in the first seconds of every boot: no fault yet."""
-TELEMETRY_IDLE_S = 900
-REPORTED_ASSETS = 180
-"""As many hashes as fit into the 16 KiB of `out/reported`, the most urgent first."""
 PLAUSIBLE_S = 1_600_000_000
 
 
@@ -107,25 +83,24 @@ class Unit:
         self.journal = Journal(disk.journal)
         self.cache = Cache(disk.cache, config.cache_bytes, chance)
         self.clock = Timekeeper(disk.clock, config.battery)
-        self.player = Horn(self.journal, self.cache, self.clock.excuse)
+        self.player = Player(self.journal, self.cache, self.clock.excuse)
         self._door = Door(disk.documents, enrolled.unit, enrolled.root)
-        self._topics = {kind: topics.from_unit(enrolled.unit, kind) for kind in Out}
+        self._voice = Voice(
+            enrolled.unit,
+            enrolled.key,
+            config.firmware,
+            disk,
+            self.journal,
+            self.cache,
+            self.clock,
+            self.player,
+            chance,
+        )
         self._out: list[Outbox] = []
         self.online = False
-        self._conn = 0
         self._reconnect_at: int | None = None
         self._reconnect_ms = RECONNECT_FIRST_MS
-        self._birth_at: int | None = None
-        self._reborn: int | None = None
-        """When a birth was last said against an untimely death of this connection (monotonic)."""
-        self._reported: tuple[object, ...] | None = None
-        self._report_at: int | None = None
-        self._report_after = 0
-        self._telemetry_at: int | None = None
-        self._mains = True
-        self._refusal: Refusal | None = None
         self._grace_until = 0
-        self._measured = 0
         self._scopes: tuple[str, ...] = ()
 
     # --- the step
@@ -143,11 +118,14 @@ class Unit:
             self._take(event)
         m = self._m
         self.player.step(m)
-        self._out += self.player.out
-        self.player.out = []
+        self._out += self.player.horn.out
+        self.player.horn.out = []
         self._out += self.cache.step(m.mono, self.online)
         self._note_faults(m)
-        self._talk(m)
+        if self._reconnect_at is not None and m.mono >= self._reconnect_at:
+            self._connect()
+        if self.online:
+            self._out += self._voice.speak(m, self._scopes)
         return Step(tuple(self._out), self._wake_at(m))
 
     def _moment(self) -> Moment:
@@ -161,7 +139,6 @@ class Unit:
         if fresh and disk.boot_id < PLAUSIBLE_S:
             disk.boot_id = 1
         self.clock.boot(reading)
-        self._mains = reading.sensors.mains
         self._grace_until = reading.mono_ms + UNTRUSTED_GRACE_MS
         self._m = self._moment()
         self.player.set_plan(disk.documents.plan, self._m)
@@ -172,8 +149,9 @@ class Unit:
     def _take(self, event: Inbox) -> None:
         match event:
             case Arrived(topic, payload):
-                if topic == self._topics[Out.PRESENCE]:
-                    self._saw_presence(payload)
+                if topic == self._voice.presence_topic:
+                    if self.online:
+                        self._voice.saw_presence(payload, self._m)
                 else:
                     self._hear(topic, payload)
             case LinkUp():
@@ -193,39 +171,18 @@ class Unit:
     def _connect(self) -> None:
         self.online = False
         self._reconnect_at = None
-        self._conn += 1
-        will = encode(self._presence(PresenceState.OFFLINE))
-        enrolled = self.enrolled
+        enrolled, voice = self.enrolled, self._voice
         self._out.append(
-            Connect(enrolled.unit, enrolled.secret, self._topics[Out.PRESENCE], will, self.config.keep_alive_s)
+            Connect(enrolled.unit, enrolled.secret, voice.presence_topic, voice.will(), self.config.keep_alive_s)
         )
-
-    def _presence(self, state: PresenceState, at: int | None = None) -> Presence:
-        return Presence(unit=self.enrolled.unit, state=state, boot_id=self.disk.boot_id, conn=self._conn, at=at)
 
     def _joined(self) -> None:
         self.online = True
         self._reconnect_at, self._reconnect_ms = None, RECONNECT_FIRST_MS
-        self._birth()
-        self._reported = None
-        self._report_after = self._telemetry_at = self._m.mono
+        self._out.append(self._voice.joined(self._m))
         self.clock.joined()
         self.journal.joined()
         self.cache.link_returned()
-
-    def _birth(self) -> None:
-        self._reborn, self._birth_at = (self._m.mono if self._birth_at is not None else None), None
-        self._say(Out.PRESENCE, self._presence(PresenceState.ONLINE, self._m.now if self._m.trusted else None))
-
-    def _saw_presence(self, payload: bytes) -> None:
-        """Our own death, told while we live: the will of an older connection, or of a broker that lost us."""
-        try:
-            seen = decode(Presence, payload, topics.MANNERS[Out.PRESENCE].max_bytes)
-        except ContractViolation:
-            return
-        if seen.state is PresenceState.OFFLINE and self.online and self._birth_at is None:
-            mono, born = self._m.mono, self._reborn
-            self._birth_at = mono if born is None else max(mono, born + BIRTH_GAP_MS)
 
     # --- what we are told
 
@@ -236,7 +193,7 @@ class Unit:
             case None:
                 return
             case Refused(document, reason, version):
-                self._refusal = Refusal(document=document, version=version, reason=reason, at=m.now)
+                self._voice.refusal = Refusal(document=document, version=version, reason=reason, at=m.now)
             case Trust():
                 self._forgive("trust")
                 self._believe(heard.issued_at)
@@ -265,9 +222,9 @@ class Unit:
 
     def _forgive(self, document: str) -> None:
         """What waited for a key and was then applied is no refusal."""
-        refusal = self._refusal
+        refusal = self._voice.refusal
         if refusal is not None and (refusal.document, refusal.reason) == (document, RefusalReason.KEY_NOT_TRUSTED):
-            self._refusal = None
+            self._voice.refusal = None
 
     def _apply(self, plan: Plan) -> None:
         self._forgive("plan")
@@ -331,17 +288,11 @@ class Unit:
                     self.journal.result(m, command.id, False, "no sensor")
                 else:
                     self.journal.result(m, command.id, True, "line closed" if closed else "line open")
-                    self.player.silent_horn = not closed
+                    self.player.horn.wire_open = not closed
             case _:
                 self.journal.result(m, command.id, False, "not supported")
 
-    # --- what we say
-
-    def _say(self, kind: Out, message: Message) -> None:
-        manner = topics.MANNERS[kind]
-        # The journal is the one document a unit signs.
-        payload = seal(message, Typ.JOURNAL, self.enrolled.key) if kind is Out.JOURNAL else encode(message)
-        self._out.append(Publish(self._topics[kind], payload, manner.qos, manner.retain))
+    # --- all that is due
 
     def _note_faults(self, m: Moment) -> None:
         faults = self.journal.faults
@@ -353,102 +304,16 @@ class Unit:
             "asset_corrupt": bool(self.cache.corrupt),
             "cache_full": bool(self.cache.crowded),
         }
-        if self.player.silent_horn is not None:
-            conditions["speaker_wire"] = self.player.silent_horn
+        if self.player.horn.wire_open is not None:
+            conditions["speaker_wire"] = self.player.horn.wire_open
         for code, raised in conditions.items():
             if raised != (code in faults):
                 self.journal.fault(m, code, raised)
 
-    def _talk(self, m: Moment) -> None:
-        if self._reconnect_at is not None and m.mono >= self._reconnect_at:
-            self._connect()
-        if not self.online:
-            return
-        if self._birth_at is not None and m.mono >= self._birth_at:
-            self._birth()
-        self._report(m)
-        if self.clock.ask_at is not None and m.mono >= self.clock.ask_at:
-            nonce = f"{self._chance.getrandbits(128):032x}"
-            self.clock.asked(nonce)
-            self._say(Out.TIME_ASK, TimeAsk(unit=self.enrolled.unit, nonce=nonce))
-        for batch in self.journal.batches(self.enrolled.unit, self.disk.boot_id, m):
-            self._say(Out.JOURNAL, batch)
-        self._measure(m)
-
-    def _report(self, m: Moment) -> None:
-        documents, running = self.disk.documents, self.player.current
-        key = (
-            documents.plan_hash,
-            documents.trust.version if documents.trust is not None else None,
-            tuple((scope, document.version) for scope, document in documents.alerts.items()),
-            self._scopes,
-            self.cache.generation,
-            self._refusal,
-            running.name if running is not None else None,
-            self.clock.source,
-            m.trusted,
-            m.held,
-            tuple(self.journal.faults),
-        )
-        self._report_at = None
-        if key == self._reported:
-            return
-        if m.mono < self._report_after:
-            self._report_at = self._report_after
-            return
-        self._reported, self._report_after = key, m.mono + REPORT_GAP_MS
-        self._say(Out.REPORTED, self.reported(m))
-
-    def reported(self, m: Moment) -> Reported:
-        documents, running = self.disk.documents, self.player.current
-        state = PlayerState.PLAYING if running is not None else PlayerState.IDLE if m.trusted else PlayerState.HELD
-        return Reported(
-            unit=self.enrolled.unit,
-            boot_id=self.disk.boot_id,
-            at=m.now,
-            plan_version=documents.plan.version if documents.plan is not None else None,
-            plan_hash=documents.plan_hash,
-            trust_version=documents.trust.version if documents.trust is not None else None,
-            alerts={name: each.version for name, each in documents.alerts.items() if name in self._scopes},
-            assets=self.cache.held()[:REPORTED_ASSETS],
-            journal_id=self.disk.journal.journal_id,
-            journal_seq=self.journal.last_seq,
-            refused=self._refusal,
-            player=Player(state=state, item=running.name if running is not None else None),
-            clock=self.clock.state(),
-            firmware=self.config.firmware,
-            faults=sorted(self.journal.faults)[:32],
-        )
-
-    def _measure(self, m: Moment) -> None:
-        plan, running, sensors = self.disk.documents.plan, self.player.current, m.sensors
-        idle = plan.policy.telemetry_idle_s if plan is not None else TELEMETRY_IDLE_S
-        every = idle if plan is None or running is None else plan.policy.telemetry_playing_s
-        if self._telemetry_at is not None:
-            self._telemetry_at = min(self._telemetry_at, self._measured + every * 1000)
-        changed = sensors.mains != self._mains
-        if not changed and self._telemetry_at is not None and m.mono < self._telemetry_at:
-            return
-        self._mains, self._measured = sensors.mains, m.mono
-        self._telemetry_at = m.mono + every * 1000
-        telemetry = Telemetry(
-            unit=self.enrolled.unit,
-            at=m.now,
-            power=PowerSource.MAINS if sensors.mains else PowerSource.BATTERY,
-            volts=sensors.volts,
-            temperature_c=sensors.temperature_c,
-            signal_dbm=sensors.signal_dbm,
-            storage_free_mb=self.cache.free_bytes() // 1_000_000,
-            amplifier_ma=(sensors.amplifier_ma or 0) if running is not None else 0,
-            volume=running.volume if running is not None else 0,
-            playing=running.name if running is not None else None,
-        )
-        self._say(Out.TELEMETRY, telemetry)
-
     def _wake_at(self, m: Moment) -> int:
         marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at()]
         if self.online:
-            marks += [self.clock.ask_at, self.journal.retry_at, self._telemetry_at, self._report_at, self._birth_at]
+            marks += self._voice.marks()
         if m.mono < self._grace_until and not m.trusted:
             marks.append(self._grace_until)
         return max(m.mono + 1, min(mark for mark in marks if mark is not None))
