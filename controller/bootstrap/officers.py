@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import heapq
 import random
-import struct
 import wave
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from math import pi, sin
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import select
 
 from broadcasts.clock import VIETNAM
@@ -25,7 +24,7 @@ from controller.services.seeding import PROVINCE
 
 CALM = timedelta(hours=30)
 """Nobody begins anything new so shortly before the end: what is under way must be able to settle."""
-_RECORDINGS = ((20, 440), (35, 520), (50, 610), (25, 700))
+_RECORDINGS = ((12, 440), (20, 520), (30, 610), (8, 700))
 """(seconds, Hz) of the recordings; the last one is the warning."""
 
 
@@ -55,8 +54,8 @@ class Officers:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(16_000)
-            steps = range(16_000 * seconds)
-            file.writeframes(b"".join(struct.pack("<h", int(9000 * sin(2 * pi * hertz * n / 16_000))) for n in steps))
+            moments = np.arange(16_000 * seconds) / 16_000
+            file.writeframes((9000 * np.sin(2 * np.pi * hertz * moments)).astype("<i2").tobytes())
         return add_recording(self._ctx, self._author, path, path.name).sha256
 
     def _plan(self, start: datetime, days: int) -> None:

@@ -35,7 +35,7 @@ from controller.services.seeding import seed
 
 SOON = timedelta(seconds=3)
 """How long a journal or a report waits for company before it is taken in."""
-NUMBERS_WAIT = timedelta(minutes=5)
+NUMBERS_WAIT = timedelta(minutes=20)
 """Telemetry alone waits longer: in virtual time nobody looks at it live."""
 _CLIENT_SPEAKS = tuple(f"/out/{kind}" for kind in Out if kind is not Out.TELEMETRY)
 

@@ -22,7 +22,7 @@ from broadcasts.wire.status import Presence, Reported, Telemetry, Time, TimeAsk
 from broadcasts.wire.topics import In, Out, ScopeTopic
 from broadcasts.wire.trust import Use
 from controller.db.tables import Unit
-from controller.services import alerting
+from controller.services import acknowledging, alerting
 from controller.services.context import Context
 from controller.services.ingesting import Bad, Heard, Tally, apply
 from controller.services.ports import Link
@@ -81,9 +81,14 @@ class Inbound:
                 tally = self._one_by_one(heard, bad, seen)
         for seconds in tally.applied:
             self._ctx.measures.applied(seconds)
-        if any(isinstance(one.message, JournalBatch) for one in heard):
-            self._ctx.wake()
+        if journals := {one.unit for one in heard if isinstance(one.message, JournalBatch)}:
+            self._acknowledge(journals)
         return tally, bad
+
+    def _acknowledge(self, units: set[str]) -> None:
+        with self._ctx.db.read() as session:
+            marks = [mark for mark in acknowledging.missing(session) if mark.unit_id in units]
+        acknowledging.acknowledge(self._ctx, self._link, marks)
 
     def _one_by_one(self, heard: Sequence[Heard], bad: list[Bad], seen: dict[str, int]) -> Tally:
         """One message that no table takes must not hold up all others for ever: it is put aside."""

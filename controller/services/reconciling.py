@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import unix_ms
 from broadcasts.domain.delivery import Actor, State
-from broadcasts.wire import codec, topics
-from broadcasts.wire.journal import JournalAck
-from broadcasts.wire.jws import Typ
+from broadcasts.wire import topics
 from broadcasts.wire.topics import In, Manner, ScopeTopic
-from broadcasts.wire.trust import Use
-from controller.db.tables import Approval, Delivery, JournalMark, Kept, ScopeDocument, UnitPlan, UnitStatus
+from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
+from controller.services import acknowledging
 from controller.services.context import Context
 from controller.services.deliveries import move
 from controller.services.ports import Link
@@ -28,17 +27,20 @@ SAY_AGAIN = timedelta(seconds=60)
 """A connected unit that has not reported its plan by then is told again."""
 LOOK_AGAIN = timedelta(minutes=2)
 BATCH = 100
-EPOCH = "journal_epoch"
 
 
 def step(ctx: Context, link: Link, now: datetime) -> datetime:
     """Publish what is missing. Returns when to look again; a change wakes us earlier."""
     if not link.up:
         return now + LOOK_AGAIN  # coming up wakes us
-    _outrank(ctx, now)
-    _documents(ctx, link, now)
-    _plans(ctx, link, now)
-    _acks(ctx, link, now)
+    with ctx.db.read() as session:
+        behind, documents = _behind(session), _documents(session)
+        plans, marks = _plans(session, now), acknowledging.missing(session)
+    if behind:
+        _outrank(ctx, behind, now)
+    _say_documents(ctx, link, documents, now)
+    _say_plans(ctx, link, plans, now)
+    acknowledging.acknowledge(ctx, link, marks)
     return now + LOOK_AGAIN
 
 
@@ -56,28 +58,30 @@ def say_everything_again(ctx: Context) -> None:
         session.execute(update(JournalMark).values(acked_seq=-1))
 
 
-def _outrank(ctx: Context, now: datetime) -> None:
-    """Units, or the broker, hold a plan newer than ours: we were restored. Ours must be made anew, above it."""
+def _behind(session: Session) -> list[str]:
+    """Units that hold, or for which the broker holds, a plan newer than ours: we were restored."""
     newer = or_(UnitStatus.plan_version > UnitPlan.version, UnitStatus.seen_plan_version > UnitPlan.version)
-    with ctx.db.read() as session:
-        behind = list(
-            session.scalars(
-                select(UnitPlan.unit_id)
-                .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
-                .where(newer, UnitPlan.body_sha256 != "")  # marked once: the compiler is at it
-            )
+    return list(
+        session.scalars(
+            select(UnitPlan.unit_id)
+            .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+            .where(newer, UnitPlan.body_sha256 != "")  # marked once: the compiler is at it
         )
-    if behind:
-        with ctx.db.write() as session:
-            session.execute(
-                update(UnitPlan).where(UnitPlan.unit_id.in_(behind)).values(body_sha256="", dirty_since=now)
-            )
-        ctx.wake()
+    )
 
 
-def _documents(ctx: Context, link: Link, now: datetime) -> None:
-    with ctx.db.read() as session:
-        missing = session.scalars(select(ScopeDocument).where(ScopeDocument.published_at.is_(None))).all()
+def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
+    """Ours must be made anew, above what is out there."""
+    with ctx.db.write() as session:
+        session.execute(update(UnitPlan).where(UnitPlan.unit_id.in_(behind)).values(body_sha256="", dirty_since=now))
+    ctx.wake()
+
+
+def _documents(session: Session) -> Sequence[ScopeDocument]:
+    return session.scalars(select(ScopeDocument).where(ScopeDocument.published_at.is_(None))).all()
+
+
+def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], now: datetime) -> None:
     # Trust first: without it no other document can be verified.
     for row in sorted(missing, key=lambda row: row.scope != TRUST):
         if row.scope == TRUST:
@@ -91,19 +95,22 @@ def _documents(ctx: Context, link: Link, now: datetime) -> None:
             session.execute(update(ScopeDocument).where(*same).values(published_at=now))
 
 
-def _plans(ctx: Context, link: Link, now: datetime) -> None:
+def _plans(session: Session, now: datetime) -> Sequence[UnitPlan]:
+    """Never published, or published and not heard of by a unit that is connected."""
     unheard = (
         (UnitStatus.connected.is_(True))
         & or_(UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version)
         & (UnitPlan.published_at < now - SAY_AGAIN)
     )
-    with ctx.db.read() as session:
-        missing = session.scalars(
-            select(UnitPlan)
-            .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
-            .where(or_(UnitPlan.published_at.is_(None), unheard))
-            .order_by(UnitPlan.unit_id)
-        ).all()
+    return session.scalars(
+        select(UnitPlan)
+        .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+        .where(or_(UnitPlan.published_at.is_(None), unheard))
+        .order_by(UnitPlan.unit_id)
+    ).all()
+
+
+def _say_plans(ctx: Context, link: Link, missing: Sequence[UnitPlan], now: datetime) -> None:
     for start in range(0, len(missing), BATCH):
         sent: list[UnitPlan] = []
         for row in missing[start : start + BATCH]:
@@ -140,37 +147,6 @@ def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -
         select(Approval).where(Approval.broadcast_id.in_({name for name, _ in left}), Approval.approved.is_(True))
     )
     return [approval.at for approval in approvals if (approval.broadcast_id, approval.revision) in left]
-
-
-def _acks(ctx: Context, link: Link, now: datetime) -> None:
-    with ctx.db.read() as session:
-        # The newest journal of a unit last: the broker retains one acknowledgement.
-        behind = session.scalars(
-            select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
-        ).all()
-        epoch = epoch_of(session)
-    if not behind:
-        return
-    signer = ctx.keys.signer(Use.COMMAND)
-    sent: list[JournalMark] = []
-    for mark in behind:
-        ack = JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epoch)
-        document = codec.seal(ack, Typ.JOURNAL_ACK, signer)
-        topic = topics.to_unit(mark.unit_id, In.JOURNAL_ACK)
-        if not _publish(link, topic, document, topics.MANNERS[In.JOURNAL_ACK]):
-            break
-        sent.append(mark)
-    if not link.flush():
-        return
-    with ctx.db.write() as session:
-        for mark in sent:
-            same = (JournalMark.unit_id == mark.unit_id, JournalMark.journal_id == mark.journal_id)
-            session.execute(update(JournalMark).where(*same).values(acked_seq=mark.seq))
-
-
-def epoch_of(session: Session) -> int:
-    kept = session.get(Kept, EPOCH)
-    return int(kept.value) if kept else 0
 
 
 def _publish(link: Link, topic: str, payload: bytes, manner: Manner) -> bool:

@@ -1,0 +1,53 @@
+"""Tells units how far their journal is safe here, so that they may stop sending it (CONTRACT.md, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from broadcasts.wire import codec, topics
+from broadcasts.wire.journal import JournalAck
+from broadcasts.wire.jws import Typ
+from broadcasts.wire.topics import In
+from broadcasts.wire.trust import Use
+from controller.db.tables import JournalMark, Kept
+from controller.services.context import Context
+from controller.services.ports import Link
+
+EPOCH = "journal_epoch"
+
+
+def missing(session: Session) -> Sequence[JournalMark]:
+    """Marks that moved since they were last told. The newest journal of a unit last: the broker retains one."""
+    return session.scalars(
+        select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
+    ).all()
+
+
+def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
+    """Publish them and note it. Nobody waits for the broker: an acknowledgement that is lost on the way is asked for
+    again by the entries themselves, which the unit sends anew."""
+    if not marks or not link.up:
+        return
+    with ctx.db.read() as session:
+        epoch = epoch_of(session)
+    signer, manner = ctx.keys.signer(Use.COMMAND), topics.MANNERS[In.JOURNAL_ACK]
+    sent: list[JournalMark] = []
+    for mark in marks:
+        ack = JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epoch)
+        document = codec.seal(ack, Typ.JOURNAL_ACK, signer)
+        topic = topics.to_unit(mark.unit_id, In.JOURNAL_ACK)
+        if not link.publish(topic, document, qos=manner.qos, retain=manner.retain):
+            break
+        sent.append(mark)
+    with ctx.db.write() as session:
+        for mark in sent:
+            same = (JournalMark.unit_id == mark.unit_id, JournalMark.journal_id == mark.journal_id)
+            session.execute(update(JournalMark).where(*same).values(acked_seq=mark.seq))
+
+
+def epoch_of(session: Session) -> int:
+    kept = session.get(Kept, EPOCH)
+    return int(kept.value) if kept else 0
