@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from device_sim.counterpart import Account
 from device_sim.ear import Sound
-from device_sim.world import Post, Ran
+from device_sim.post import Post, Ran
 
 WHOLE_MS = 1_500
 """Less than this missing counts as whole."""
