@@ -185,18 +185,16 @@ class World:
             return
         match blow.fault:
             case Fault.BROKER_RESTART:
-                self._stop_broker(blow.lasts, wiped=False)
+                self.stop_broker(blow.lasts)
             case Fault.BROKER_WIPE:
-                self._stop_broker(blow.lasts, wiped=True)
+                self.stop_broker(blow.lasts, wiped=True)
             case Fault.CONTROLLER_KILL:
-                self.backstage.kill(blow.lasts)
+                self.kill_controller(blow.lasts)
 
     def _strike_unit(self, blow: Blow, post: Post) -> None:
         match blow.fault:
             case Fault.LINK_DOWN | Fault.DAY_OFFLINE:
-                post.offline += 1
-                self.mobile.lose(post)
-                self._agenda.after(blow.lasts, partial(self._link_returns, post))
+                self.cut_link(post, blow.lasts)
             case Fault.POWER_CUT | Fault.REBOOT:
                 self.cut_power(post, blow.lasts, Boot.WATCHDOG if blow.fault is Fault.REBOOT else Boot.POWER)
             case Fault.TORN_WRITE:
@@ -223,6 +221,11 @@ class World:
             case Fault.WITHHOLD | Fault.DUPLICATE | Fault.REORDER | Fault.LOSS:
                 post.spells[blow.fault] = max(post.spells.get(blow.fault, 0), self.now + blow.lasts)
 
+    def cut_link(self, post: Post, lasts: int) -> None:
+        post.offline += 1
+        self.mobile.lose(post)
+        self._agenda.after(lasts, partial(self._link_returns, post))
+
     def _link_returns(self, post: Post) -> None:
         post.offline -= 1
         self.mobile.dial_again(post, 20_000)
@@ -245,7 +248,7 @@ class World:
         for frame in frames:
             self._agenda.after(post.chance.randint(0, 2_000), partial(self.mobile.arrive, post, post.connection, frame))
 
-    def _stop_broker(self, lasts: int, wiped: bool) -> None:
+    def stop_broker(self, lasts: int, wiped: bool = False) -> None:
         if not self.mobile.broker_up:
             return
         self.mobile.broker_up = False
@@ -255,6 +258,9 @@ class World:
         else:
             self.broker.restart()
         self._agenda.after(lasts, self._broker_returns)
+
+    def kill_controller(self, lasts: int) -> None:
+        self.backstage.kill(lasts)
 
     def _broker_returns(self) -> None:
         self.mobile.broker_up = True
