@@ -17,7 +17,7 @@ from controller.web.upload import Posted
 
 _YEARS = range(2000, 2101)
 """What a date may be; beyond it, it is a typing mistake."""
-STILL_MISSING = frozenset({"target.empty", "asset.missing", "title.missing", "time.missing"})
+STILL_MISSING = frozenset({"target.empty", "asset.missing", "title.missing", "time.missing", "time.locked"})
 """Not wrong, only not there yet: said quietly while the form is being filled in."""
 
 

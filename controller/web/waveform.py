@@ -14,7 +14,7 @@ def outline(peaks: bytes) -> str:
     middle = HEIGHT / 2
     if not pairs:
         return f"M0 {middle:g}H{WIDTH}"
-    columns = min(WIDTH // 3, len(pairs))
+    columns = min(WIDTH // 2, len(pairs))
     bars = []
     for column in range(columns):
         here = pairs[column * len(pairs) // columns : max(1, (column + 1) * len(pairs) // columns)]

@@ -8,6 +8,13 @@ window.htmx = htmx;
 const body = document.body;
 document.documentElement.classList.add("js");
 
+// What was just done is said once, not again on every reload or to whoever gets the address.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
+
 // Every request of a script carries the token of this session's pages.
 body.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-Form-Token"] = body.dataset.token;
