@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from functools import partial
 
+from broadcasts.wire.topics import Out
 from device_sim.agenda import Agenda, ms
 from device_sim.broker import Broker, Connection, Packet
 from device_sim.counterpart import Counterpart
 
 INGEST_MS = 250
 """The controller gathers what arrives for so long before it takes a step."""
+NUMBERS_MS = 20_000
+"""Telemetry alone is in no hurry; a fleet says a great deal of it."""
 
 
 class Backstage:
@@ -76,7 +79,7 @@ class Backstage:
     def _hear(self, packet: Packet) -> None:
         if self.alive:
             self._counterpart.receive(packet.topic, packet.payload, packet.retain, self._agenda.datetime())
-            self._soon(INGEST_MS)
+            self._soon(NUMBERS_MS if packet.topic.endswith(f"/{Out.TELEMETRY}") else INGEST_MS)
 
     def _say(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         if self._connection is None:
