@@ -35,6 +35,7 @@ class Player:
         self._blocked: dict[str, NotPlayed] = {}
         self._blind: dict[str, int] = {}
         self._alert_seen: dict[str, int] = {}
+        self._alerts_wait = 0
         self.horn = Horn(journal)
 
     @property
@@ -78,6 +79,10 @@ class Player:
         for alert in before:
             if alert.id not in names:
                 self._missed_alert(alert, m)
+
+    def doubt_alerts(self, until_mono: int) -> None:
+        """What is held may have been silenced while power was off: no alert begins before."""
+        self._alerts_wait = until_mono
 
     def after_boot(self, m: Moment) -> None:
         """Power went while these sounded. An item may still join (see `_chance`); an alert begins anew."""
@@ -230,6 +235,8 @@ class Player:
     # --- alerts
 
     def _best_alert(self, m: Moment) -> Alert | None:
+        if m.mono < self._alerts_wait:
+            return None
         for alert in self._alerts:
             if not alert.not_before <= m.now < alert.hard_end:
                 if m.now >= alert.hard_end:
@@ -321,6 +328,7 @@ class Player:
                     wall.append(until + 1)
                 case Wait(until=until):
                     wall.append(until)
+        marks.append(self._alerts_wait)
         for alert in self._alerts:
             self._wake_for(alert, m, marks, wall)
         nearest = min((each for each in wall if each > m.now), default=None)

@@ -6,11 +6,13 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from broadcasts.wire import topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.plan import Asset, Plan
 from broadcasts.wire.status import Command, CommandKind, Refusal, RefusalReason, Time
+from broadcasts.wire.topics import ScopeTopic
 from broadcasts.wire.trust import Trust
 from device_sim import alerts
 from device_sim.cache import Cache
@@ -40,6 +42,8 @@ from device_sim.voice import Voice
 
 RECONNECT_FIRST_MS = 2_000
 RECONNECT_MOST_MS = 60_000
+ALERT_DOUBT_MS = 30_000
+"""So long an alert from before a loss of power waits for the link to say that it still stands."""
 UNTRUSTED_GRACE_MS = 30_000
 """A unit without a battery learns the time in the first seconds of every boot: no fault yet."""
 PLAUSIBLE_S = 1_600_000_000
@@ -102,6 +106,8 @@ class Unit:
         self._reconnect_ms = RECONNECT_FIRST_MS
         self._grace_until = 0
         self._scopes: tuple[str, ...] = ()
+        self._doubted: set[str] = set()
+        """Scopes whose alerts we hold from before a loss of power; they may have been silenced meanwhile."""
 
     # --- the step
 
@@ -142,6 +148,9 @@ class Unit:
         self._grace_until = reading.mono_ms + UNTRUSTED_GRACE_MS
         self._m = self._moment()
         self.player.set_plan(disk.documents.plan, self._m)
+        self._doubted = {scope for scope, document in disk.documents.alerts.items() if document.alerts}
+        if self._doubted:
+            self.player.doubt_alerts(reading.mono_ms + ALERT_DOUBT_MS)
         self._consider_alerts()
         self.player.after_boot(self._m)
         self._connect()
@@ -189,6 +198,8 @@ class Unit:
     def _hear(self, topic: str, payload: bytes) -> None:
         m = self._m
         heard = self._door.admit(topic, payload, m.now, m.trusted)
+        if self._doubted and not isinstance(heard, Refused):
+            self._trust_alerts(topic)
         match heard:
             case None:
                 return
@@ -210,6 +221,12 @@ class Unit:
                 self._obey(heard)
             case Time():
                 self._learn_time(heard)
+
+    def _trust_alerts(self, topic: str) -> None:
+        """Once the link has shown every scope again, what we hold of them is how they stand."""
+        self._doubted = {scope for scope in self._doubted if topics.to_scope(scope, ScopeTopic.ALERT) != topic}
+        if not self._doubted:
+            self.player.doubt_alerts(self._m.mono)
 
     def _believe(self, issued_at: int) -> None:
         self.clock.verified(issued_at)

@@ -87,11 +87,15 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
     match last.outcome:
         case "played":
             heard = {entry.amplifier for entry in ended if entry.played}
+            whole = last.offset == timedelta(0)
+            cut = next((entry for entry in ended if entry.outcome == "preempted"), None)
+            # Heard, and not all of it: the page says why.
+            why = "displaced" if cut is not None and not whole else None
             if "sound" in heard:
-                return finding(State.PLAYED, Verdict.HEARD)
+                return finding(State.PLAYED, Verdict.HEARD, why)
             if "silent" in heard:
                 return finding(State.PLAYED, Verdict.FAILED_TO_SOUND, "silent_amplifier")
-            return finding(State.PLAYED, Verdict.PLAYED)
+            return finding(State.PLAYED, Verdict.PLAYED, why)
         case "preempted":
             return finding(State.PREEMPTED, Verdict.NOT_PLAYED, "displaced")
         case "withdrawn":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -46,6 +47,13 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
         for mark in sent:
             same = (JournalMark.unit_id == mark.unit_id, JournalMark.journal_id == mark.journal_id)
             session.execute(update(JournalMark).where(*same).values(acked_seq=mark.seq))
+
+
+def ask_again(session: Session, now: datetime) -> None:
+    """We were restored: what was acknowledged after the backup is in no database any more. A higher epoch makes the
+    units send it again."""
+    session.merge(Kept(name=EPOCH, value=max(epoch_of(session) + 1, int(now.timestamp()))))
+    session.execute(update(JournalMark).values(acked_seq=-1))
 
 
 def epoch_of(session: Session) -> int:

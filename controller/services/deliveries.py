@@ -161,7 +161,7 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) 
         never_left = delivery.plan_version is None
         move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
         if never_left:
-            close(delivery, Verdict.NOT_PLAYED, "withdrawn", now)
+            close(delivery, Verdict.NOT_PLAYED, why, now)
         touched.append(delivery.cluster_id)
     mark_dirty(session, touched, now)
     return len(touched)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import unix_ms
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.wire import topics
 from broadcasts.wire.topics import In, Manner, ScopeTopic
@@ -71,9 +70,10 @@ def _behind(session: Session) -> list[str]:
 
 
 def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
-    """Ours must be made anew, above what is out there."""
+    """Ours must be made anew, above what is out there; and the journals may know more than we do."""
     with ctx.db.write() as session:
         session.execute(update(UnitPlan).where(UnitPlan.unit_id.in_(behind)).values(body_sha256="", dirty_since=now))
+        acknowledging.ask_again(session, now)
     ctx.wake()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
-from controller.db.tables import Delivery, UnitStatus
+from controller.db.tables import Delivery, DeliveryMove, UnitPlan, UnitStatus
 from controller.services.context import Context
 from controller.services.deliveries import close, last_sound
 
@@ -19,11 +20,14 @@ def step(ctx: Context, now: datetime) -> datetime:
     """Close what can be closed. Returns when to look again."""
     with ctx.db.read() as session:
         any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(now)))
-    if any_over:
+        any_gone = session.scalars(_taken_back()).first() is not None
+    if any_over or any_gone:
         with ctx.db.write() as session:
+            for delivery in session.scalars(_taken_back()).all():
+                close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
             for delivery, complete in session.execute(_ended(now)):
                 if _over(delivery, complete, now):
-                    _close(delivery, complete, now)
+                    _close(session, delivery, complete, now)
     return min(now + LOOK_AGAIN, _next(ctx, now))
 
 
@@ -38,6 +42,23 @@ def _ended(now: datetime) -> Select[Delivery, datetime | None]:
                 Delivery.verdict.is_(None) & (Delivery.end < now) & (told | (Delivery.end < now - GRACE)),
                 (Delivery.verdict == Verdict.UNKNOWN) & told,
             )
+        )
+    )
+
+
+def _taken_back() -> Select[Delivery]:
+    """Withdrawn, and its unit told that it applied a plan without it, and everything up to then: what has not sounded
+    by that never will."""
+    applied = and_(UnitPlan.dirty_since.is_(None), UnitStatus.plan_version >= UnitPlan.version)
+    return (
+        select(Delivery)
+        .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
+        .join(UnitPlan, UnitPlan.unit_id == Delivery.unit_id)
+        .where(
+            Delivery.state == State.WITHDRAWN,
+            or_(Delivery.verdict.is_(None), Delivery.verdict == Verdict.UNKNOWN),
+            applied,
+            UnitStatus.complete_at > UnitPlan.published_at,
         )
     )
 
@@ -60,10 +81,13 @@ def _next(ctx: Context, now: datetime) -> datetime:
     return max(soonest + GRACE, now) + timedelta(seconds=1) if soonest is not None else now + LOOK_AGAIN
 
 
-def _why(delivery: Delivery) -> str:
+def _why(session: Session, delivery: Delivery) -> str:
     match delivery.state:
         case State.WITHDRAWN:
-            return "withdrawn"
+            moves = select(DeliveryMove.why).where(
+                DeliveryMove.delivery_id == delivery.id, DeliveryMove.after == State.WITHDRAWN
+            )
+            return session.scalar(moves.order_by(DeliveryMove.id.desc()).limit(1)) or "withdrawn"
         case State.PLANNED | State.PUBLISHED:
             return "plan_not_received"
         case State.PLAYING:
@@ -72,8 +96,8 @@ def _why(delivery: Delivery) -> str:
             return "no_trace"
 
 
-def _close(delivery: Delivery, complete: datetime | None, now: datetime) -> None:
+def _close(session: Session, delivery: Delivery, complete: datetime | None, now: datetime) -> None:
     if complete is not None and complete > last_sound(delivery):
-        close(delivery, Verdict.NOT_PLAYED, _why(delivery), now)
+        close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
     elif delivery.verdict is None:
         close(delivery, Verdict.UNKNOWN, "cut_short" if delivery.state == State.PLAYING else None, now)

@@ -10,8 +10,7 @@ from support.bad_day import DAY, HOUR, MINUTE, BadDay
 
 from controller.db.tables import DeliveryMove
 from device_sim.disk import Disk
-from device_sim.events import Boot
-from device_sim.faults import Blow, Fault
+from device_sim.faults import Fault
 
 ON_TIME = ["news 07:30:00-07:30:20 at 70"]
 NOTHING: list[str] = []
@@ -19,8 +18,8 @@ NOTHING: list[str] = []
 
 def test_a_unit_that_was_offline_when_the_plan_was_published_plays_if_it_comes_back_in_time(day: BadDay) -> None:
     early, never, *others = day.posts
-    day.world.cut_link(early, 20 * MINUTE)
-    day.world.cut_link(never, HOUR)
+    day.befall(Fault.LINK_DOWN, early, lasts=20 * MINUTE)
+    day.befall(Fault.LINK_DOWN, never, lasts=HOUR)
     day.wait(10)
     news = day.air("news", "07:30")
     day.until("07:50")
@@ -39,7 +38,7 @@ def test_a_unit_that_is_offline_when_it_is_time_plays_from_its_cache_and_proves_
     news, cut = day.air("news", "07:30"), day.posts[0]
     day.until("07:29")
     assert day.pages(news) == {"ready: open"}
-    day.world.cut_link(cut, 40 * MINUTE)
+    day.befall(Fault.LINK_DOWN, cut, lasts=40 * MINUTE)
     day.until("07:40")
     assert day.heard(cut) == ON_TIME
     assert day.page(news, cut) == "ready: open"
@@ -55,7 +54,7 @@ def test_a_unit_that_is_offline_when_it_is_time_plays_from_its_cache_and_proves_
 def test_a_unit_that_reboots_in_the_middle_joins_at_the_right_place(day: BadDay) -> None:
     song, post = day.air("song", "07:30"), day.posts[0]
     day.until("07:30:10")
-    day.world.cut_power(post, 8_000, Boot.WATCHDOG)
+    day.befall(Fault.REBOOT, post, lasts=8_000)
     day.until("07:33")
     assert day.heard(post) == ["song 07:30:00-07:30:10 at 70", "song 07:30:18-07:30:45 at 70"]
     assert [round(sound.offset_ms, -3) for sound in post.pole.heard] == [0, 18_000]
@@ -65,7 +64,7 @@ def test_a_unit_that_reboots_in_the_middle_joins_at_the_right_place(day: BadDay)
 def test_a_broker_that_restarts_while_a_bulletin_sounds_is_not_heard_by_anybody(day: BadDay) -> None:
     news = day.air("news", "07:30")
     day.until("07:29:55")
-    day.world.stop_broker(2 * MINUTE)
+    day.befall(Fault.BROKER_RESTART, lasts=2 * MINUTE)
     day.until("07:35")
     assert [day.heard(post) for post in day.posts] == [ON_TIME] * 10
     assert day.pages(news) == {"played: heard"}
@@ -79,9 +78,9 @@ def test_a_broker_that_lost_its_store_is_told_everything_again(day: BadDay) -> N
     news = day.air("news", "07:30")
     day.until("07:10")
     assert day.pages(news) == {"ready: open"}
-    day.world.stop_broker(5_000, wiped=True)
+    day.befall(Fault.BROKER_WIPE, lasts=5_000)
     for post in day.posts:
-        day.world.cut_power(post, 60_000)
+        day.befall(Fault.POWER_CUT, post, lasts=60_000)
         post.disk = Disk()
     day.until("07:35")
     assert [day.heard(post) for post in day.posts] == [ON_TIME] * 10
@@ -90,7 +89,7 @@ def test_a_broker_that_lost_its_store_is_told_everything_again(day: BadDay) -> N
 
 def test_a_controller_killed_between_approval_and_publication_publishes_after_its_restart(day: BadDay) -> None:
     news = day.air("news", "07:30")
-    day.world.kill_controller(10 * MINUTE)
+    day.befall(Fault.CONTROLLER_KILL, lasts=10 * MINUTE)
     day.until("07:09")
     assert day.pages(news) == {"planned: open"}
     assert {post.unit.disk.documents.plan.items == [] for post in day.posts if post.unit} == {True}
@@ -102,8 +101,8 @@ def test_a_controller_killed_between_approval_and_publication_publishes_after_it
 
 
 def test_every_message_twice_is_heard_once_and_judged_once(day: BadDay) -> None:
-    for number in range(len(day.posts)):
-        day.world.strike(Blow(day.world.now, Fault.DUPLICATE, number, lasts=2 * HOUR))
+    for post in day.posts:
+        day.befall(Fault.DUPLICATE, post, lasts=2 * HOUR)
     news = day.air("news", "07:30")
     day.until("07:35")
     assert [day.heard(post) for post in day.posts] == [ON_TIME] * 10
@@ -122,7 +121,7 @@ def test_every_message_twice_is_heard_once_and_judged_once(day: BadDay) -> None:
 def test_a_day_without_the_controller_stops_no_scheduled_programme(day: BadDay) -> None:
     news = day.air("news", "07:30", repeat="daily")
     day.until("07:10")
-    day.world.kill_controller(25 * HOUR)
+    day.befall(Fault.CONTROLLER_KILL, lasts=25 * HOUR)
     day.until("07:40", day=1)
     # 50 ppm of drift: what a day alone costs the clock of a pole.
     for post in day.posts:

@@ -7,14 +7,10 @@ from sqlalchemy import select
 from support.bad_day import HOUR, MINUTE, BadDay
 
 from controller.db.tables import UnitFault
-from device_sim.faults import Blow, Fault
+from device_sim.faults import Fault
 
 ON_TIME = ["news 07:30:00-07:30:20 at 70"]
 FOR_EVER = 10**9
-
-
-def clock_off(day: BadDay, number: int, ms: int) -> None:
-    day.world.strike(Blow(day.world.now, Fault.CLOCK_STEP, number, amount=ms))
 
 
 def told_faults(day: BadDay, number: int, code: str) -> list[UnitFault]:
@@ -28,7 +24,7 @@ def told_faults(day: BadDay, number: int, code: str) -> list[UnitFault]:
 def test_a_clock_40_s_off_with_a_link_is_corrected_by_signed_time_and_nobody_hears_it(day: BadDay, off_ms: int) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:20")
-    clock_off(day, 0, off_ms)
+    day.befall(Fault.CLOCK_STEP, post, amount=off_ms)
     day.wait(30)
     assert day.faults(post) == {"clock_drift"}
     day.until("07:35")
@@ -51,8 +47,8 @@ def test_a_clock_40_s_off_without_a_link_sounds_40_s_off_and_is_shown_so(
 ) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:20")
-    day.world.cut_link(post, HOUR)
-    clock_off(day, 0, off_ms)
+    day.befall(Fault.LINK_DOWN, post, lasts=HOUR)
+    day.befall(Fault.CLOCK_STEP, post, amount=off_ms)
     day.until("08:19")
     assert day.heard(post) == heard
     assert day.page(news, post) == "ready: unknown"
@@ -70,8 +66,8 @@ def test_a_clock_40_s_off_without_a_link_sounds_40_s_off_and_is_shown_so(
 def test_the_lateness_of_what_sounds_while_the_link_returns_is_corrected_too(day: BadDay) -> None:
     song, post = day.air("song", "07:30"), day.posts[0]
     day.until("07:20")
-    day.world.cut_link(post, 10 * MINUTE + 50_000)
-    clock_off(day, 0, -40_000)
+    day.befall(Fault.LINK_DOWN, post, lasts=10 * MINUTE + 50_000)
+    day.befall(Fault.CLOCK_STEP, post, amount=-40_000)
     day.until("07:35")
     assert day.heard(post) == ["song 07:30:40-07:31:25 at 70"]
     assert day.page(song, post) == "played: heard"
@@ -111,7 +107,7 @@ def test_a_file_that_never_arrives_whole_does_not_sound_and_says_why(day: BadDay
 def test_a_cut_wire_is_told_from_silence_by_the_amplifier(day: BadDay) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:29")
-    day.world.strike(Blow(day.world.now, Fault.WIRE_CUT, 0, lasts=30 * MINUTE))
+    day.befall(Fault.WIRE_CUT, post, lasts=30 * MINUTE)
     day.until("07:35")
     assert day.heard(post) == []
     assert day.page(news, post) == "played: failed_to_sound (silent_amplifier)"

@@ -18,7 +18,7 @@ from support.audio import tone
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
-from broadcasts.clock import VIETNAM, ManualClock
+from broadcasts.clock import VIETNAM, ManualClock, unix_ms
 from broadcasts.ids import CountingIds
 from broadcasts.wire.alert import AlertKind
 from controller.bootstrap.audio_room import StoredAudio
@@ -31,19 +31,18 @@ from controller.services import accounts, alerting, approving, composing, librar
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.seeding import PROVINCE, seed
-from device_sim.broker import Connection
 from device_sim.counterpart import Setting
 from device_sim.ear import Sound
 from device_sim.events import Arrived
-from device_sim.faults import Odds
-from device_sim.world import CONTROLLER, Post, World
+from device_sim.faults import Blow, Fault, Odds
+from device_sim.world import Post, World
 
 DAY = date(2027, 3, 2)
 UNITS = 10
 """Two communes of five poles each."""
 RECORDINGS = {"news": (20, 440), "song": (45, 520), "siren": (12, 700)}
 """Name to seconds and Hz."""
-ROUND_MS = 300
+ROUND_MS = 400
 """What is heard so near to a second was heard on the second."""
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -162,6 +161,10 @@ class BadDay:
         self.world.run_until(self.world.now + round(seconds * 1000))
         self._now()
 
+    def moment(self, clock: str) -> int:
+        """Unix ms of a local time of the day."""
+        return unix_ms(at(clock))
+
     def _now(self) -> None:
         clock = self.ctx.clock
         assert isinstance(clock, ManualClock)
@@ -204,9 +207,9 @@ class BadDay:
         """Past every right of the broker: what a hostile one could show to this unit."""
         self.world.give(post, Arrived(topic, payload))
 
-    def thief(self) -> Connection:
-        """Somebody with the controller's own credential at the broker."""
-        return self.world.broker.connect(CONTROLLER, CONTROLLER, CONTROLLER)
+    def befall(self, fault: Fault, post: Post | None = None, *, lasts: int = 0, amount: int = 0) -> None:
+        """Now, to one pole, or to broker or controller; ms."""
+        self.world.strike(Blow(self.world.now, fault, None if post is None else post.number, lasts, amount))
 
     # --- what is heard and what is shown
 
