@@ -101,6 +101,30 @@ def test_an_alert_cut_by_power_begins_again() -> None:
     assert [(s.from_ms - T0, s.to_ms - T0, s.offset_ms) for s in rig.heard] == [(0, 10_000, 0), (20_000, 50_000, 0)]
 
 
+def test_an_alert_silenced_while_power_was_off_does_not_sound_again_at_boot() -> None:
+    rig = ready()
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60))])
+    rig.run(T0 + 10 * SECOND)
+    rig.power_off()
+    rig.alert("commune", [])
+    rig.run(T0 + 5 * MINUTE)
+    rig.power_on()
+    rig.run(START - SECOND)
+    assert [sound.to_ms - T0 for sound in rig.heard] == [10 * SECOND]
+
+
+def test_an_alert_on_the_disk_sounds_after_a_boot_also_without_a_link() -> None:
+    rig = ready()
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60, times=2))])
+    rig.run(T0 + 40 * SECOND)
+    rig.link_down()
+    rig.power_off()
+    rig.run(T0 + 5 * MINUTE)
+    rig.power_on()
+    rig.run(START - SECOND)
+    assert [sound.from_ms - T0 for sound in rig.heard] == [0, 5 * MINUTE + 30 * SECOND]
+
+
 def test_a_unit_that_boots_during_the_flood_learns_of_it() -> None:
     rig = ready()
     rig.run(T0 + MINUTE)
