@@ -124,7 +124,11 @@ def _reported(session: Session, status: UnitStatus, message: Reported, at: datet
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
     if message.journal_id is not None:
-        _complete(status, session.get(JournalMark, (status.unit_id, message.journal_id)))
+        mark = session.get(JournalMark, (status.unit_id, message.journal_id))
+        if mark is None and message.journal_seq:
+            # Entries that we never saw. Were they acknowledged before we were restored, only our word brings them back.
+            mark = _mark(session, status.unit_id, message.journal_id, at)
+        _complete(status, mark)
     if before != (status.plan_version, status.held):
         _readiness(session, status, at)
 
@@ -165,10 +169,7 @@ def _readiness(session: Session, status: UnitStatus, at: datetime) -> None:
 
 
 def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBatch, tally: Tally) -> None:
-    mark = session.get(JournalMark, (one.unit, batch.journal_id))
-    if mark is None:
-        mark = JournalMark(unit_id=one.unit, journal_id=batch.journal_id, seq=0, at=one.at, acked_seq=-1)
-        session.add(mark)
+    mark = session.get(JournalMark, (one.unit, batch.journal_id)) or _mark(session, one.unit, batch.journal_id, one.at)
     fresh = _insert(session, one, batch)
     tally.entries += len(fresh)
     mark.seq, mark.at = _reached(session, mark, batch.oldest), one.at
@@ -181,6 +182,12 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
             _fault(session, one.unit, batch.journal_id, entry)
             items |= touched_by(session, one.unit, batch.journal_id, entry)
     _settle(session, one, items, tally)
+
+
+def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> JournalMark:
+    mark = JournalMark(unit_id=unit, journal_id=journal_id, seq=0, at=at, acked_seq=-1)
+    session.add(mark)
+    return mark
 
 
 def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
