@@ -353,9 +353,8 @@ def test_quiet_hours_are_kept_by_the_unit_itself_for_the_whole_sound() -> None:
 
 def test_windows_that_touch_also_over_midnight_count_as_one() -> None:
     start = T0 + 17 * 60 * MINUTE - MINUTE  # 23:59 at the pole
-    rig = rig_with(
-        news(start=start), policy=policy(hours=[Window(start=0, end=10), Window(start=1430, end=1440)])
-    )  # fmt: skip
+    night = [Window(start=0, end=10), Window(start=1430, end=1440)]
+    rig = rig_with(news(start=start), policy=policy(hours=night))
     rig.run(start + 20 * MINUTE)
     assert len(rig.heard) == 1
 
