@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import struct
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from broadcasts.clock import SystemClock
 
 AUTHORITY_LASTS = timedelta(days=3650)
 SERVER_LASTS = timedelta(days=397)
@@ -217,3 +220,18 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m deploy.local_ca FOLDER NAME...`"""
+    if len(arguments) < 2:
+        print("usage: python -m deploy.local_ca FOLDER NAME...", file=sys.stderr)
+        return 2
+    made = ensure(Path(arguments[0]), arguments[1:], SystemClock().now())
+    print(f"for others to trust: {made.authority}\n  SHA-256 {made.fingerprint}")
+    print(f"LOA_TLS_CERT={made.chain}\nLOA_TLS_KEY={made.key}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
