@@ -110,7 +110,7 @@ def people(house: House) -> dict[str, Person]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def told(house: House, asset: Asset) -> dict[str, str]:
     """A broadcast of the first commune that waits, another that is approved, and what the paths want to know."""
     author, approver = house.actor("phatthanh"), house.actor("lanhdao")
