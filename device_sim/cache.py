@@ -222,7 +222,10 @@ class Cache:
         trouble.failures += 1
         trouble.retry_at = mono + round(wait * 1000 * self._chance.uniform(0.8, 1.0))
 
-    def wake_at(self) -> int | None:
+    def wake_at(self, online: bool) -> int | None:
+        """When `step` may have something to do; without a link only the link's return changes anything."""
+        if not online:
+            return None
         if self._running is not None:
             return self._running.deadline
         waits = [

@@ -328,7 +328,7 @@ class Unit:
                 self.journal.fault(m, code, raised)
 
     def _wake_at(self, m: Moment) -> int:
-        marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at()]
+        marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at(self.online)]
         if self.online:
             marks += self._voice.marks()
         if m.mono < self._grace_until and not m.trusted:

@@ -154,6 +154,17 @@ def test_a_half_fetched_file_survives_power() -> None:
     assert rig.reported().assets == [NEWS_ASSET.sha256]
 
 
+def test_a_unit_without_a_link_does_not_wake_for_files_it_cannot_fetch() -> None:
+    rig = ready()
+    del rig.files[NEWS_ASSET.sha256]
+    plan_news(rig)
+    rig.run(T0 + MINUTE)
+    rig.link_down()
+    rig.steps = 0
+    rig.run(T0 + DAY)
+    assert rig.steps <= 10
+
+
 # --- evidence
 
 

@@ -84,4 +84,4 @@ def test_a_source_whose_chunks_are_right_and_whose_whole_is_wrong_is_corrupt() -
     cache.got(Got(asset.sha256, 0, FILES[0], True), 1)
     assert cache.corrupt == {asset.sha256}
     assert cache.step(2, True) == []
-    assert cache.wake_at() is not None
+    assert cache.wake_at(online=True) is not None
