@@ -32,6 +32,7 @@ def test_nothing_is_broken_in_a_hard_week_of_any_seed(seed: int) -> None:
     assert result.judgement.deliveries == 5 * 3 * 4
     assert result.judgement.verdicts["heard"] > 20
     assert result.exit_code == 0
+    assert result.steps < 5 * 3 * 600  # a unit that wakes for nothing is a bug, too
 
 
 def test_without_faults_everything_is_heard() -> None:
