@@ -6,7 +6,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 tag=${1:-loa:local}
 shift || true
 python=$root/.venv/bin/python
-[ -x "$python" ] && [ -e "$root/controller/web/static/dist/app.css" ] || { echo "image: run make setup first" >&2; exit 1; }
+if [ ! -x "$python" ] || [ ! -e "$root/controller/web/static/dist/app.css" ]; then
+  echo "image: run make setup first" >&2
+  exit 1
+fi
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
