@@ -1,25 +1,30 @@
 """The one door to APScheduler: it wakes the steps, and never makes a bulletin happen (design, decision 1).
 
-Once a second it asks which step is due; a step says itself when it wants to be called next, and `wake` makes all due.
+Once a second it asks which step is due; a step says itself when it wants to be called next, and `wake` makes all due at
+once: an approval must not wait for the next second.
 Losing a run, running late or running twice is harmless: a step compares what is with what should be.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from broadcasts.clock import Clock
+from broadcasts.clock import Clock, SystemClock
 
 Step = Callable[[datetime], datetime]
 Ran = Callable[[str, float, bool], None]
 """(step, seconds it took, whether it went well)"""
 _LOG = logging.getLogger("loa.ticker")
+_WALL = SystemClock()
+"""The scheduler's own time, whatever time it is on air."""
 
 
 class Ticker:
@@ -46,8 +51,11 @@ class Ticker:
 
     def wake(self) -> None:
         """All steps are due now. From any thread; returns at once."""
-        for event in self._woken.values():
-            event.set()
+        for name, event in self._woken.items():
+            if not event.is_set():
+                event.set()
+                with contextlib.suppress(JobLookupError):  # stopping
+                    self._scheduler.modify_job(name, next_run_time=_WALL.now())
 
     def _run(self, name: str) -> None:
         due, woken = self._due[name], self._woken[name]
