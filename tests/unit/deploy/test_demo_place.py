@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from sqlalchemy import text
 from controller.db import migrate
 from controller.db.engine import Database
 from deploy.demo_place import LONGEST_SOCKET, CannotRun, Place, check_address
+
+ADDRESS = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
@@ -31,8 +34,8 @@ def taken() -> Iterator[int]:
 
 
 def test_a_second_demo_is_told_where_the_first_one_is(place: Place) -> None:
-    place.say("http://127.0.0.1:8000")
-    with pytest.raises(CannotRun, match=r"already at http://127\.0\.0\.1:8000 \(process \d+\)"):
+    place.say(ADDRESS)
+    with pytest.raises(CannotRun, match=rf"already at {re.escape(ADDRESS)} \(process \d+\)"):
         Place.open(place.data)
 
 
