@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,8 +144,12 @@ def open_house(
     max_upload_bytes: int = 3_000_000,
     metrics_token: str = "",
     fresh_passwords: bool = False,
+    like: House | None = None,
 ) -> House:
-    """`fresh_passwords`: the four accounts still have their one-time passwords."""
+    """`fresh_passwords`: the four accounts still have their one-time passwords. `like`: a closed house to move into,
+    so that a test need not wait for keys to be made."""
+    if like is not None:
+        shutil.copytree(like.folder, folder, dirs_exist_ok=True)
     clock, up, woken = ManualClock(now), [True], []
     db = Database(sqlite_at(folder / "loa.db"))
     Base.metadata.create_all(db.engine)
@@ -157,9 +162,9 @@ def open_house(
         keys=FileKeyring.make_missing(folder / "keys"),
         wake=lambda: woken.append(clock.now()),
     )
-    seeded = seed(ctx, clusters=clusters)
+    seeded = like.seeded if like is not None else seed(ctx, clusters=clusters)
     assert seeded is not None
-    if not fresh_passwords:
+    if not fresh_passwords and like is None:
         for name in seeded.passwords:
             give_password(ctx, name)
     poles = FakePoles(clock)
