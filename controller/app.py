@@ -7,7 +7,6 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from starlette.exceptions import HTTPException
 
 from broadcasts.errors import Fault, LoaError, Refused
 from controller.api import front as api
@@ -36,10 +35,17 @@ def create_app(office: Office) -> FastAPI:
     def told(request: Request, error: LoaError) -> Response:
         return _answer(request, error)
 
-    @app.exception_handler(HTTPException)
-    def no_page(request: Request, error: HTTPException) -> Response:
-        key = {404: "page.unknown", 405: "method.unknown"}.get(error.status_code, "form.broken")
-        return _answer(request, Refused(key))
+    @app.exception_handler(404)
+    def no_page(request: Request, _: Exception) -> Response:
+        return _answer(request, Refused("page.unknown"))
+
+    @app.exception_handler(405)
+    def no_method(request: Request, _: Exception) -> Response:
+        return _answer(request, Refused("method.unknown"))
+
+    @app.exception_handler(400)
+    def no_sense(request: Request, _: Exception) -> Response:
+        return _answer(request, Refused("form.broken"))
 
     @app.exception_handler(RequestValidationError)
     def not_understood(request: Request, error: RequestValidationError) -> Response:

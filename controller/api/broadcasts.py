@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
 from broadcasts.audio.store import told_as_faults
@@ -43,12 +43,12 @@ router = APIRouter(prefix="/api/v1")
 async def add(request: Request, office: TheOffice, caller: Caller, name: str = "") -> AssetOut:
     """The file is the body; it goes to the disk as it comes, up to the limit."""
     caller.need(Right.COMPOSE)
-    path = await run_sync(_empty_file, office.upload_folder)
+    path = await run_in_threadpool(_empty_file, office.upload_folder)
     try:
         await _store(request, path, office.max_upload_bytes)
-        return AssetOut.of(await run_sync(add_recording, office.ctx, caller, path, name[:120]))
+        return AssetOut.of(await run_in_threadpool(add_recording, office.ctx, caller, path, name[:120]))
     finally:
-        await run_sync(path.unlink, True)
+        await run_in_threadpool(path.unlink, True)
 
 
 def _empty_file(folder: Path) -> Path:
@@ -69,7 +69,7 @@ async def _store(request: Request, path: Path, limit: int) -> None:
                     "audio.too_large", size_mb=f"> {limit / 1_000_000:g}", limit_mb=round(limit / 1_000_000, 1)
                 )
             with told_as_faults():
-                await run_sync(file.write, chunk)
+                await run_in_threadpool(file.write, chunk)
 
 
 @router.get("/broadcasts")

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -221,7 +221,7 @@ async def _read(desk: Desk) -> Desk:
         try:
             _check(desk, posted.get("form_token"))
         except Refused:
-            await run_sync(posted.forget_files)
+            await run_in_threadpool(posted.forget_files)
             raise
     desk.posted = posted
     return desk

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi.responses import PlainTextResponse
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -20,29 +26,30 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+    "cache-control": "no-store",
 }
+"""Unless the answer says otherwise: pages and figures are for the one who asked; what may be kept says so itself."""
 _CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Shield:
     """ASGI middleware. `tls` also tells the browser to come back over TLS only."""
 
-    def __init__(self, app: ASGIApp, tls: bool) -> None:
+    def __init__(self, app: App, tls: bool) -> None:
         self._app = app
-        self._headers = HEADERS | ({"strict-transport-security": "max-age=31536000"} if tls else {})
+        ours = HEADERS | ({"strict-transport-security": "max-age=31536000"} if tls else {})
+        self._headers = [(name.encode(), value.encode()) for name, value in ours.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
         async def send_shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                # Pages and figures are for the one who asked; what may be kept says so itself.
-                headers.setdefault("cache-control", "no-store")
+                told = {name.lower() for name, _ in message["headers"]}
+                ours = [(name, value) for name, value in self._headers if name not in told]
+                message["headers"] = [*message["headers"], *ours]
             await send(message)
 
         if scope["method"] in _CHANGES and _foreign(scope):
@@ -52,7 +59,7 @@ class Shield:
         await self._app(scope, receive, send_shielded)
 
 
-def _foreign(scope: Scope) -> bool:
+def _foreign(scope: Message) -> bool:
     """Browsers say from where a request comes (Fetch Metadata); the form token is asked for besides."""
     told = dict(scope["headers"]).get(b"sec-fetch-site", b"none")
     return told not in (b"same-origin", b"none")

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qsl
 
-from anyio.to_thread import run_sync
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
 
 from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import LoaError, Refused
@@ -113,7 +113,7 @@ class _Reader:
                     raise _too_large(self._max)
                 self._parser.write(chunk)
                 if self._todo:
-                    await run_sync(self._work)
+                    await run_in_threadpool(self._work)
             self._parser.finalize()
         except FormParserError as error:
             raise Refused("form.broken") from error

@@ -86,7 +86,7 @@ class Person:
 
     def __init__(self, house: House, scheme: str = "http") -> None:
         self.house = house
-        self.client = TestClient(house.app, base_url=f"{scheme}://testserver", follow_redirects=True)
+        self.client = TestClient(house.app, base_url=f"{scheme}://localhost", follow_redirects=True)
 
     def log_in(self, name: str, password: str = PASSWORD) -> Page:
         page = self.get("/login")

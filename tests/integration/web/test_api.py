@@ -19,7 +19,7 @@ AUTHOR, APPROVER = ("phatthanh", PASSWORD), ("lanhdao", PASSWORD)
 
 @pytest.fixture
 def client(house: House) -> TestClient:
-    return TestClient(house.app, base_url="http://testserver/api/v1", headers={"accept-language": "vi"})
+    return TestClient(house.app, base_url="http://localhost/api/v1", headers={"accept-language": "vi"})
 
 
 def draft(house: House, asset: str, **changed: Any) -> dict[str, Any]:
