@@ -211,3 +211,14 @@ def test_a_demo_at_night_offers_to_move_its_clock(stage: Stage) -> None:
     shoot(page, "sandbox")
     page.get_by_role("button", name="Đưa đồng hồ mô phỏng tới 05:00").first.click()
     expect(page.locator(".topbar-clock")).to_contain_text("05:00")
+
+
+def test_khmer_and_english_fit_the_phone_too(stage: Stage) -> None:
+    give_password(stage.house.ctx, "kythuat")
+    page = stage.visit("kythuat")
+    for own, name in (("ភាសាខ្មែរ", "khmer"), ("English", "english")):
+        page.goto(f"{stage.base}/more")
+        page.get_by_role("button", name=own).click()
+        page.goto(f"{stage.base}/")
+        assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('16px \"Noto Sans Khmer\"', 'ថ្ងៃ'))")
+        shoot(page, f"today-{name}")
