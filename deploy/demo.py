@@ -8,6 +8,7 @@ On loopback the pages are plain http; anywhere else HTTPS from a local authority
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -34,7 +35,8 @@ SIMULATOR, CONTROLLER = "loasim", "loa"
 
 
 def say(text: str) -> None:
-    print(f"run: {text}", flush=True)
+    with contextlib.suppress(OSError):  # the terminal was closed: what is to be ended is ended all the same
+        print(f"run: {text}", flush=True)
 
 
 @dataclass(frozen=True)
