@@ -1,0 +1,190 @@
+"""Accounts: wrong passwords, locks, sessions, the first password."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from support.services import HERE, House, raises
+
+from broadcasts.errors import LoaError, Refused
+from controller.db.tables import AuditEntry, LoginSession, User
+from controller.services import accounts
+from controller.services.rights import Actor, Role
+
+FRESH = "Mot-cau-de-nho-2026"
+
+
+def enter(house: House, name: str = "author", password: str | None = None) -> str:
+    return accounts.log_in(house.ctx, name, house.passwords[name] if password is None else password)
+
+
+def who(house: House, token: str) -> Actor | None:
+    return accounts.who(house.ctx, token)
+
+
+def acts(house: House) -> list[tuple[str, str]]:
+    with house.ctx.db.read() as session:
+        lines = session.scalars(select(AuditEntry).where(AuditEntry.act.like("log%")).order_by(AuditEntry.id))
+        return [(line.actor, line.act) for line in lines]
+
+
+@pytest.mark.requirement("R-104")
+def test_the_right_password_opens_a_session_of_that_person_and_is_logged(house: House) -> None:
+    token = enter(house)
+    actor = who(house, token)
+    assert actor is not None
+    assert (actor.name, actor.role, actor.areas) == ("author", Role.BROADCASTER, frozenset({f"c-{HERE}"}))
+    assert acts(house)[-1] == ("author", "login")
+    with house.ctx.db.read() as session:
+        assert token not in str([row.token_sha256 for row in session.scalars(select(LoginSession))])
+
+
+def test_a_wrong_password_and_a_wrong_name_are_told_alike_and_logged(house: House) -> None:
+    for name, password in (("author", "wrong"), ("nobody", "wrong"), ("a\x00b", "x"), ("author\x00", "x"), ("", "")):
+        with raises(Refused, "login.wrong"):
+            accounts.log_in(house.ctx, name, password)
+    assert [act for _, act in acts(house)] == ["login.wrong"] * 5
+
+
+@pytest.mark.requirement("R-117")
+def test_five_wrong_tries_lock_for_twelve_hours_and_the_right_password_does_not_open(house: House) -> None:
+    for _ in range(4):
+        with raises(Refused, "login.wrong"):
+            enter(house, password="wrong")
+    with raises(Refused, "login.locked"):
+        enter(house, password="wrong")
+    house.clock.advance(12 * 3600 - 1)
+    with raises(Refused, "login.locked"):
+        enter(house)
+    house.clock.advance(2)
+    assert who(house, enter(house)) is not None
+
+
+@pytest.mark.requirement("R-117")
+def test_a_locked_account_has_a_way_out_that_is_logged(house: House) -> None:
+    for _ in range(5):
+        with pytest.raises(LoaError):
+            enter(house, password="wrong")
+    fresh = accounts.reset_password(house.ctx, "author", by="tinh")
+    actor = who(house, enter(house, password=fresh))
+    assert actor is not None
+    assert actor.must_change
+    with house.ctx.db.read() as session:
+        line = session.scalars(select(AuditEntry).where(AuditEntry.act == "password.reset")).one()
+    assert (line.actor, line.about) == ("tinh", actor.id)
+
+
+def test_the_count_begins_anew_after_the_right_password(house: House) -> None:
+    for _ in range(2):
+        for _ in range(4):
+            with raises(Refused, "login.wrong"):
+                enter(house, password="wrong")
+        enter(house)
+
+
+def test_tries_at_once_are_counted_each(house: House) -> None:
+    came: list[str] = []
+
+    def attempt() -> None:
+        try:
+            enter(house, password="wrong")
+        except LoaError as failure:
+            came.append(failure.key)
+
+    threads = [threading.Thread(target=attempt) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(came) == ["login.locked"] + ["login.wrong"] * 4
+    with raises(Refused, "login.locked"):
+        enter(house)
+
+
+@pytest.mark.requirement("R-114")
+def test_the_first_password_is_only_good_for_choosing_another_one(house: House) -> None:
+    actor = who(house, enter(house))
+    assert actor is not None
+    assert actor.must_change
+    with raises(Refused, "password.first"):
+        accounts.actor_by_password(house.ctx, "author", house.passwords["author"])
+    first = house.passwords["author"]
+    with raises(Refused, "password.short"):
+        accounts.change_password(house.ctx, actor, first, "x" * 13)
+    with raises(Refused, "password.same"):
+        accounts.change_password(house.ctx, actor, first, first)
+    with raises(Refused, "login.wrong"):
+        accounts.change_password(house.ctx, actor, "wrong", FRESH)
+    accounts.change_password(house.ctx, actor, first, FRESH)
+    assert not accounts.actor_by_password(house.ctx, "author", FRESH).must_change
+    with raises(Refused, "login.wrong"):
+        enter(house)
+
+
+def test_wrong_tries_of_a_script_count_too(house: House) -> None:
+    accounts.change_password(house.ctx, house.actor("author"), house.passwords["author"], FRESH)
+    for _ in range(4):
+        with raises(Refused, "login.wrong"):
+            accounts.actor_by_password(house.ctx, "author", "wrong")
+    with raises(Refused, "login.locked"):
+        accounts.actor_by_password(house.ctx, "author", "wrong")
+    with raises(Refused, "login.locked"):
+        accounts.actor_by_password(house.ctx, "author", FRESH)
+    with raises(Refused, "login.wrong"):
+        accounts.actor_by_password(house.ctx, "no\x00body", FRESH)
+
+
+def test_a_session_ends_after_twelve_hours_at_log_out_and_when_the_password_is_reset(house: House) -> None:
+    tokens = [enter(house) for _ in range(3)]
+    accounts.log_out(house.ctx, tokens[0])
+    accounts.log_out(house.ctx, tokens[0])
+    accounts.log_out(house.ctx, "never was one")
+    assert [who(house, token) is not None for token in tokens] == [False, True, True]
+    house.clock.advance(12 * 3600)
+    assert who(house, tokens[1]) is not None
+    house.clock.advance(1)
+    assert who(house, tokens[1]) is None
+    late = enter(house)
+    accounts.reset_password(house.ctx, "author", by="tinh")
+    assert who(house, late) is None
+    assert who(house, "0" * 43) is None
+
+
+def test_a_disabled_account_is_out_at_once(house: House) -> None:
+    token = enter(house)
+    with house.ctx.db.write() as session:
+        session.scalars(select(User).where(User.name == "author")).one().disabled_at = house.now
+    assert who(house, token) is None
+    with raises(Refused, "login.wrong"):
+        enter(house)
+
+
+@pytest.mark.requirement("R-113")
+def test_an_account_is_one_persons_and_its_name_is_taken_once(house: House) -> None:
+    with raises(Refused, "user.taken"), house.ctx.db.write() as session:
+        accounts.create_user(house.ctx, session, "author", "Người khác", Role.APPROVER, f"c-{HERE}", "test")
+    with house.ctx.db.read() as session:
+        users = session.scalars(select(User)).all()
+    assert len({user.name for user in users}) == len(users)
+    assert all(user.full_name for user in users)
+
+
+def test_passwords_are_kept_as_slow_hashes_and_one_time_ones_are_long(house: House) -> None:
+    with house.ctx.db.read() as session:
+        hashes = session.scalars(select(User.password_hash)).all()
+    assert all(told.startswith("$argon2id$") for told in hashes)
+    made = {accounts.one_time_password() for _ in range(50)}
+    assert len(made) == 50
+    assert all(len(each.replace("-", "")) == 16 for each in made)
+
+
+def test_a_session_is_touched_no_more_than_once_a_minute(house: House) -> None:
+    token, began = enter(house), house.now
+    for seconds, seen in ((30, 0), (31, 61), (30, 61)):
+        house.clock.advance(seconds)
+        who(house, token)
+        with house.ctx.db.read() as session:
+            assert session.scalars(select(LoginSession.seen_at)).one() == began + timedelta(seconds=seen)
