@@ -99,15 +99,17 @@ class Demo:
         elsewhere = {"LOA_DATABASE", "LOA_DATABASE_FILE"} & self.environment.keys()
         shape = None if elsewhere else self.place.shape()
         if shape is None or shape != self.place.kept("shape"):
+            say("bringing the database to its shape")
             self._loa("migrate")
             self.place.keep("shape", self.place.shape())
         fleet = self.place.data / "fleet.json"
         if self.supervisor.stopping or fleet.exists():
             return
+        say(f"first start: making keys, accounts and {self.units} sample clusters")
         made = self._loa("seed", "--json", "--clusters", str(self.units))
         if made.strip():
             self.passwords = dict(json.loads(made)["passwords"])
-            say(f"sample province made: {self.units} clusters, four accounts")
+            say("sample province made")
         else:
             raise CannotRun(
                 f"The units' keys ({fleet}) are missing: a first start was cut off, or the file was removed."
@@ -121,6 +123,7 @@ class Demo:
         serve = Child(CONTROLLER, "the controller", [python, "-m", "controller", "serve"], self.environment,
                       logs / "loa.log", grace_s=25.0)  # fmt: skip
         begun = self.clock.monotonic()
+        say("starting broker and controller")
         self.supervisor.start(serve)
         if not self.supervisor.until(self.answers, READY_S):
             if self.supervisor.stopping:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local_ca import EVERYWHERE, Certificates
+from deploy.local_ca import EVERYWHERE, HERE, Certificates
 
 ROLES = {
     "phatthanh": "broadcaster: records, composes, submits",
@@ -66,7 +66,7 @@ def accounts(passwords: dict[str, str]) -> None:
 
 def _trust(address: Address, tls: Certificates, names: Sequence[str]) -> None:
     if address.host in EVERYWHERE:
-        others = [name for name in names if name not in ("localhost", "127.0.0.1")]
+        others = [name for name in names if name not in HERE]
         print("\nFrom elsewhere: " + "  ".join(f"https://{_bracketed(name)}:{address.port}/" for name in others[:4]))
     print(
         textwrap.dedent(f"""

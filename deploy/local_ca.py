@@ -32,6 +32,7 @@ RENEW_BEFORE = timedelta(days=30)
 EARLIER = timedelta(hours=1)
 """A phone's clock may be behind ours."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def names_of(host: str) -> list[str]:
     names = [] if host in EVERYWHERE else [host]
     if host in EVERYWHERE:
         names += [socket.gethostname(), *own_addresses()]
-    return list(dict.fromkeys([*names, "localhost", "127.0.0.1"]))
+    return list(dict.fromkeys([*names, *HERE]))
 
 
 def own_addresses() -> list[str]:

@@ -130,13 +130,13 @@ def test_a_key_that_does_not_fit_its_certificate_is_made_anew(tmp_path: Path) ->
 
 def test_listening_everywhere_means_the_machines_name_and_its_own_addresses() -> None:
     names = names_of("0.0.0.0")
-    assert {socket.gethostname(), "localhost", "127.0.0.1"} <= set(names)
+    assert {socket.gethostname(), "localhost", "127.0.0.1", "::1"} <= set(names)
     assert "0.0.0.0" not in names
     assert len(names) == len(set(names))
 
 
 def test_one_name_means_that_name_and_this_machine_from_here() -> None:
-    assert names_of("loa.xa.example") == ["loa.xa.example", "localhost", "127.0.0.1"]
+    assert names_of("loa.xa.example") == ["loa.xa.example", "localhost", "127.0.0.1", "::1"]
 
 
 def test_a_certificate_for_nobody_is_refused(tmp_path: Path) -> None:
