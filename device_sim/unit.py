@@ -174,6 +174,8 @@ class Unit:
                 self.cache.got(event, self._m.mono)
             case FetchFailed():
                 self.cache.failed(event, self._m.mono)
+                if event.status in (403, 404):
+                    self._consider_alerts()  # an alert may have ended meanwhile, and with it the right to its file
 
     # --- joining
 
@@ -264,9 +266,9 @@ class Unit:
         self._scopes = tuple(documents.plan.policy.scopes)
         concerning = alerts.concerning(documents.alerts, self._scopes, self.enrolled.unit)
         self.player.set_alerts(concerning, self._m)
-        self.cache.want(
-            _wanted(documents.plan, [each.asset for alert in concerning for each in alert.content], self._m)
-        )
+        # What has ended will not sound again, and nobody may fetch it any more.
+        lasting = [alert for alert in concerning if alert.hard_end > self._m.now]
+        self.cache.want(_wanted(documents.plan, [each.asset for alert in lasting for each in alert.content], self._m))
 
     def _learn_time(self, answer: Time) -> None:
         before = self._m.trusted

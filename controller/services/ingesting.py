@@ -30,9 +30,11 @@ from controller.db.tables import (
     UnitStatus,
 )
 from controller.services.correcting import corrected, touched_by
-from controller.services.deliveries import move
+from controller.services.deliveries import move, move_all
 
 QUARANTINE_KEEPS = 1000
+Plans = Mapping[str, tuple[int, datetime | None]]
+"""Version and time of publication of the plans that stand, by unit."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,27 @@ def apply(
     statuses = _statuses(session, {one.unit for one in heard} | seen.keys())
     for unit, version in seen.items():
         statuses[unit].seen_plan_version = max(version, statuses[unit].seen_plan_version)
+    units = list(statuses)
+    # Held so that the session finds them without asking for each.
+    marks = session.scalars(select(JournalMark).where(JournalMark.unit_id.in_(units))).all()
+    with session.no_autoflush:
+        changed = _take_statuses(session, heard, statuses, tally)
+    session.flush()
+    _readiness(session, changed)
+    for one in heard:
+        if isinstance(one.message, JournalBatch):
+            _journal(session, statuses[one.unit], one, one.message, tally)
+    del marks
+    _quarantine(session, bad)
+    return tally
+
+
+def _take_statuses(
+    session: Session, heard: Sequence[Heard], statuses: Mapping[str, UnitStatus], tally: Tally
+) -> dict[str, UnitStatus]:
+    """All but journals; by unit, whose plan or files changed."""
+    changed: dict[str, UnitStatus] = {}
+    plans = _plans(session, [one.unit for one in heard if isinstance(one.message, Reported)])
     for one in heard:
         status = statuses[one.unit]
         if not one.retained and (status.last_sign is None or one.at > status.last_sign):
@@ -84,14 +107,17 @@ def apply(
             case Presence():
                 _presence(status, one.message, one.at)
             case Reported():
-                _reported(session, status, one.message, one.at, tally)
+                if _reported(session, status, one.message, one.at, plans, tally):
+                    changed[one.unit] = status
             case Telemetry():
                 status.telemetry = one.message.model_dump(mode="json", exclude={"v", "unit"})
                 status.telemetry_at = one.at
-            case JournalBatch():
-                _journal(session, status, one, one.message, tally)
-    _quarantine(session, bad)
-    return tally
+    return changed
+
+
+def _plans(session: Session, units: Sequence[str]) -> Plans:
+    query = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(units))
+    return {unit: (version, published) for unit, version, published in session.execute(query)}
 
 
 def _statuses(session: Session, units: set[str]) -> dict[str, UnitStatus]:
@@ -112,12 +138,15 @@ def _presence(status: UnitStatus, message: Presence, at: datetime) -> None:
     status.boot_id, status.conn, status.connected = message.boot_id, message.conn, connected
 
 
-def _reported(session: Session, status: UnitStatus, message: Reported, at: datetime, tally: Tally) -> None:
+def _reported(
+    session: Session, status: UnitStatus, message: Reported, at: datetime, plans: Plans, tally: Tally
+) -> bool:
+    """Whether plan or files changed."""
     if status.boot_id is not None and message.boot_id < status.boot_id:
-        return
+        return False
     before = (status.plan_version, status.held)
     if message.plan_version is not None and message.plan_version != status.plan_version:
-        tally.applied += _apply_lag(session, status, message.plan_version, at)
+        tally.applied += _apply_lag(plans.get(status.unit_id), status, message.plan_version, at)
     status.plan_version, status.plan_hash = message.plan_version, message.plan_hash
     status.trust_version, status.alert_versions = message.trust_version, dict(message.alerts)
     status.held = list(message.assets)
@@ -129,8 +158,7 @@ def _reported(session: Session, status: UnitStatus, message: Reported, at: datet
             # Entries that we never saw. Were they acknowledged before we were restored, only our word brings them back.
             mark = _mark(session, status.unit_id, message.journal_id, at)
         _complete(status, mark)
-    if before != (status.plan_version, status.held):
-        _readiness(session, status, at)
+    return before != (status.plan_version, status.held)
 
 
 def _complete(status: UnitStatus, mark: JournalMark | None) -> None:
@@ -144,28 +172,36 @@ def _complete(status: UnitStatus, mark: JournalMark | None) -> None:
         status.complete_at = max(said, status.complete_at or said)
 
 
-def _apply_lag(session: Session, status: UnitStatus, version: int, at: datetime) -> list[float]:
+def _apply_lag(plan: tuple[int, datetime | None] | None, status: UnitStatus, version: int, at: datetime) -> list[float]:
     """Only where the unit was connected when the plan left: else it would measure how long the unit was away."""
-    plan = session.get(UnitPlan, status.unit_id)
-    if plan is None or plan.version != version or plan.published_at is None or not status.connected:
+    if plan is None or plan[0] != version or plan[1] is None or not status.connected:
         return []
-    if status.presence_at is not None and status.presence_at > plan.published_at:
+    if status.presence_at is not None and status.presence_at > plan[1]:
         return []
-    return [(at - plan.published_at).total_seconds()]
+    return [(at - plan[1]).total_seconds()]
 
 
-def _readiness(session: Session, status: UnitStatus, at: datetime) -> None:
+def _readiness(session: Session, changed: Mapping[str, UnitStatus]) -> None:
     """Ready is: the plan that names it is applied, and the file is held."""
-    held, version = set(status.held), status.plan_version or 0
+    if not changed:
+        return
     waiting = [str(state) for state in (State.PLANNED, State.PUBLISHED, State.READY)]
-    for delivery in session.scalars(
-        select(Delivery).where(Delivery.unit_id == status.unit_id, Delivery.state.in_(waiting), Delivery.end > at)
+    at = min(status.reported_at for status in changed.values() if status.reported_at is not None)
+    held = {unit: set(status.held) for unit, status in changed.items()}
+    ready: list[tuple[str, str]] = []
+    lost: list[tuple[str, str]] = []
+    for row in session.execute(
+        select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.asset_sha256).where(
+            Delivery.unit_id.in_(list(changed)), Delivery.state.in_(waiting), Delivery.end > at
+        )
     ):
-        has = delivery.plan_version is not None and version >= delivery.plan_version and delivery.asset_sha256 in held
-        if has:
-            move(session, delivery, State.READY, Actor.UNIT, at, "plan applied, file held")
-        elif delivery.state == State.READY:
-            move(session, delivery, State.PUBLISHED, Actor.UNIT, at, "plan or file lost")
+        applied = row.plan_version is not None and (changed[row.unit_id].plan_version or 0) >= row.plan_version
+        if applied and row.asset_sha256 in held[row.unit_id]:
+            ready.append((row.id, row.state))
+        elif row.state == State.READY:
+            lost.append((row.id, row.state))
+    move_all(session, ready, State.READY, Actor.UNIT, at, "plan applied, file held")
+    move_all(session, lost, State.PUBLISHED, Actor.UNIT, at, "plan or file lost")
 
 
 def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBatch, tally: Tally) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import Actor, State
@@ -18,13 +18,13 @@ from broadcasts.wire.topics import In, Manner, ScopeTopic
 from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
 from controller.services import acknowledging
 from controller.services.context import Context
-from controller.services.deliveries import move
+from controller.services.deliveries import move_all
 from controller.services.ports import Link
 from controller.services.trusting import TRUST
 
 SAY_AGAIN = timedelta(seconds=60)
 """A connected unit that has not reported its plan by then is told again."""
-LOOK_AGAIN = timedelta(minutes=2)
+LOOK_AGAIN = timedelta(minutes=5)
 BATCH = 100
 
 
@@ -129,20 +129,29 @@ def _say_plans(ctx: Context, link: Link, missing: Sequence[UnitPlan], now: datet
 
 def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -> list[datetime]:
     """When the broadcasts that left for the first time were approved."""
-    for row in sent:
-        same = (UnitPlan.unit_id == row.unit_id, UnitPlan.version == row.version)
-        session.execute(update(UnitPlan).where(*same).values(published_at=now))
+    if not sent:
+        return []
+    mark = (
+        update(UnitPlan.__table__)  # type: ignore[arg-type]
+        .where(UnitPlan.unit_id == bindparam("unit"), UnitPlan.version == bindparam("sent"))
+        .values(published_at=now)
+    )
+    session.connection().execute(mark, [{"unit": row.unit_id, "sent": row.version} for row in sent])
     units = {row.unit_id: row.version for row in sent}
-    left: set[tuple[str, int]] = set()
-    for delivery in session.scalars(
-        select(Delivery).where(
-            Delivery.unit_id.in_(units), Delivery.state == State.PLANNED, Delivery.plan_version.is_not(None)
-        )
-    ):
-        if (delivery.plan_version or 0) <= units[delivery.unit_id or ""]:
-            move(session, delivery, State.PUBLISHED, Actor.CONTROLLER, now, "plan published")
-            if delivery.plan_version == units[delivery.unit_id or ""]:
-                left.add((delivery.broadcast_id, delivery.revision))
+    waiting = session.execute(
+        select(
+            Delivery.id,
+            Delivery.state,
+            Delivery.unit_id,
+            Delivery.plan_version,
+            Delivery.broadcast_id,
+            Delivery.revision,
+        ).where(Delivery.unit_id.in_(units), Delivery.state == State.PLANNED, Delivery.plan_version.is_not(None))
+    ).all()
+    gone = [row for row in waiting if row.plan_version <= units[row.unit_id]]
+    out = [(row.id, row.state) for row in gone]
+    move_all(session, out, State.PUBLISHED, Actor.CONTROLLER, now, "plan published")
+    left = {(row.broadcast_id, row.revision) for row in gone if row.plan_version == units[row.unit_id]}
     approvals = session.scalars(
         select(Approval).where(Approval.broadcast_id.in_({name for name, _ in left}), Approval.approved.is_(True))
     )
