@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
@@ -54,6 +55,8 @@ class _Wanted:
     seen: int
     dirty_since: datetime | None
     rolls: bool
+    unnamed: frozenset[str]
+    """Deliveries that no plan of this unit has named yet."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,7 @@ def step(ctx: Context, now: datetime) -> datetime:
     for start in range(0, len(wanted), BATCH):
         made = [_make(want, signer, now) for want in wanted[start : start + BATCH]]
         with ctx.db.write() as session:
-            for one in made:
-                _store(session, one, now)
+            _store(session, made, now)
         if any(one.plan is not None for one in made):
             ctx.wake()  # there is something to publish
     with ctx.db.read() as session:
@@ -157,6 +159,9 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
                 seen=max(reported or 0, seen or 0),
                 dirty_since=stored.dirty_since if stored else None,
                 rolls=stored is not None and stored.due_again <= now,
+                unnamed=frozenset(
+                    each.id for each in deliveries[cluster.id] if each.plan_version is None or each.unit_id != unit
+                ),
             )
         )
     return found
@@ -195,39 +200,53 @@ def _provinces(session: Session) -> dict[str, str]:
     return {name: top(area) for name, area in areas.items()}
 
 
-def _store(session: Session, made: _Made, now: datetime) -> None:
+def _store(session: Session, made: Sequence[_Made], now: datetime) -> None:
     """Compare and set: whoever stored a newer plan meanwhile wins, and this one is made again."""
-    want, plan, document = made.want, made.plan, made.document
-    unit = want.plan.unit
-    if plan is None:
-        same = (UnitPlan.unit_id == unit, UnitPlan.version == want.had, UnitPlan.dirty_since == want.dirty_since)
-        session.execute(update(UnitPlan).where(*same).values(dirty_since=None))
-        return
-    values = {
-        "version": plan.version,
-        "body_sha256": made.body,
-        "document": document,
-        "document_sha256": digest(document),
+    units = [one.want.plan.unit for one in made]
+    there = session.execute(select(UnitPlan.unit_id, UnitPlan.version).where(UnitPlan.unit_id.in_(units)))
+    stored = {row.unit_id: row.version for row in there}
+    good = [one for one in made if stored.get(one.want.plan.unit, 0) == one.want.had]
+    changed = {one.want.plan.unit: _columns(one, now) for one in good if one.plan is not None}
+    new = [name for name in changed if name not in stored]
+    if new:
+        # Nobody could mark a plan that was not there yet: it comes with a mark, and is looked at once more.
+        session.execute(insert(UnitPlan), [{"unit_id": name, "dirty_since": now, **changed[name]} for name in new])
+    table: Any = UnitPlan.__table__
+    core = session.connection()
+    if renewed := [{"unit": name, **columns} for name, columns in changed.items() if name in stored]:
+        values: dict[str, Any] = {name: bindparam(name) for name in renewed[0] if name != "unit"}
+        core.execute(update(table).where(table.c.unit_id == bindparam("unit")).values(values), renewed)
+    seen = [one.want for one in good if one.want.dirty_since is not None]
+    if seen:
+        same = (table.c.unit_id == bindparam("unit"), table.c.dirty_since == bindparam("mark"))
+        marks = [{"unit": want.plan.unit, "mark": want.dirty_since} for want in seen]
+        core.execute(update(table).where(*same).values(dirty_since=None), marks)
+    named = [
+        {"name": item.id, "unit": one.plan.unit, "first": one.plan.version}
+        for one in good
+        if one.plan is not None
+        for item in one.plan.items
+        if item.id in one.want.unnamed
+    ]
+    if named:
+        # Also where the unit at the cluster was changed since the delivery came into being.
+        rows: Any = Delivery.__table__
+        query = update(rows).where(rows.c.id == bindparam("name"))
+        core.execute(query.values(unit_id=bindparam("unit"), plan_version=bindparam("first")), named)
+
+
+def _columns(one: _Made, now: datetime) -> dict[str, Any]:
+    assert one.plan is not None
+    return {
+        "version": one.plan.version,
+        "body_sha256": one.body,
+        "document": one.document,
+        "document_sha256": digest(one.document),
         "compiled_at": now,
         "horizon_end": now + HORIZON,
-        "due_again": made.due_again,
+        "due_again": one.due_again,
         "published_at": None,
     }
-    stored = session.get(UnitPlan, unit)
-    if stored is None:
-        # Nobody could mark a plan that was not there yet: it comes with a mark, and is looked at once more.
-        session.add(UnitPlan(unit_id=unit, dirty_since=now, **values))
-    elif stored.version != want.had:
-        return
-    else:
-        for name, value in values.items():
-            setattr(stored, name, value)
-        if stored.dirty_since == want.dirty_since:
-            stored.dirty_since = None
-    mine = Delivery.id.in_([item.id for item in plan.items])
-    # The unit at the cluster was changed since the delivery came into being.
-    session.execute(update(Delivery).where(mine, Delivery.unit_id != unit).values(unit_id=unit, plan_version=None))
-    session.execute(update(Delivery).where(mine, Delivery.plan_version.is_(None)).values(plan_version=plan.version))
 
 
 def _jitter(unit: str) -> timedelta:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM, unix_ms
@@ -31,6 +32,26 @@ def move(session: Session, delivery: Delivery, after: State, who: Actor, now: da
     check_move(before, after, who)
     delivery.state = after
     session.add(DeliveryMove(delivery_id=delivery.id, before=before, after=after, at=now, why=why))
+
+
+def move_all(
+    session: Session, found: Iterable[tuple[str, str]], after: State, who: Actor, now: datetime, why: str
+) -> None:
+    """`move` for many at once: (delivery, state it is in). Objects that were loaded before do not see it."""
+    moving = [(name, State(before)) for name, before in found if before != after]
+    for before in {before for _, before in moving}:
+        check_move(before, after, who)
+    if not moving:
+        return
+    state = update(Delivery.__table__).where(Delivery.id == bindparam("name")).values(state=str(after))  # type: ignore[arg-type]
+    session.connection().execute(state, [{"name": name} for name, _ in moving])
+    session.execute(
+        insert(DeliveryMove),
+        [
+            {"delivery_id": name, "before": str(before), "after": str(after), "at": now, "why": why}
+            for name, before in moving
+        ],
+    )
 
 
 def last_sound(delivery: Delivery) -> datetime:
@@ -78,10 +99,16 @@ def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
     duration = timedelta(milliseconds=asset.duration_ms)
     unit_of = units_of(session, broadcast.clusters)
     stations = _stations(session, broadcast.clusters)
+    same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
+    known = set(session.scalars(select(Delivery.id).where(*same)))
     made = 0
     for start in starts(schedule, since, horizon, VIETNAM):
         for cluster in broadcast.clusters:
-            made += _make(session, broadcast, start, duration, asset, cluster, unit_of.get(cluster), stations, now)
+            name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, unix_ms(start), ClusterId(cluster))
+            if name not in known:
+                station, unit = stations[cluster], unit_of.get(cluster)
+                _make(session, broadcast, name, start, duration, asset, cluster, unit, station, now)
+                made += 1
     broadcast.expanded_until = horizon
     mark_dirty(session, broadcast.clusters, now)
     return made
@@ -90,18 +117,15 @@ def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
 def _make(
     session: Session,
     broadcast: Broadcast,
+    name: str,
     start: datetime,
     duration: timedelta,
     asset: Asset,
     cluster: str,
     unit: str | None,
-    stations: dict[str, Station],
+    station: Station,
     now: datetime,
-) -> int:
-    name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, unix_ms(start), ClusterId(cluster))
-    if session.get(Delivery, name) is not None:
-        return 0
-    station = stations[cluster]
+) -> None:
     rule = regulation(station)
     late = Late(broadcast.late)
     wanted = station.volume if broadcast.volume is None else broadcast.volume
@@ -129,7 +153,6 @@ def _make(
     elif unit is None:
         move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, "no_unit")
         close(delivery, Verdict.NOT_PLAYED, "no_unit", now)
-    return 1
 
 
 def _stations(session: Session, clusters: list[str]) -> dict[str, Station]:

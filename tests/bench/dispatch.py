@@ -132,8 +132,8 @@ class _Product(Smoke):
             self._start_mosquitto()
         serve = self._start("serve", [str(BIN / "loa"), "serve"])
         until(lambda: self._answers(serve), "the controller answers", PATIENCE_S)
-        sim = [str(BIN / "loasim"), "run", "--fleet", str(self._fleet), "--control", str(self._socket)]
-        self._start("loasim", [*sim, "--state", str(self._folder / "sim")])
+        # Without --state: a thousand poles have a thousand disks, not one that they all wait for.
+        self._start("loasim", [str(BIN / "loasim"), "run", "--fleet", str(self._fleet), "--control", str(self._socket)])
         self._db = Database(sqlite_at(self._folder / "data" / "loa.db"))
         self._undo.callback(self._db.close)
         with self._person(accounts, "phatthanh") as author, self._person(accounts, "lanhdao") as approver:
@@ -176,10 +176,17 @@ class _Product(Smoke):
             approved = session.scalars(select(Approval).where(Approval.broadcast_id == name)).one().at
         until(lambda: self._waiting(approved) == 0, "every unit applied its plan", PATIENCE_S)
         with self._db.read() as session:
-            last = session.scalar(select(func.max(UnitStatus.reported_at)))
-        assert last is not None
-        say(f"{self._broker} {self._units}: {(last - approved).total_seconds():.3f} s")
-        return float((last - approved).total_seconds())
+            marks = [
+                ("last compile step", select(func.max(UnitPlan.compiled_at))),
+                ("last publish step", select(func.max(UnitPlan.published_at))),
+                ("first report", select(func.min(UnitStatus.reported_at))),
+                ("last report", select(func.max(UnitStatus.reported_at))),
+            ]
+            instants = {name: session.scalar(query) for name, query in marks}
+        after = {name: (at - approved).total_seconds() for name, at in instants.items() if at is not None}
+        told = ", ".join(f"{name} {seconds:.3f}" for name, seconds in after.items())
+        say(f"{self._broker} {self._units}: seconds after the approval: {told}")
+        return after["last report"]
 
     def _waiting(self, since: datetime | None = None) -> int:
         """Units that have not reported a plan that was compiled after `since`."""
