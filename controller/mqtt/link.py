@@ -25,6 +25,8 @@ from controller.mqtt.socket_tuning import TunedClient
 IN_FLIGHT = 1000
 KEEP_ALIVE_S = 30
 FLUSH_S = 15.0
+LOOK_BACK_S = 10.0
+"""What was retained comes at once; after that our own documents would only echo every word we say."""
 INBOX = 100_000
 
 
@@ -41,7 +43,9 @@ class BrokerAddress:
 class PahoLink:
     """Implements `services.ports.Link` over MQTT 3.1.1, with a session that the broker keeps for us."""
 
-    def __init__(self, broker: BrokerAddress, clock: Clock, on_up: Callable[[], None]) -> None:
+    def __init__(
+        self, broker: BrokerAddress, clock: Clock, on_up: Callable[[], None], look_back_s: float = LOOK_BACK_S
+    ) -> None:
         self._broker = broker
         self._clock = clock
         self._on_up = on_up
@@ -49,6 +53,8 @@ class PahoLink:
         self.dropped = 0
         """Messages that found the inbox full: journals are sent again, the rest was only status."""
         self._up = False
+        self._look_back_s, self._looks_back_until = look_back_s, 0.0
+        """Zero: that is over."""
         self._pending: list[mqtt.MQTTMessageInfo] = []
         self._client = TunedClient(
             CallbackAPIVersion.VERSION2, client_id=broker.user, clean_session=False, protocol=mqtt.MQTTv311
@@ -99,13 +105,18 @@ class PahoLink:
         if reason.is_failure:
             return
         client.subscribe([(each, 1) for each in (*topics.CONTROLLER_FILTERS, *topics.CONTROLLER_LOOKBACK)])
+        self._looks_back_until = self._clock.monotonic() + self._look_back_s
         self._up = True
         self._on_up()
 
     def _disconnected(self, *_: Any) -> None:
         self._up = False
 
-    def _arrived(self, _: mqtt.Client, __: Any, message: mqtt.MQTTMessage) -> None:
+    def _arrived(self, client: mqtt.Client, _: Any, message: mqtt.MQTTMessage) -> None:
+        over = self._looks_back_until
+        if over and not message.retain and self._clock.monotonic() >= over:
+            self._looks_back_until = 0.0
+            client.unsubscribe(list(topics.CONTROLLER_LOOKBACK))
         try:
             self.inbox.put_nowait(Received(message.topic, bytes(message.payload), message.retain, self._clock.now()))
         except (queue.Full, UnicodeDecodeError):
