@@ -133,7 +133,7 @@ class Demo:
         say(f"controller and broker are up ({self.clock.monotonic() - begun:.1f} s)")
         trust = ["--ca", str(self.address.tls.authority)] if self.address.tls else []
         broker = os.environ.get("LOA_BROKER", "embedded")
-        at = ["--broker", f"127.0.0.1:{self.broker_port}"] if broker == "embedded" else []
+        at = ["--broker", f"mqtt://127.0.0.1:{self.broker_port}"] if broker == "embedded" else []
         options = {
             "--fleet": data / "fleet.json",
             "--files": f"{self.address.base}/u",

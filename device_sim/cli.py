@@ -57,9 +57,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_options(part: argparse.ArgumentParser) -> None:
     part.add_argument("--fleet", type=Path, required=True, metavar="FILE", help="written by `loa seed`, mode 0600")
-    part.add_argument("--broker", metavar="HOST:PORT", help="instead of the fleet file's")
+    part.add_argument(
+        "--broker",
+        metavar="HOST:PORT",
+        help="instead of the fleet file's; mqtt:// or mqtts:// before it says whether TLS",
+    )
     part.add_argument("--files", metavar="URL", help="base address of downloads, instead of the fleet file's")
-    part.add_argument("--ca", type=Path, metavar="FILE", help="certificates to trust; the broker link is then TLS")
+    part.add_argument(
+        "--ca",
+        type=Path,
+        metavar="FILE",
+        help="certificates to trust, for files and, unless said otherwise, for the broker",
+    )
     part.add_argument("--state", type=Path, metavar="DIR", help="where the units' disks are; without it they forget")
     part.add_argument("--control", type=Path, metavar="SOCKET", help="Unix-domain socket for poles and faults")
     part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")

@@ -25,14 +25,22 @@ class FleetFile:
     files: str
     """Base address of downloads: a path of a plan is appended to it."""
     members: tuple[Member, ...]
-    tls: bool = False
-    """The broker speaks TLS, with a certificate that the machine trusts unless another one is given."""
+    tls: bool | None = None
+    """Whether the broker speaks TLS; none: it does when somebody says which certificates to trust."""
 
     def at(self, broker: str | None, files: str | None) -> FleetFile:
-        """With the broker (`host:port`) and the files elsewhere. Raises Refused: `sim_address`."""
+        """With the broker (`host:port`, `mqtt://…` for surely plain, `mqtts://…` for TLS) and the files elsewhere.
+
+        Raises Refused: `sim_address`.
+        """
         here = self
         if broker is not None:
-            host, _, port = broker.rpartition(":")
+            scheme, _, place = broker.rpartition("://")
+            if scheme not in ("", "mqtt", "mqtts"):
+                raise Refused("sim_address", address=broker)
+            if scheme:
+                here = replace(here, tls=scheme == "mqtts")
+            host, _, port = place.rpartition(":")
             if not host or not port.isdecimal() or not 0 < int(port) < 65536:
                 raise Refused("sim_address", address=broker)
             here = replace(here, host=host.strip("[]"), port=int(port))
@@ -58,4 +66,4 @@ def read_fleet(path: Path) -> FleetFile:
         raise Refused("sim_fleet_broken", path=path, why=failure) from None
     if len({member.enrolled.unit for member in members}) != len(members):
         raise Refused("sim_fleet_broken", path=path, why="a unit stands twice")
-    return FleetFile(host, port, files, members, bool(told["broker"].get("tls")))
+    return FleetFile(host, port, files, members, told["broker"].get("tls"))

@@ -97,7 +97,8 @@ class Fleet:
             if state is not None:
                 undo.enter_context(_alone_in(state))
             own = _trust(ca)
-            self._links = _open_links(fleet, clock, own or (ssl.create_default_context() if fleet.tls else None))
+            tls = own is not None if fleet.tls is None else fleet.tls
+            self._links = _open_links(fleet, clock, (own or ssl.create_default_context()) if tls else None)
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, own)
             undo.callback(self._fetches.close)

@@ -223,6 +223,7 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
 def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> JournalMark:
     mark = JournalMark(unit_id=unit, journal_id=journal_id, seq=0, at=at, acked_seq=-1)
     session.add(mark)
+    session.flush()  # the same batch may name it again
     return mark
 
 

@@ -279,4 +279,5 @@ def test_beyond_this_machine_it_speaks_https_only_and_says_how_to_trust_it(
         for words in (str(authority), "SHA-256", "Android", "iPhone", f"https://127.0.0.1:{port}/", "From elsewhere"):
             assert words in one.text
         assert f"http://127.0.0.1:{port}" not in one.text
+        assert "2 simulated poles are connected" in one.text
         assert one.stop() == 0
