@@ -1,7 +1,5 @@
 """What Loa needs of a broker, held against all three it runs on (design, section 6; MQTT 3.1.1).
-
-Where brokers differ and Loa does not care, the test says so in its name and allows each.
-"""
+Where brokers differ and Loa does not care, the test says so in its name and allows each."""
 
 from __future__ import annotations
 
