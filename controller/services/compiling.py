@@ -122,8 +122,11 @@ def _expand_all(ctx: Context, now: datetime) -> None:
 
 
 def _look(session: Session, now: datetime) -> list[_Wanted]:
+    # Columns, not objects: a thousand plans are made anew while somebody waits.
+    plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
+    status = (UnitStatus.plan_version.label("reported"), UnitStatus.seen_plan_version.label("seen"))
     rows = session.execute(
-        select(Unit.id, Assignment, Cluster, Station, UnitPlan, UnitStatus.plan_version, UnitStatus.seen_plan_version)
+        select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Station, *plan, *status)
         .join(Assignment, Assignment.unit_id == Unit.id)
         .join(Cluster, Assignment.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
@@ -138,46 +141,40 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     ).all()
     if not rows:
         return []
-    deliveries = _due(session, [row[2].id for row in rows], now)
+    deliveries = _due(session, [row.cluster for row in rows], now)
     assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
     provinces = _provinces(session)
     found = []
-    for unit, assignment, cluster, station, stored, reported, seen in rows:
+    for row in rows:
+        unit, mine, station = row.id, deliveries[row.cluster], row.Station
         scopes = [provinces[station.area_id], station.scope, unit]
-        plan = plan_document.build(
-            unit,
-            (cluster.id, assignment.since),
-            plan_document.policy(station, scopes, now),
-            deliveries[cluster.id],
-            assets,
-        )
+        policy = plan_document.policy(station, scopes, now)
         found.append(
             _Wanted(
-                plan=plan,
-                had=stored.version if stored else 0,
-                had_body=stored.body_sha256 if stored else "",
-                seen=max(reported or 0, seen or 0),
-                dirty_since=stored.dirty_since if stored else None,
-                rolls=stored is not None and stored.due_again <= now,
-                unnamed=frozenset(
-                    each.id for each in deliveries[cluster.id] if each.plan_version is None or each.unit_id != unit
-                ),
+                plan=plan_document.build(unit, (row.cluster, row.since), policy, mine, assets),
+                had=row.version or 0,
+                had_body=row.body_sha256 or "",
+                seen=max(row.reported or 0, row.seen or 0),
+                dirty_since=row.dirty_since,
+                rolls=row.version is not None and row.due_again <= now,
+                unnamed=frozenset(each.id for each in mine if each.plan_version is None or each.unit_id != unit),
             )
         )
     return found
 
 
-def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, list[Delivery]]:
-    """By cluster, what may still sound and starts within the horizon."""
-    found: dict[str, list[Delivery]] = defaultdict(list)
-    for delivery in session.scalars(
-        select(Delivery).where(
+def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, list[Any]]:
+    """By cluster, what may still sound and starts within the horizon: rows with every column of `Delivery`."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    rows: Any = session.execute(
+        select(*Delivery.__table__.columns).where(
             Delivery.cluster_id.in_(clusters),
             Delivery.state.in_([str(state) for state in OPEN]),
             may_sound_after(now),
             Delivery.start < now + HORIZON,
         )
-    ):
+    )
+    for delivery in rows:
         # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
         if last_sound(delivery) > now:
             found[delivery.cluster_id].append(delivery)

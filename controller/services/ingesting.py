@@ -153,7 +153,8 @@ def _reported(
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
     if message.journal_id is not None:
-        mark = session.get(JournalMark, (status.unit_id, message.journal_id))
+        # An empty journal has no mark, and the session would ask for it each time.
+        mark = session.get(JournalMark, (status.unit_id, message.journal_id)) if message.journal_seq else None
         if mark is None and message.journal_seq:
             # Entries that we never saw. Were they acknowledged before we were restored, only our word brings them back.
             mark = _mark(session, status.unit_id, message.journal_id, at)
