@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -27,8 +28,12 @@ MIN_PASSWORD = 14
 """R-114 (second hand): 14 characters where there is no second factor."""
 
 _HASHER = PasswordHasher()
-# Verified against when there is no such account, so that both answers take the same time.
-_NOBODY = _HASHER.hash("nobody")
+
+
+@cache
+def _nobody() -> str:
+    """Verified against when there is no such account, so that both answers take the same time."""
+    return _HASHER.hash("nobody")
 
 
 def one_time_password() -> str:
@@ -65,7 +70,7 @@ def log_in(ctx: Context, name: str, password: str) -> str:
     name = name.replace("\x00", "")  # which PostgreSQL takes in no text
     with ctx.db.read() as session:
         user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
-    right = _verify(user.password_hash if user else _NOBODY, password)
+    right = _verify(user.password_hash if user else _nobody(), password)
     with ctx.db.write() as session:
         if user is None:
             audit.record(session, now, "-", "login.wrong", name[:60])
@@ -115,7 +120,7 @@ def actor_by_password(ctx: Context, name: str, password: str) -> Actor:
         user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
         locked = user is not None and user.locked_until is not None and user.locked_until > now
         actor = _actor(session, user, "") if user else None
-    right = _verify(user.password_hash if user else _NOBODY, password)
+    right = _verify(user.password_hash if user else _nobody(), password)
     if user is None or actor is None:
         raise Refused("login.wrong")
     if not right or locked or user.failed:
