@@ -24,7 +24,7 @@ from controller.services.trusting import TRUST
 
 SAY_AGAIN = timedelta(seconds=60)
 """A connected unit that has not reported its plan by then is told again."""
-LOOK_AGAIN = timedelta(minutes=5)
+LOOK_AGAIN = timedelta(minutes=10)
 BATCH = 100
 
 
@@ -34,13 +34,14 @@ def step(ctx: Context, link: Link, now: datetime) -> datetime:
         return now + LOOK_AGAIN  # coming up wakes us
     with ctx.db.read() as session:
         behind, documents = _behind(session), _documents(session)
-        plans, marks = _plans(session, now), acknowledging.missing(session)
+        lacking, marks = _lacking(session), acknowledging.missing(session)
+        plans = _plans(session, [unit for unit, left in lacking if left is None or left < now - SAY_AGAIN])
     if behind:
         _outrank(ctx, behind, now)
     _say_documents(ctx, link, documents, now)
     _say_plans(ctx, link, plans, now)
     acknowledging.acknowledge(ctx, link, marks)
-    return now + LOOK_AGAIN
+    return now + (SAY_AGAIN if lacking else LOOK_AGAIN)
 
 
 def connected(ctx: Context) -> None:
@@ -95,19 +96,24 @@ def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], n
             session.execute(update(ScopeDocument).where(*same).values(published_at=now))
 
 
-def _plans(session: Session, now: datetime) -> Sequence[UnitPlan]:
-    """Never published, or published and not heard of by a unit that is connected."""
-    unheard = (
-        (UnitStatus.connected.is_(True))
-        & or_(UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version)
-        & (UnitPlan.published_at < now - SAY_AGAIN)
+def _lacking(session: Session) -> list[tuple[str, datetime | None]]:
+    """Units and when their plan left: never, or it did and they are connected and have not reported it."""
+    unheard = UnitStatus.connected.is_(True) & or_(
+        UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version
     )
-    return session.scalars(
-        select(UnitPlan)
+    rows = session.execute(
+        select(UnitPlan.unit_id, UnitPlan.published_at)
         .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
         .where(or_(UnitPlan.published_at.is_(None), unheard))
         .order_by(UnitPlan.unit_id)
-    ).all()
+    )
+    return [(unit, left) for unit, left in rows]
+
+
+def _plans(session: Session, units: Sequence[str]) -> Sequence[UnitPlan]:
+    if not units:
+        return []
+    return session.scalars(select(UnitPlan).where(UnitPlan.unit_id.in_(units)).order_by(UnitPlan.unit_id)).all()
 
 
 def _say_plans(ctx: Context, link: Link, missing: Sequence[UnitPlan], now: datetime) -> None:

@@ -13,7 +13,7 @@ from controller.db.tables import Delivery, DeliveryMove, UnitPlan, UnitStatus
 from controller.services.context import Context
 from controller.services.deliveries import close, last_sound
 
-LOOK_AGAIN = timedelta(minutes=5)
+LOOK_AGAIN = timedelta(minutes=10)
 
 
 def step(ctx: Context, now: datetime) -> datetime:
