@@ -81,6 +81,8 @@ class SigningKey:
     def from_jwk(cls, text: str | bytes) -> SigningKey:
         """From the JSON of a private JWK with `kid`. Raises ValueError when it is anything else."""
         fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("not a JSON Web Key")
         if fields.get("kty") != "OKP" or fields.get("crv") != "Ed25519" or not fields.get("d") or not fields.get("kid"):
             raise ValueError("not an Ed25519 private key with a kid")
         return cls(fields["kid"], OKPKey.import_key({name: fields[name] for name in ("kty", "crv", "x", "d")}))

@@ -1,0 +1,288 @@
+"""Bytes from the broker: what is the contract is taken in, what is not is put aside, and nothing stops the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from support.services import HERE, NOON, THERE, House
+from support.voices import Voice
+
+from broadcasts.clock import unix_ms
+from broadcasts.errors import Fault
+from broadcasts.wire import codec, topics
+from broadcasts.wire.alert import AlertKind
+from broadcasts.wire.base import Message
+from broadcasts.wire.jws import SigningKey, Typ
+from broadcasts.wire.status import Time, TimeAsk
+from broadcasts.wire.topics import In, Out, ScopeTopic
+from broadcasts.wire.trust import Use
+from controller.db.tables import JournalMark, Quarantined, ScopeDocument, Unit, UnitPlan, UnitStatus
+from controller.mqtt import inbound as module
+from controller.mqtt.canary import WAIT, Canary
+from controller.mqtt.inbound import Inbound, Received
+from controller.services import alerting
+
+UNIT = f"u-{HERE}-1"
+
+
+@pytest.fixture
+def inbound(house: House) -> Inbound:
+    return Inbound(house.ctx, house.link)
+
+
+@pytest.fixture
+def voice(house: House) -> Voice:
+    return Voice(UNIT, house.bulletin.sha256, house.bulletin.duration_ms)
+
+
+def said(house: House, kind: Out, payload: bytes | Message, unit: str = UNIT, retained: bool = False) -> Received:
+    body = payload if isinstance(payload, bytes) else codec.encode(payload)
+    return Received(topics.from_unit(unit, kind), body, retained, house.now)
+
+
+def signed(house: House, voice: Voice, *, key: SigningKey | None = None) -> bytes:
+    batch = voice.batch(voice.fault("hot", True, house.now))
+    return codec.seal(batch, Typ.JOURNAL, key or house.unit_key(voice.unit))
+
+
+def reasons(house: House, inbound: Inbound, messages: Iterable[Received]) -> list[str]:
+    """Why each was put aside, as told and as kept."""
+    _, bad = inbound.consume(list(messages))
+    with house.ctx.db.read() as session:
+        kept = session.scalars(select(Quarantined.reason).order_by(Quarantined.id)).all()
+    told = [one.reason for one in bad]
+    assert list(kept)[-len(told) :] == told or not told
+    return told
+
+
+def test_a_signed_journal_is_taken_in_and_acknowledged_at_once(house: House, inbound: Inbound, voice: Voice) -> None:
+    tally, bad = inbound.consume([said(house, Out.JOURNAL, signed(house, voice))])
+    assert (tally.entries, bad) == (1, [])
+    assert house.link.topics() == [topics.to_unit(UNIT, In.JOURNAL_ACK)]
+    with house.ctx.db.read() as session:
+        assert session.get_one(JournalMark, (UNIT, "j-1")).seq == 1
+
+
+@pytest.mark.requirement("R-084")
+def test_what_another_key_signed_or_another_unit_says_is_put_aside(
+    house: House, inbound: Inbound, voice: Voice
+) -> None:
+    other = house.unit_key(f"u-{HERE}-2")
+    named = SigningKey.from_jwk(other.to_jwk().replace(f"u-{HERE}-2", UNIT))
+    messages = [
+        said(house, Out.JOURNAL, signed(house, voice, key=other)),
+        said(house, Out.JOURNAL, signed(house, voice, key=named)),
+        said(house, Out.JOURNAL, codec.encode(voice.batch(voice.fault("hot", True, NOON)))),
+        said(house, Out.PRESENCE, voice.presence("online"), unit=f"u-{HERE}-2"),
+        said(house, Out.PRESENCE, Voice("u-nobody", "", 0).presence("online"), unit="u-nobody"),
+    ]
+    assert reasons(house, inbound, messages) == [
+        "key_not_trusted", "bad_signature", "not_signed", "not_for_me", "unknown_unit",
+    ]  # fmt: skip
+    with house.ctx.db.read() as session:
+        assert session.scalars(select(JournalMark)).all() == []
+
+
+def test_a_unit_that_was_revoked_is_not_listened_to_any_more(house: House, inbound: Inbound, voice: Voice) -> None:
+    assert reasons(house, inbound, [said(house, Out.PRESENCE, voice.presence("online"))]) == []
+    with house.ctx.db.write() as session:
+        session.get_one(Unit, UNIT).revoked_at = NOON
+    inbound.forget(UNIT)
+    assert reasons(house, inbound, [said(house, Out.PRESENCE, voice.presence("offline"))]) == ["unknown_unit"]
+
+
+def test_what_is_not_the_contract_is_put_aside_with_its_reason_and_the_rest_goes_on(
+    house: House, inbound: Inbound, voice: Voice
+) -> None:
+    good = said(house, Out.PRESENCE, voice.presence("online"))
+    messages = [
+        Received("loa/v1/u/x/siren", b"{}", False, NOON),
+        Received("loa", b"", False, NOON),
+        Received("loa/v1/u//out/presence", b"", False, NOON),
+        said(house, Out.PRESENCE, b""),
+        said(house, Out.PRESENCE, b"{"),
+        said(house, Out.PRESENCE, b"\xff\x00\xfe"),
+        said(house, Out.PRESENCE, b'{"v":2}'),
+        said(house, Out.PRESENCE, b"x" * 1025),
+        said(house, Out.PRESENCE, codec.encode(voice.presence("online")).replace(b'"conn":1', b'"conn":4294967296')),
+        said(house, Out.JOURNAL, b"a.b.c"),
+        said(house, Out.TELEMETRY, b"[]"),
+        good,
+    ]
+    assert reasons(house, inbound, messages) == [
+        "unknown_topic", "unknown_topic", "unknown_topic", "empty", "malformed", "malformed", "unknown_version",
+        "oversized", "malformed", "not_signed", "malformed",
+    ]  # fmt: skip
+    with house.ctx.db.read() as session:
+        assert session.get_one(UnitStatus, UNIT).connected is True
+
+
+def test_a_message_that_no_table_takes_is_put_aside_and_holds_up_nobody(
+    house: House, inbound: Inbound, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def apply(session: object, heard: list[module.Heard], *rest: object) -> object:
+        if any(one.unit == UNIT for one in heard):
+            raise OverflowError("too large")
+        return original(session, heard, *rest)  # type: ignore[arg-type]
+
+    original = module.apply
+    monkeypatch.setattr(module, "apply", apply)
+    other = Voice(f"u-{THERE}-1", "", 0)
+    messages = [
+        said(house, Out.PRESENCE, voice.presence("online")),
+        said(house, Out.PRESENCE, other.presence("online"), unit=other.unit),
+    ]
+    assert reasons(house, inbound, messages) == ["unstorable"]
+    with house.ctx.db.read() as session:
+        assert session.get_one(UnitStatus, other.unit).connected is True
+        assert session.get(UnitStatus, UNIT) is None
+
+
+def test_a_full_disk_is_no_fault_of_the_messages(
+    house: House, inbound: Inbound, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Fault("database_full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "apply", full)
+        with pytest.raises(Fault):
+            inbound.consume([said(house, Out.JOURNAL, signed(house, voice))])
+    assert inbound.consume([said(house, Out.JOURNAL, signed(house, voice))])[1] == []
+
+
+def test_who_asks_for_the_time_gets_it_signed_with_his_nonce(house: House, inbound: Inbound) -> None:
+    ask = TimeAsk(unit=UNIT, nonce="n" * 16)
+    inbound.consume([said(house, Out.TIME_ASK, ask)])
+    [(topic, document, qos, retain)] = house.link.sent
+    key = house.keys.signer(Use.TIME).public
+    answer = codec.unseal(Time, document, Typ.TIME, lambda kid: key if kid == key.kid else None)
+    assert (topic, qos, retain) == (topics.to_unit(UNIT, In.TIME), 1, False)
+    assert (answer.unit, answer.nonce, answer.now) == (UNIT, "n" * 16, unix_ms(NOON))
+    inbound.consume([said(house, Out.TIME_ASK, ask, retained=True)])
+    assert len(house.link.sent) == 1
+
+
+def test_our_own_plans_found_retained_are_remembered_when_we_really_signed_them(house: House, inbound: Inbound) -> None:
+    house.compile()
+    document, version = house.stored_plan(UNIT).document, house.plan(UNIT).version
+
+    def found(unit: str, body: bytes, retained: bool = True) -> Received:
+        return Received(topics.to_unit(unit, In.PLAN), body, retained, NOON)
+
+    def seen() -> int:
+        with house.ctx.db.read() as session:
+            row = session.get(UnitStatus, UNIT)
+            return row.seen_plan_version if row else -1
+
+    forged = house.plan(UNIT).model_copy(update={"version": version + 999})
+    told = reasons(
+        house,
+        inbound,
+        [
+            found(UNIT, document, retained=False),
+            found(UNIT, b""),
+            found(UNIT, codec.seal(forged, Typ.PLAN, SigningKey.generate("x"))),
+            found(f"u-{HERE}-2", document),
+        ],
+    )
+    assert (told, seen()) == (["key_not_trusted", "not_for_me"], -1)
+    assert reasons(house, inbound, [found(UNIT, document)]) == []
+    assert seen() == version
+
+
+def test_a_retained_plan_of_a_unit_that_we_do_not_know_stops_nothing(house: House, inbound: Inbound) -> None:
+    """A restored database may be older than the unit."""
+    house.compile()
+    plan = house.plan(UNIT).model_copy(update={"unit": "u-newer"})
+    sealed = codec.seal(plan, Typ.PLAN, house.keys.signer(Use.PLAN))
+    messages = [
+        Received(topics.to_unit("u-newer", In.PLAN), sealed, True, NOON),
+        said(house, Out.PRESENCE, Voice(UNIT, "", 0).presence("online")),
+    ]
+    assert reasons(house, inbound, messages) == []
+    with house.ctx.db.read() as session:
+        assert session.scalars(select(UnitStatus.unit_id)).all() == [UNIT]
+
+
+def test_our_own_alert_list_found_above_ours_is_outranked(house: House, inbound: Inbound) -> None:
+    scope = f"c-{HERE}"
+    content = [("vi", house.bulletin.sha256)]
+    alerting.sound(house.ctx, "tinh", scope, AlertKind.FLOOD, content, "x", timedelta(hours=1))
+    with house.ctx.db.write() as session:
+        stored = session.get_one(ScopeDocument, scope)
+        later, stored.version = stored.document, stored.version - 5_000
+    topic = topics.to_scope(scope, ScopeTopic.ALERT)
+    before = unix_ms(NOON) + 1
+    assert reasons(house, inbound, [Received(topic, later, True, NOON)]) == []
+    with house.ctx.db.read() as session:
+        assert session.get_one(ScopeDocument, scope).version > before
+
+
+class TestCanary:
+    def test_a_canary_that_sings_leaves_everything_as_it_is(self, house: House) -> None:
+        first = self._new(house)
+        house.clock.advance(WAIT.total_seconds())
+        first.step(house.now)
+        [(topic, song, qos, retain)] = house.link.sent
+        assert (topic, qos, retain) == (topics.CANARY, 1, True)
+        house.compile()
+        second = self._new(house)
+        second.heard(song)
+        house.clock.advance(60)
+        self._mark(house)
+        assert second.step(house.now) > house.now + timedelta(minutes=5)
+        assert house.stored_plan(UNIT).published_at is not None
+        assert len(house.link.sent) == 1
+
+    def test_a_canary_that_is_gone_has_everything_said_again_after_a_moment(self, house: House) -> None:
+        house.compile()
+        self._mark(house)
+        canary = self._new(house)
+        canary.heard(b"of another controller")
+        assert canary.step(house.now) == house.now + WAIT
+        assert house.stored_plan(UNIT).published_at is not None
+        house.clock.advance(WAIT.total_seconds())
+        canary.step(house.now)
+        assert house.stored_plan(UNIT).published_at is None
+        assert house.link.topics() == [topics.CANARY]
+        canary.step(house.now)
+        assert house.link.topics() == [topics.CANARY]
+
+    def test_a_new_connection_says_the_documents_of_the_scopes_again(self, house: House) -> None:
+        alerting.silence(house.ctx, "tinh", "p-94")
+        with house.ctx.db.write() as session:
+            session.get_one(ScopeDocument, "p-94").published_at = NOON
+        canary = self._new(house)
+        canary.step(house.now)
+        with house.ctx.db.read() as session:
+            assert session.get_one(ScopeDocument, "p-94").published_at is None
+
+    def test_what_the_network_thread_calls_never_asks_the_database(self, house: House) -> None:
+        """An exception there would end that thread for good."""
+        canary = Canary(house.ctx, house.link)
+        with house.ctx.db.write():
+            canary.connected(house.now)
+            canary.heard(b"anything")
+        house.ctx.db.close()
+        canary.connected(house.now)
+        assert not canary._alive
+
+    def test_without_a_link_it_waits_to_be_woken(self, house: House) -> None:
+        canary = self._new(house)
+        house.link.up = False
+        assert canary.step(house.now) > house.now + timedelta(minutes=5)
+        assert house.link.sent == []
+
+    def _new(self, house: House) -> Canary:
+        canary = Canary(house.ctx, house.link)
+        canary.connected(house.now)
+        return canary
+
+    def _mark(self, house: House) -> None:
+        with house.ctx.db.write() as session:
+            for plan in session.scalars(select(UnitPlan)):
+                plan.published_at = house.now

@@ -1,0 +1,111 @@
+"""Settings from the environment: a typing mistake is told, a secret never shown, nothing plain off loopback."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from broadcasts.errors import Refused
+from controller.settings import PREFIX, Settings, example, from_environment, shown
+
+
+def refusal(environment: dict[str, str]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        from_environment(environment)
+    return caught.value
+
+
+def test_without_anything_it_listens_on_loopback_with_everything_in_one_folder() -> None:
+    settings = from_environment({"PATH": "/bin", "LOA_STRICT": "1", "LOA_TEST_POSTGRES": "x"})
+    assert settings == Settings()
+    assert (settings.host, settings.database_url) == ("127.0.0.1", "sqlite:///data/loa.db")
+    assert settings.unit_files_url == "http://127.0.0.1:8000/u"
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [("LOA_PROT", "LOA_PORT"), ("LOA_TLS_CERTS", "LOA_TLS_CERT"), ("LOA_DATABSE_FILE", ""), ("LOA_ZZZZZZZ", "")],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_known_one(variable: str, near: str) -> None:
+    refused = refusal({variable: "1"})
+    assert (refused.key, refused.fields["name"]) == ("settings.unknown", variable)
+    assert not near or refused.fields["near"] == near
+
+
+def test_a_value_of_the_wrong_kind_is_refused_by_name() -> None:
+    refused = refusal({"LOA_PORT": "http"})
+    assert (refused.key, refused.fields["name"], refused.fields["value"]) == ("settings.value", "LOA_PORT", "http")
+    assert refusal({"LOA_LOG_LEVEL": "loud"}).key == "settings.value"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "loa.example"])
+def test_plain_http_off_loopback_is_refused(host: str) -> None:
+    assert refusal({"LOA_HOST": host}).key == "settings.plain_http"
+    assert refusal({"LOA_HOST": host, "LOA_TLS_CERT": "/c"}).key == "settings.plain_http"
+    settings = from_environment({"LOA_HOST": host, "LOA_TLS_CERT": "/c", "LOA_TLS_KEY": "/k"})
+    assert settings.unit_files_url.startswith("https://")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_loopback_needs_no_certificate(host: str) -> None:
+    assert from_environment({"LOA_HOST": host}).on_loopback
+
+
+@pytest.mark.parametrize(
+    ("broker", "key"),
+    [
+        ("mqtt://broker.example:1883", "settings.plain_mqtt"),
+        ("http://127.0.0.1:1883", "settings.broker"),
+        ("mqtts://broker.example", "settings.broker"),
+        ("mosquitto", "settings.broker"),
+    ],
+)
+def test_a_broker_is_embedded_on_loopback_or_behind_tls(broker: str, key: str) -> None:
+    assert refusal({"LOA_BROKER": broker, "LOA_BROKER_SECRET": "x"}).key == key
+
+
+def test_an_external_broker_needs_our_secret() -> None:
+    refused = refusal({"LOA_BROKER": "mqtts://broker.example:8883"})
+    assert (refused.key, refused.fields["name"]) == ("settings.missing", "LOA_BROKER_SECRET_FILE")
+    assert from_environment({"LOA_BROKER": "mqtt://127.0.0.1:1883", "LOA_BROKER_SECRET": "x"}).broker_secret == "x"
+
+
+def test_a_secret_comes_from_a_file_without_its_last_newline(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("geheim\n")
+    settings = from_environment({"LOA_METRICS_TOKEN_FILE": str(file)})
+    assert settings.metrics_token == "geheim"
+    missing = refusal({"LOA_METRICS_TOKEN_FILE": str(tmp_path / "none")})
+    assert (missing.key, missing.fields["name"]) == ("settings.file", "LOA_METRICS_TOKEN_FILE")
+
+
+def test_only_secrets_come_from_files() -> None:
+    assert refusal({"LOA_PORT_FILE": "/etc/hostname"}).key == "settings.unknown"
+
+
+def test_what_is_shown_hides_every_secret() -> None:
+    told = shown(Settings(broker_secret="geheim", metrics_token="geheim", database="postgresql://u:geheim@h/d"))
+    assert "geheim" not in str(told)
+    assert (told["LOA_BROKER_SECRET"], told["LOA_PORT"], told["LOA_TLS_CERT"]) == ("(hidden)", "8000", "")
+    assert shown(Settings())["LOA_BROKER_SECRET"] == ""
+
+
+def test_the_example_names_every_setting_what_it_is_for_and_its_default() -> None:
+    lines = example().splitlines()
+    for setting in fields(Settings):
+        suffix = "_FILE" if setting.metadata["secret"] else ""
+        [line] = [each for each in lines if each.startswith(f"#{PREFIX}{setting.name.upper()}{suffix}=")]
+        assert lines[lines.index(line) - 1] == f"# {setting.metadata['about']}"
+
+
+def test_the_example_uncommented_is_the_default() -> None:
+    pairs = [line[1:].split("=", 1) for line in example().splitlines() if line.startswith(f"#{PREFIX}")]
+    plain = {name: value for name, value in pairs if not name.endswith("_FILE")}
+    assert from_environment(plain) == Settings()
+
+
+def test_the_file_in_the_repository_is_the_example_of_this_version() -> None:
+    stored = Path(__file__).parents[2] / "deploy" / "env.example"
+    assert stored.read_text(encoding="utf-8") == example()

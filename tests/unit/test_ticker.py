@@ -1,0 +1,88 @@
+"""What wakes the steps."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.wait import until
+
+from broadcasts.clock import ManualClock
+from controller.ticker import Ticker
+
+NOON = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
+
+
+class Counted:
+    """A step that says when it wants to be called next, and fails as often as told."""
+
+    def __init__(self, wait: timedelta, failures: int = 0) -> None:
+        self.calls: list[datetime] = []
+        self._wait = wait
+        self._failures = failures
+
+    def __call__(self, now: datetime) -> datetime:
+        self.calls.append(now)
+        if len(self.calls) <= self._failures:
+            raise OSError("no")
+        return now + self._wait
+
+
+def ticker(step: Counted) -> tuple[Ticker, ManualClock, list[bool]]:
+    clock, went = ManualClock(NOON), list[bool]()
+    return Ticker(clock, {"step": step}, lambda _, __, well: went.append(well)), clock, went
+
+
+def test_a_step_runs_at_once_then_when_it_is_due_and_not_before() -> None:
+    step = Counted(timedelta(minutes=5))
+    it, clock, _ = ticker(step)
+    it._run("step")
+    it._run("step")
+    assert len(step.calls) == 1
+    clock.advance(299)
+    it._run("step")
+    assert len(step.calls) == 1
+    clock.advance(1)
+    it._run("step")
+    assert step.calls == [NOON, NOON + timedelta(minutes=5)]
+
+
+def test_a_wake_makes_it_due_once() -> None:
+    step = Counted(timedelta(minutes=5))
+    it, _, _ = ticker(step)
+    it._run("step")
+    it.wake()
+    it.wake()
+    it._run("step")
+    it._run("step")
+    assert len(step.calls) == 2
+
+
+@pytest.mark.parametrize("woken", [False, True])
+def test_a_step_that_failed_is_tried_again_at_the_next_second_even_when_it_had_time(woken: bool) -> None:
+    step = Counted(timedelta(minutes=5), failures=0)
+    it, _, went = ticker(step)
+    it._run("step")
+    step._failures = 2
+    if woken:
+        it.wake()
+    else:
+        it._due["step"] = None
+    it._run("step")
+    assert went == [True, False]
+    it._run("step")
+    assert went == [True, False, True]
+    it._run("step")
+    assert len(step.calls) == 3
+
+
+def test_the_real_scheduler_calls_it_and_stops_when_told() -> None:
+    step = Counted(timedelta(minutes=5))
+    it, _, _ = ticker(step)
+    it.start()
+    until(lambda: len(step.calls) == 1, "the first run", 20.0)
+    it.wake()
+    until(lambda: len(step.calls) == 2, "the run after the wake", 20.0)
+    it.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("APScheduler")]
