@@ -61,6 +61,7 @@ def test_the_document_is_verified_by_the_plan_key_alone(house: House) -> None:
                 verify()
 
 
+@pytest.mark.requirement("R-022")
 def test_an_item_says_all_that_a_pole_needs_without_a_network(house: House) -> None:
     broadcast = house.on_air(volume=90, priority=2, late="shift", on_preempt="next_slot")
     house.compile()

@@ -124,6 +124,7 @@ def test_the_field_is_one_of_six_by_number(house: House) -> None:
     assert [keys(preview(house, field=number)) for number in (0, 7)] == [["choice.unknown"]] * 2
 
 
+@pytest.mark.requirement("R-027")
 def test_a_language_must_be_given(house: House) -> None:
     assert [keys(preview(house, language=language)) for language in ("vi", "km")] == [[], []]
     for none in ("", "VI", "vietnamese", "v1", "vi\n"):

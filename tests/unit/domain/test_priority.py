@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from broadcasts.domain.model import Field, Priority, Slot
 from broadcasts.domain.priority import clashes, order
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
+from broadcasts.wire.base import Level
 
 NOON = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
 
@@ -40,6 +42,15 @@ def test_there_are_exactly_three_priorities_and_the_lower_number_is_the_more_urg
     assert order(slot("z", begin=99, level=1)) < order(slot("a", level=2, rank=9)) < order(slot("a", level=3, rank=9))
 
 
+@pytest.mark.requirement("R-014")
+def test_the_wire_knows_the_same_three_and_no_fourth() -> None:
+    level = TypeAdapter(Level)
+    assert [level.validate_python(int(each)) for each in Priority] == [1, 2, 3]
+    for none in (0, 4):
+        with pytest.raises(ValidationError):
+            level.validate_python(none)
+
+
 @pytest.mark.requirement("R-021")
 def test_a_field_is_one_of_six_numbers() -> None:
     assert [int(each) for each in Field] == [1, 2, 3, 4, 5, 6]
@@ -53,7 +64,8 @@ def test_inside_a_class_the_higher_rank_wins_then_the_earlier_start_then_the_sma
         slot("a", begin=3),
         slot("b", begin=3),
     ]
-    assert sorted(in_order[::-1], key=order) == in_order
+    mixed = [in_order[number] for number in (3, 0, 4, 2, 1)]
+    assert sorted(mixed, key=order) == in_order
 
 
 @given(slots, slots)
