@@ -27,7 +27,7 @@ from controller.api.models import (
     RejectionIn,
     SlipOut,
 )
-from controller.services.approving import approve, look_at, reject, withdraw
+from controller.services.approving import approve, as_it_stands, reject, withdraw
 from controller.services.composing import preview, submit
 from controller.services.library import add_recording
 from controller.services.office import Office
@@ -147,7 +147,7 @@ def cluster(office: TheOffice, caller: Caller, cluster_id: str) -> ClusterOut:
 
 
 def _one(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:
-    broadcast, _, seen = look_at(office.ctx, caller, broadcast_id)
+    broadcast, seen = as_it_stands(office.ctx, caller, broadcast_id)
     with office.ctx.db.read() as session:
         it = whole(session, caller, broadcast_id)
     return BroadcastOut.of(broadcast, it.bulletin.title, it.rendition.asset_sha256, seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,9 +40,21 @@ class Database:
             # A writer that hangs must not keep all others waiting for ever.
             limits = f"-c lock_timeout={WAIT_S}s -c idle_in_transaction_session_timeout={12 * WAIT_S}s"
             options["connect_args"] = {"options": limits}
+        self._writer = threading.RLock()
         self.engine = create_engine(url, **options)
         if self.is_sqlite:
             _teach_sqlite(self.engine)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Our own threads queue here: SQLite's writers wait by sleeping, up to 100 ms when the lock is free again. Who
+        waits too long goes on, and the database says the rest."""
+        had = self.is_sqlite and self._writer.acquire(timeout=WAIT_S)
+        try:
+            yield
+        finally:
+            if had:
+                self._writer.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -63,7 +76,7 @@ class Database:
 
         Raises Fault: "database_full", "database_busy" (another writer held the lock for longer than `WAIT_S`).
         """
-        with Session(self.engine, expire_on_commit=False) as session:
+        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
             try:
                 session.connection().execute(text("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK))
                 yield session

@@ -89,6 +89,13 @@ def look_at(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadcast, P
         return broadcast, seen, content_hash(session, broadcast)
 
 
+def as_it_stands(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadcast, str]:
+    """As `look_at`, without looking ahead."""
+    with ctx.db.read() as session:
+        broadcast = _mine(session, actor, broadcast_id)
+        return broadcast, content_hash(session, broadcast)
+
+
 def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
     """`seen` is the hash the approver looked at.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
@@ -48,7 +49,9 @@ BATCH = 200
 class _Wanted:
     """One unit's plan as it should be, and what is known of the one it has."""
 
-    plan: Plan
+    unit: str
+    build: Callable[[], Plan]
+    """Made when its turn comes, so that the first plans leave while the last are not made yet."""
     had: int
     """Version of the stored plan; 0 without one."""
     had_body: str
@@ -88,17 +91,18 @@ def step(ctx: Context, now: datetime) -> datetime:
 
 
 def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
-    body = plan_document.body_hash(want.plan)
-    due = now + ROLL + _jitter(want.plan.unit)
+    wanted = want.build()
+    body = plan_document.body_hash(wanted)
+    due = now + ROLL + _jitter(want.unit)
     if body == want.had_body and not want.rolls:
         return _Made(want, body, None, b"", due)
     version = next_version(want.had, want.seen, unix_ms(now))
-    plan = plan_document.stamp(want.plan, version, now, now + HORIZON)
+    plan = plan_document.stamp(wanted, version, now, now + HORIZON)
     document = codec.seal(plan, Typ.PLAN, signer)
     while len(document) > MANNERS[In.PLAN].max_bytes and plan.items:
         plan = plan_document.shorter(plan)
         document = codec.seal(plan, Typ.PLAN, signer)
-    if 0 < len(plan.items) < len(want.plan.items):
+    if 0 < len(plan.items) < len(wanted.items):
         # What had to be left out must follow in time.
         due = min(due, max(now + LOOK_AGAIN, from_unix_ms(plan.items[-1].start) - LOOK_AHEAD))
     return _Made(want, body, plan, document, due)
@@ -151,7 +155,8 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
         policy = plan_document.policy(station, scopes, now)
         found.append(
             _Wanted(
-                plan=plan_document.build(unit, (row.cluster, row.since), policy, mine, assets),
+                unit=unit,
+                build=partial(plan_document.build, unit, (row.cluster, row.since), policy, mine, assets),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
                 seen=max(row.reported or 0, row.seen or 0),
@@ -199,11 +204,11 @@ def _provinces(session: Session) -> dict[str, str]:
 
 def _store(session: Session, made: Sequence[_Made], now: datetime) -> None:
     """Compare and set: whoever stored a newer plan meanwhile wins, and this one is made again."""
-    units = [one.want.plan.unit for one in made]
+    units = [one.want.unit for one in made]
     there = session.execute(select(UnitPlan.unit_id, UnitPlan.version).where(UnitPlan.unit_id.in_(units)))
     stored = {row.unit_id: row.version for row in there}
-    good = [one for one in made if stored.get(one.want.plan.unit, 0) == one.want.had]
-    changed = {one.want.plan.unit: _columns(one, now) for one in good if one.plan is not None}
+    good = [one for one in made if stored.get(one.want.unit, 0) == one.want.had]
+    changed = {one.want.unit: _columns(one, now) for one in good if one.plan is not None}
     new = [name for name in changed if name not in stored]
     if new:
         # Nobody could mark a plan that was not there yet: it comes with a mark, and is looked at once more.
@@ -216,7 +221,7 @@ def _store(session: Session, made: Sequence[_Made], now: datetime) -> None:
     seen = [one.want for one in good if one.want.dirty_since is not None]
     if seen:
         same = (table.c.unit_id == bindparam("unit"), table.c.dirty_since == bindparam("mark"))
-        marks = [{"unit": want.plan.unit, "mark": want.dirty_since} for want in seen]
+        marks = [{"unit": want.unit, "mark": want.dirty_since} for want in seen]
         core.execute(update(table).where(*same).values(dirty_since=None), marks)
     named = [
         {"name": item.id, "unit": one.plan.unit, "first": one.plan.version}

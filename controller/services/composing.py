@@ -121,9 +121,8 @@ def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
     for area in draft.areas:
         areas |= below(session, area)
     chosen = {cluster.id: cluster for cluster in clusters_in(session, areas & actor.areas)}
-    for cluster in clusters_in(session, actor.areas):
-        if cluster.id in draft.clusters:
-            chosen[cluster.id] = cluster
+    if draft.clusters:
+        chosen |= {cluster.id: cluster for cluster in clusters_in(session, actor.areas, draft.clusters)}
     return [chosen[name] for name in sorted(chosen)]
 
 

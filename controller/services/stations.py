@@ -29,13 +29,12 @@ def units_of(session: Session, clusters: Iterable[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def clusters_in(session: Session, station_areas: Iterable[str]) -> list[Cluster]:
-    """Clusters in use of the stations that lie in these areas, ordered by id."""
-    return list(
-        session.scalars(
-            select(Cluster)
-            .join(Station, Cluster.station_id == Station.id)
-            .where(Station.area_id.in_(list(station_areas)), Cluster.removed_at.is_(None))
-            .order_by(Cluster.id)
-        )
+def clusters_in(session: Session, station_areas: Iterable[str], only: Iterable[str] | None = None) -> list[Cluster]:
+    """Clusters in use of the stations that lie in these areas, ordered by id; `only` of those named."""
+    query = (
+        select(Cluster)
+        .join(Station, Cluster.station_id == Station.id)
+        .where(Station.area_id.in_(list(station_areas)), Cluster.removed_at.is_(None))
+        .order_by(Cluster.id)
     )
+    return list(session.scalars(query if only is None else query.where(Cluster.id.in_(list(only)))))
