@@ -66,6 +66,8 @@ class Tally:
     entries: int = 0
     verdicts: int = 0
     illegal_moves: int = 0
+    outranked: int = 0
+    """Plans out there that are newer than ours: we were restored, and must make ours anew."""
     applied: list[float] = field(default_factory=list)
     """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
@@ -76,8 +78,10 @@ def apply(
     """All of a batch in the caller's transaction. `seen`: versions of our own plans found retained, by unit."""
     tally, seen = Tally(), seen or {}
     statuses = _statuses(session, {one.unit for one in heard} | seen.keys())
+    stored = _plans(session, list(seen))
     for unit, version in seen.items():
         statuses[unit].seen_plan_version = max(version, statuses[unit].seen_plan_version)
+        tally.outranked += unit in stored and version > stored[unit][0]
     units = list(statuses)
     # Held so that the session finds them without asking for each.
     marks = session.scalars(select(JournalMark).where(JournalMark.unit_id.in_(units))).all()
@@ -146,6 +150,7 @@ def _reported(
         return False
     before = (status.plan_version, status.held)
     if message.plan_version is not None and message.plan_version != status.plan_version:
+        tally.outranked += status.unit_id in plans and message.plan_version > plans[status.unit_id][0]
         tally.applied += _apply_lag(plans.get(status.unit_id), status, message.plan_version, at)
     status.plan_version, status.plan_hash = message.plan_version, message.plan_hash
     status.trust_version, status.alert_versions = message.trust_version, dict(message.alerts)
