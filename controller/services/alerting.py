@@ -102,6 +102,25 @@ def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
     _issue(ctx, scope, now)
 
 
+def retire(ctx: Context, now: datetime) -> None:
+    """Sign anew, without them, the lists that still name alerts whose hard end has passed: a unit that boots without
+    trusted time cannot know that they are over."""
+    ended = (
+        select(StandingAlert.scope)
+        .join(ScopeDocument, ScopeDocument.scope == StandingAlert.scope)
+        .where(
+            StandingAlert.silenced_at.is_(None),
+            StandingAlert.hard_end <= now,
+            StandingAlert.hard_end > ScopeDocument.issued_at,
+        )
+        .distinct()
+    )
+    with ctx.db.read() as session:
+        scopes = session.scalars(ended.order_by(StandingAlert.scope)).all()
+    for scope in scopes:
+        _issue(ctx, scope, now)
+
+
 def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingAlert]:
     return session.scalars(
         select(StandingAlert)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
 from controller.db.tables import Delivery, DeliveryMove, UnitPlan, UnitStatus
+from controller.services import alerting
 from controller.services.context import Context
 from controller.services.deliveries import close, last_sound
 
@@ -17,7 +18,8 @@ LOOK_AGAIN = timedelta(minutes=10)
 
 
 def step(ctx: Context, now: datetime) -> datetime:
-    """Close what can be closed. Returns when to look again."""
+    """Close what can be closed, and retire alerts that are over. Returns when to look again."""
+    alerting.retire(ctx, now)
     with ctx.db.read() as session:
         any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(now)))
         any_gone = session.scalars(_taken_back()).first() is not None

@@ -16,7 +16,7 @@ from broadcasts.wire.alert import AlertDocument, AlertKind, Repeat
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.trust import Trust, Use
 from controller.db.tables import AuditEntry, ScopeDocument, StandingAlert
-from controller.services import alerting, trusting
+from controller.services import alerting, settling, trusting
 
 SCOPE = f"c-{HERE}"
 HOUR = timedelta(hours=1)
@@ -92,6 +92,23 @@ def test_what_is_over_drops_out_of_the_next_list(house: House) -> None:
     house.clock.advance(300)
     second = sound(house, "Bão")
     assert [alert.id for alert in document(house).alerts] == [second]
+
+
+def test_an_alert_that_is_over_is_taken_off_the_list_by_the_sweep_once(house: House) -> None:
+    """A unit that boots in the night without trusted time would sound what still stands there."""
+    sound(house, lasts=timedelta(minutes=5))
+    longer = sound(house, "Bão", lasts=HOUR)
+    before = document(house).version
+    house.clock.advance(299)
+    settling.step(house.ctx, house.now)
+    assert document(house).version == before
+    house.clock.advance(1)
+    settling.step(house.ctx, house.now)
+    after = document(house)
+    assert ([alert.id for alert in after.alerts], after.void_before) == ([longer], 0)
+    house.woken.clear()
+    settling.step(house.ctx, house.now)
+    assert (document(house).version, house.woken) == (after.version, [])
 
 
 def test_a_scope_speaks_for_itself_alone(house: House) -> None:
