@@ -80,8 +80,9 @@ class House:
 
     def add_user(self, name: str, role: Role, area: str) -> None:
         """With PASSWORD, nothing to change first."""
+        first = accounts.FirstPassword.make()
         with self.ctx.db.write() as session:
-            accounts.create_user(self.ctx, session, name, f"{name} (thử)", role, area, "test")
+            accounts.create_user(self.ctx, session, first, name, f"{name} (thử)", role, area, "test")
         give_password(self.ctx, name)
 
     def secret(self, unit: str) -> str:

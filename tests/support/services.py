@@ -168,10 +168,11 @@ class Workshop:
             ctx = replace(self.context(db, ManualClock(NOON - timedelta(days=30)), lambda: None), ids=_Named())
             seeded = seed(ctx, clusters=CLUSTERS)
             assert seeded is not None
-            passwords = dict(seeded.passwords)
+            first = {name: accounts.FirstPassword.make() for name, _, _ in PEOPLE}
+            passwords = seeded.passwords | {name: each.word for name, each in first.items()}
             with db.write() as session:
                 for name, role, commune in PEOPLE:
-                    _, passwords[name] = accounts.create_user(ctx, session, name, name, role, f"c-{commune}", "test")
+                    accounts.create_user(ctx, session, first[name], name, name, role, f"c-{commune}", "test")
                 for prepared in (self.bulletin, self.other):
                     library.remember(ctx, session, prepared)
         finally:

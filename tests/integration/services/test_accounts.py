@@ -164,8 +164,9 @@ def test_a_disabled_account_is_out_at_once(house: House) -> None:
 
 @pytest.mark.requirement("R-113")
 def test_an_account_is_one_persons_and_its_name_is_taken_once(house: House) -> None:
+    first = accounts.FirstPassword.make()
     with raises(Refused, "user.taken"), house.ctx.db.write() as session:
-        accounts.create_user(house.ctx, session, "author", "Người khác", Role.APPROVER, f"c-{HERE}", "test")
+        accounts.create_user(house.ctx, session, first, "author", "Người khác", Role.APPROVER, f"c-{HERE}", "test")
     with house.ctx.db.read() as session:
         users = session.scalars(select(User)).all()
     assert len({user.name for user in users}) == len(users)
