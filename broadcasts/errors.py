@@ -35,6 +35,8 @@ class ContractViolation(LoaError):
     """A message that is not what the contract says. `reason` is one of a bounded list, fit for a metric label."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
+        """`detail` may quote what came: half characters and NUL, which no database takes, are made visible."""
+        detail = detail.encode("utf-8", "replace").decode().replace("\0", "?")
         super().__init__("contract_violation", reason=reason, detail=detail)
         self.reason = reason
         self.detail = detail

@@ -33,6 +33,8 @@ REASONS = (
     "unknown_topic",
     "unknown_unit",
     "unknown_version",
+    "unreadable",
+    "unstorable",
     OTHER,
 )
 """Why a message was put aside: the reasons of ContractViolation."""

@@ -17,6 +17,10 @@ _CODE = re.compile(r"^[a-z][a-z_]{1,38}\Z")
 """A reason that pages can say in words. What a decoder complained of stays in the journal."""
 
 
+CORRUPT = "asset_corrupt"
+"""A skip with this detail: the file came, again and again, and never was what its hash says."""
+
+
 class Verdict(StrEnum):
     HEARD = "heard"
     PLAYED = "played"
@@ -82,6 +86,8 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
     last = mine[-1]
     if last.kind is Kind.STARTED:
         return finding(State.PLAYING, None)
+    if last.kind is Kind.SKIPPED and last.detail == CORRUPT:
+        return finding(State.FAILED, Verdict.NOT_PLAYED, CORRUPT)
     if last.kind is Kind.SKIPPED:
         return finding(State.MISSED, Verdict.NOT_PLAYED, last.outcome)
     match last.outcome:
@@ -101,6 +107,5 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
         case "withdrawn":
             return finding(State.PREEMPTED, Verdict.NOT_PLAYED, "withdrawn")
         case _:
-            return finding(
-                State.FAILED, Verdict.FAILED_TO_SOUND, last.detail if _CODE.match(last.detail) else "decoder"
-            )
+            silent = Verdict.FAILED_TO_SOUND if begun else Verdict.NOT_PLAYED
+            return finding(State.FAILED, silent, last.detail if _CODE.match(last.detail) else "decoder")

@@ -124,11 +124,12 @@ def seed_database(settings: Settings, given: argparse.Namespace) -> int:
 def user(settings: Settings, given: argparse.Namespace) -> int:
     ctx = open_context(settings, lambda: None)
     if given.act == "add":
+        first = accounts.FirstPassword.make()
         with ctx.db.write() as session:
-            _, password = accounts.create_user(
-                ctx, session, given.name, given.full_name, Role(given.role), given.area, "terminal"
+            accounts.create_user(
+                ctx, session, first, given.name, given.full_name, Role(given.role), given.area, "terminal"
             )
-        print(password)
+        print(first.word)
     elif given.act == "reset":
         print(accounts.reset_password(ctx, given.name, "terminal"))
     else:

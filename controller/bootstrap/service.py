@@ -106,6 +106,7 @@ class Service:
     def start(self) -> None:
         """Raises Fault when the broker cannot start or a port is taken."""
         _check_port(self.settings.host, self.settings.port)
+        Store(self.settings.data / "audio").clear_work()  # what a kill left behind
         if self.broker is not None:
             self.broker.start()
         trusting.ensure_trust(self.ctx, self.ctx.clock.now())
@@ -153,9 +154,13 @@ class Service:
     def _broker_address(self) -> BrokerAddress:
         if self.settings.broker != "embedded":
             parts = urlsplit(self.settings.broker)
-            ca = self.settings.broker_ca if parts.scheme == "mqtts" else None
             return BrokerAddress(
-                parts.hostname or "", parts.port or 1883, self.settings.broker_user, self.settings.broker_secret, ca
+                parts.hostname or "",
+                parts.port or 1883,
+                self.settings.broker_user,
+                self.settings.broker_secret,
+                tls=parts.scheme == "mqtts",
+                ca=self.settings.broker_ca,
             )
         secret = _own_broker_secret(self.settings.data / "keys" / "broker.secret")
         self.broker = EmbeddedBroker(

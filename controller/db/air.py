@@ -56,6 +56,8 @@ class Approval(Base):
     at: Mapped[datetime]
     content_sha256: Mapped[str] = mapped_column(String(64))
     """Over everything that was decided on."""
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """That everything, kept: a later edit changes the bulletin, never what was decided."""
 
 
 class Delivery(Base):

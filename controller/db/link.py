@@ -31,7 +31,7 @@ class UnitPlan(Base):
 
 
 class ScopeDocument(Base):
-    """The newest alert document of a scope, and the trust document (scope "trust")."""
+    """The newest alert document of a scope, and the trust document (scope "trust"). Version 0: none was issued yet."""
 
     __tablename__ = "scope_documents"
     scope: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -41,6 +41,8 @@ class ScopeDocument(Base):
     void_before: Mapped[int] = mapped_column(Big, default=0)
     seen_version: Mapped[int] = mapped_column(Big, default=0)
     """The highest one found retained on the broker: higher than ours means that we were restored."""
+    dirty: Mapped[int] = mapped_column(default=0)
+    """How many acts the document does not say yet: what was decided is issued, whoever dies in between."""
     published_at: Mapped[datetime | None]
 
 
@@ -64,7 +66,12 @@ class UnitStatus(Base):
     reported: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     reported_at: Mapped[datetime | None]
     complete_at: Mapped[datetime | None]
-    """All that happened at the unit before this instant is in the journal here: what is not in it did not happen."""
+    """All that happened at the unit before this instant, and since `complete_from`, is in the journal here: what is
+    not in it did not happen."""
+    complete_from: Mapped[datetime | None]
+    """From here on the present journal is known to be unbroken. What came before may have been in a lost one."""
+    journal_id: Mapped[str | None] = mapped_column(String(64))
+    """The present journal: another one means that the storage was lost."""
     telemetry: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     telemetry_at: Mapped[datetime | None]
 

@@ -48,7 +48,7 @@ class Received:
 
 
 class Inbound:
-    """Reads batches. Keeps the public keys of units it has met."""
+    """Reads batches."""
 
     def __init__(self, ctx: Context, link: Link) -> None:
         self._ctx = ctx
@@ -60,12 +60,18 @@ class Inbound:
         heard: list[Heard] = []
         bad: list[Bad] = []
         seen: dict[str, int] = {}
-        self._meet(batch)
+        self._keys = self._meet(batch)
         for received in batch:
             try:
                 one = self._read(received, seen)
             except ContractViolation as refused:
-                bad.append(Bad(received.topic, refused.reason, refused.detail, received.payload[:512], received.at))
+                bad.append(_put_aside(received, refused.reason, refused.detail))
+                continue
+            except (Fault, OperationalError, InterfaceError):
+                raise  # ours, not the message's
+            except Exception as failure:  # noqa: BLE001 - no message may stop the consumer
+                _LOG.exception("a message on %s could not be read", ascii(received.topic))
+                bad.append(_put_aside(received, "unreadable", type(failure).__name__))
                 continue
             if one is not None:
                 heard.append(one)
@@ -109,23 +115,21 @@ class Inbound:
             total.verdicts += tally.verdicts
             total.illegal_moves += tally.illegal_moves
             total.applied += tally.applied
-        with self._ctx.db.write() as session:
-            apply(session, [], bad, seen)
+        try:
+            with self._ctx.db.write() as session:
+                apply(session, [], bad, seen)
+        except (Fault, OperationalError, InterfaceError):
+            raise
+        except Exception:  # noqa: BLE001 - dropped rather than tried for ever
+            _LOG.exception("what was put aside could not be kept: %d messages", len(bad))
         return total
 
-    def _meet(self, batch: Sequence[Received]) -> None:
-        """Look up the keys of units that speak for the first time."""
+    def _meet(self, batch: Sequence[Received]) -> dict[str, jws.PublicKey]:
+        """The keys of the units that speak, as of now: a unit that was revoked is not known any more."""
         names = {received.topic.split("/")[3] for received in batch if received.topic.count("/") >= 4}
-        strangers = names - self._keys.keys()
-        if not strangers:
-            return
         with self._ctx.db.read() as session:
-            rows = session.execute(select(Unit.id, Unit.key_x).where(Unit.id.in_(strangers), Unit.revoked_at.is_(None)))
-            self._keys.update({name: jws.PublicKey(name, x) for name, x in rows})
-
-    def forget(self, unit: str) -> None:
-        """A unit got another key, or was revoked."""
-        self._keys.pop(unit, None)
+            rows = session.execute(select(Unit.id, Unit.key_x).where(Unit.id.in_(names), Unit.revoked_at.is_(None)))
+            return {name: jws.PublicKey(name, x) for name, x in rows}
 
     def _read(self, received: Received, seen: dict[str, int]) -> Heard | None:
         address = topics.parse(received.topic)
@@ -176,3 +180,7 @@ class Inbound:
                 AlertDocument, received.payload, jws.Typ.ALERT, lambda kid: key if kid == key.kid else None
             )
             alerting.outrank(self._ctx, address.about, document.version, received.at)
+
+
+def _put_aside(received: Received, reason: str, detail: str) -> Bad:
+    return Bad(received.topic, reason, detail, received.payload[:512], received.at)

@@ -36,8 +36,9 @@ class BrokerAddress:
     port: int
     user: str
     secret: str
+    tls: bool = False
     ca: Path | None = None
-    """Set: TLS, and this authority only."""
+    """With TLS: this authority only; none: those that the machine trusts."""
 
 
 class PahoLink:
@@ -63,8 +64,8 @@ class PahoLink:
         self._client.max_inflight_messages_set(IN_FLIGHT)
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(1, 10)
-        if broker.ca is not None:
-            self._client.tls_set(ca_certs=str(broker.ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        if broker.tls:
+            self._client.tls_set(ca_certs=str(broker.ca) if broker.ca else None, tls_version=ssl.PROTOCOL_TLS_CLIENT)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._arrived

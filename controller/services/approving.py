@@ -6,17 +6,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Approval, Broadcast, Bulletin, Cluster, Rendition, Station
+from controller.db.tables import Approval, Broadcast, Bulletin, Rendition, Station
 from controller.services import audit
 from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
-from controller.services.rights import Actor, Right
+from controller.services.rights import Actor, Right, all_mine
 
 
 def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> Draft:
@@ -44,30 +45,38 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
     )
 
 
-def content_hash(session: Session, broadcast: Broadcast) -> str:
-    """SHA-256 over everything an approver decides on: the bytes, the words, the places, the times, the class."""
+def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
+    """Everything an approver decides on: the bytes, the words, the places, the times, the class."""
     bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
     rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).one()
-    facts = [
-        broadcast.id,
-        broadcast.revision,
-        rendition.asset_sha256,
-        rendition.language,
-        rendition.text,
-        bulletin.title,
-        bulletin.field,
-        sorted(broadcast.clusters),
-        broadcast.repeat,
-        broadcast.first_day.isoformat(),
-        broadcast.at_time.isoformat(),
-        broadcast.until_day.isoformat() if broadcast.until_day else None,
-        broadcast.priority,
-        broadcast.rank,
-        broadcast.on_preempt,
-        broadcast.late,
-        broadcast.volume,
-    ]
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
+    return {
+        "broadcast": broadcast.id,
+        "revision": broadcast.revision,
+        "asset": rendition.asset_sha256,
+        "language": rendition.language,
+        "text": rendition.text,
+        "title": bulletin.title,
+        "field": bulletin.field,
+        "clusters": sorted(broadcast.clusters),
+        "repeat": broadcast.repeat,
+        "first_day": broadcast.first_day.isoformat(),
+        "at": broadcast.at_time.isoformat(),
+        "until_day": broadcast.until_day.isoformat() if broadcast.until_day else None,
+        "priority": broadcast.priority,
+        "rank": broadcast.rank,
+        "on_preempt": broadcast.on_preempt,
+        "late": broadcast.late,
+        "volume": broadcast.volume,
+    }
+
+
+def hash_of(facts: dict[str, Any]) -> str:
+    """SHA-256, 64 hexadecimal digits. The facts are kept with the decision, so anybody can compute it again."""
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def content_hash(session: Session, broadcast: Broadcast) -> str:
+    return hash_of(facts_of(session, broadcast))
 
 
 def waiting(session: Session, actor: Actor) -> Sequence[Broadcast]:
@@ -78,7 +87,7 @@ def waiting(session: Session, actor: Actor) -> Sequence[Broadcast]:
         .where(Broadcast.status == "submitted", Station.area_id.in_(actor.areas))
         .order_by(Broadcast.first_day, Broadcast.at_time)
     )
-    return [broadcast for broadcast in found if _all_mine(session, actor, broadcast)]
+    return [broadcast for broadcast in found if all_mine(session, actor, broadcast.clusters)]
 
 
 def look_at(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadcast, Preview, str]:
@@ -112,7 +121,7 @@ def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
             raise ahead.problems[0]
         broadcast.status = "approved"
         _decide(session, actor, broadcast, seen, now, approved=True, reason="")
-        expand(session, broadcast, now)
+        expand(session, broadcast, now, first=ahead.starts[0])
     ctx.wake()
 
 
@@ -134,6 +143,8 @@ def withdraw(ctx: Context, actor: Actor, broadcast_id: str) -> int:
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = _mine(session, actor, broadcast_id)
+        if not all_mine(session, actor, broadcast.clusters):
+            raise Refused("not_yours")
         if broadcast.status == "withdrawn":
             raise Conflict("broadcast.decided")
         broadcast.status = "withdrawn"
@@ -150,19 +161,9 @@ def _mine(session: Session, actor: Actor, broadcast_id: str) -> Broadcast:
     return broadcast
 
 
-def _all_mine(session: Session, actor: Actor, broadcast: Broadcast) -> bool:
-    """Nobody decides for poles of another station: he would not even be shown them."""
-    foreign = (
-        select(Cluster.id)
-        .join(Station, Cluster.station_id == Station.id)
-        .where(Cluster.id.in_(broadcast.clusters), Station.area_id.not_in(actor.areas))
-    )
-    return session.scalar(foreign.limit(1)) is None
-
-
 def _decidable(session: Session, actor: Actor, broadcast_id: str, seen: str) -> Broadcast:
     broadcast = _mine(session, actor, broadcast_id)
-    if not _all_mine(session, actor, broadcast):
+    if not all_mine(session, actor, broadcast.clusters):
         raise Refused("not_yours")
     if broadcast.status != "submitted":
         raise Conflict("broadcast.decided", status=broadcast.status)
@@ -191,6 +192,7 @@ def _decide(
             by_id=actor.id,
             at=now,
             content_sha256=seen,
+            facts=facts_of(session, broadcast),
         )
     )
     act = "broadcast.approve" if approved else "broadcast.reject"

@@ -21,7 +21,7 @@ from controller.db.tables import Asset, Broadcast, Bulletin, Cluster, Delivery, 
 from controller.services import audit, library
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.deliveries import slot_of, withdraw_open
-from controller.services.rights import Actor, Right, below
+from controller.services.rights import Actor, Right, all_mine, below
 from controller.services.stations import clusters_in, regulation
 
 LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
@@ -290,6 +290,8 @@ def _home_station(session: Session, actor: Actor) -> str | None:
 def _edited(session: Session, actor: Actor, broadcast_id: str, revision: int | None) -> Broadcast:
     broadcast = session.get(Broadcast, broadcast_id)
     if broadcast is None or session.get_one(Station, broadcast.station_id).area_id not in actor.areas:
+        raise Refused("not_yours")
+    if not all_mine(session, actor, broadcast.clusters):
         raise Refused("not_yours")
     if broadcast.status == "withdrawn" or (revision is not None and broadcast.revision != revision):
         raise Conflict("broadcast.changed")

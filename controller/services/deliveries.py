@@ -82,15 +82,16 @@ def slot_of(delivery: Delivery) -> Slot:
     )
 
 
-def expand(session: Session, broadcast: Broadcast, now: datetime) -> int:
+def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetime | None = None) -> int:
     """Make the deliveries of an approved broadcast up to the horizon; how many are new.
 
     Expanding twice is harmless: a delivery's name follows from what it is. What would have started before the approval
-    never comes into being. An occurrence that the station's regulation
-    no longer allows is made all the same and closed at once as not played, so that nobody has to guess.
+    never comes into being, nor what starts before `first`, the earliest that the approver was shown. An occurrence
+    that the station's regulation no longer allows is made all the same and closed at once as not played, so that
+    nobody has to guess.
     """
     horizon = now + HORIZON + MARGIN
-    since = broadcast.expanded_until or now
+    since = broadcast.expanded_until or first or now
     if since >= horizon:
         return 0
     schedule = Schedule(Repeat(broadcast.repeat), broadcast.first_day, broadcast.at_time, broadcast.until_day)

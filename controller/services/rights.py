@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -77,6 +78,16 @@ def need_station(session: Session, actor: Actor, station_id: str) -> Station:
     if station is None or station.area_id not in actor.areas:
         raise Refused("not_yours")
     return station
+
+
+def all_mine(session: Session, actor: Actor, clusters: Sequence[str]) -> bool:
+    """Nobody decides for poles of another station: he would not even be shown them."""
+    foreign = (
+        select(Cluster.id)
+        .join(Station, Cluster.station_id == Station.id)
+        .where(Cluster.id.in_(clusters), Station.area_id.not_in(actor.areas))
+    )
+    return session.scalar(foreign.limit(1)) is None
 
 
 def my_clusters(session: Session, actor: Actor) -> list[Cluster]:

@@ -80,20 +80,20 @@ def seed(ctx: Context, *, clusters: int = 80, hours: list[list[int]] | None = No
     places = list(communes(-(-clusters // per_commune)))
     # Keys and hashes are made before the transaction begins.
     units = [_unit(place, number) for place in places for number in range(1, per_commune + 1)][:clusters]
+    first = {name: accounts.FirstPassword.make() for name, _, _ in ACCOUNTS}
     with ctx.db.write() as session:
         _areas(session, places)
         for place in places:
             session.add(_station(place, hours or DEMO_HOURS))
         session.flush()
         enrolments = [_place(ctx, session, made) for made in units]
-        passwords = {}
         for name, full_name, role in ACCOUNTS:
-            _, passwords[name] = accounts.create_user(ctx, session, name, full_name, role, PROVINCE[0], "seed")
+            accounts.create_user(ctx, session, first[name], name, full_name, role, PROVINCE[0], "seed")
         audit.record(session, ctx.clock.now(), "seed", "seed", PROVINCE[0], {"clusters": len(units)})
     root = ctx.keys.root_public()
     for enrolment in enrolments:
         enrolment |= {"root_kid": root.kid, "root_x": root.x}
-    return Seeded(passwords, enrolments)
+    return Seeded({name: password.word for name, password in first.items()}, enrolments)
 
 
 def _areas(session: Session, places: list[Commune]) -> None:

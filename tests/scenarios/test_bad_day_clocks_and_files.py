@@ -95,7 +95,7 @@ def test_a_file_that_never_arrives_whole_does_not_sound_and_says_why(day: BadDay
     assert day.faults(post) == {"asset_corrupt"}
     day.until("07:35")
     assert day.heard(post) == []
-    assert day.page(news, post) == "missed: not_played (no_asset)"
+    assert day.page(news, post) == "failed: not_played (asset_corrupt)"
     assert {day.page(news, other) for other in others} == {"played: heard"}
     day.controller.spoils.clear()
     again = day.air("news", "07:50")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 from support.services import HERE, House, raises
 
-from broadcasts.errors import LoaError, Refused
+from broadcasts.errors import Fault, LoaError, Refused
 from controller.db.tables import AuditEntry, LoginSession, User
 from controller.services import accounts
 from controller.services.rights import Actor, Role
@@ -189,3 +191,80 @@ def test_a_session_is_touched_no_more_than_once_a_minute(house: House) -> None:
         who(house, token)
         with house.ctx.db.read() as session:
             assert session.scalars(select(LoginSession.seen_at)).one() == began + timedelta(seconds=seen)
+
+
+def test_a_changed_password_ends_every_other_session_of_that_person(house: House) -> None:
+    mine, other, colleague = enter(house), enter(house), enter(house, "approver")
+    actor = who(house, mine)
+    assert actor is not None
+    accounts.change_password(house.ctx, actor, house.passwords["author"], FRESH)
+    assert [who(house, token) is not None for token in (mine, other, colleague)] == [True, False, True]
+
+
+@pytest.mark.requirement("R-117")
+def test_wrong_old_passwords_count_as_tries_and_lock(house: House) -> None:
+    actor, right = house.actor("author"), house.passwords["author"]
+    for key in ["login.wrong"] * 4 + ["login.locked"]:
+        with raises(Refused, key):
+            accounts.change_password(house.ctx, actor, "wrong", FRESH)
+    with raises(Refused, "login.locked"):
+        accounts.change_password(house.ctx, actor, right, FRESH)
+    with raises(Refused, "login.locked"):
+        enter(house)
+    assert acts(house) == [("author", "login.wrong")] * 5 + [("author", "login.locked")] * 2
+    house.clock.advance(12 * 3600 + 1)
+    accounts.change_password(house.ctx, actor, right, FRESH)
+    enter(house, password=FRESH)
+
+
+@pytest.mark.requirement("R-104")
+def test_tries_of_scripts_with_names_that_nobody_has_are_logged(house: House) -> None:
+    with raises(Refused, "login.wrong"):
+        accounts.actor_by_password(house.ctx, "khong-co-ai", "x")
+    with house.ctx.db.read() as session:
+        line = session.scalars(select(AuditEntry).where(AuditEntry.act == "login.wrong")).one()
+    assert (line.actor, line.about) == ("-", "khong-co-ai")
+
+
+def test_no_more_than_two_passwords_are_hashed_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    three = threading.Barrier(3)
+    together: list[bool] = []
+
+    class Hasher:
+        def verify(self, stored: str, password: str) -> bool:
+            try:
+                three.wait(0.5)
+                together.append(True)
+            except threading.BrokenBarrierError:
+                together.append(False)
+            return True
+
+        def hash(self, password: str) -> str:
+            return str(self.verify("", password))
+
+    monkeypatch.setattr(accounts, "_HASHER", Hasher())
+    work = [lambda: enter(house, password="any"), lambda: enter(house, password="any")]
+    threads = [threading.Thread(target=each) for each in [*work, *work, accounts.FirstPassword.make]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert together == [False] * 5
+
+
+@pytest.mark.parametrize(
+    "failure", [Fault("database_full"), Fault("database_busy"), OperationalError("update", {}, OSError("read-only"))]
+)
+def test_a_disk_that_takes_nothing_does_not_stop_people_from_looking(
+    house: House, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    token = enter(house)
+    house.clock.advance(61)
+
+    def full() -> NoReturn:
+        raise failure
+
+    monkeypatch.setattr(house.ctx.db, "write", full)
+    actor = who(house, token)
+    assert actor is not None
+    assert actor.name == "author"

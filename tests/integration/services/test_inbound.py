@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -90,8 +91,18 @@ def test_a_unit_that_was_revoked_is_not_listened_to_any_more(house: House, inbou
     assert reasons(house, inbound, [said(house, Out.PRESENCE, voice.presence("online"))]) == []
     with house.ctx.db.write() as session:
         session.get_one(Unit, UNIT).revoked_at = NOON
-    inbound.forget(UNIT)
     assert reasons(house, inbound, [said(house, Out.PRESENCE, voice.presence("offline"))]) == ["unknown_unit"]
+
+
+def test_a_header_that_no_database_can_keep_does_not_stop_the_consumer(
+    house: House, inbound: Inbound, voice: Voice
+) -> None:
+    header = urlsafe_b64encode(b'{"alg":"\\ud800\\u0000","typ":"x","kid":"y"}').rstrip(b"=")
+    hostile = said(house, Out.JOURNAL, header + b".e30.AA")
+    good = said(house, Out.PRESENCE, voice.presence("online"))
+    assert reasons(house, inbound, [hostile, good]) == ["bad_header"]
+    with house.ctx.db.read() as session:
+        assert session.get_one(UnitStatus, UNIT).connected is True
 
 
 def test_what_is_not_the_contract_is_put_aside_with_its_reason_and_the_rest_goes_on(

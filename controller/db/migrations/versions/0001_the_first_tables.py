@@ -348,6 +348,7 @@ def upgrade() -> None:
         sa.Column("by_id", sa.String(length=32), nullable=False),
         sa.Column("at", base.Instant(timezone=True), nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_approvals_broadcast_id_broadcasts")),
         sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_approvals_by_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
