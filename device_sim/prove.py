@@ -39,7 +39,8 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        return 1 if self.broken else 0
+        """Also 1 when nothing was judged: a proof of nothing is none."""
+        return 1 if self.broken or not self.judgement.deliveries else 0
 
     def line(self) -> str:
         told, count = self.judgement, self.judgement.verdicts
@@ -53,7 +54,12 @@ class Result:
 
     def lines(self) -> list[str]:
         """Each broken promise with the seed that shows it again; the summary is the last line."""
-        return [*(f"broken: seed {self.scene.seed}: {each}" for each in self.broken), self.line()]
+        idle = (
+            []
+            if self.judgement.deliveries
+            else ["nothing was judged: the run was too short for any delivery to settle"]
+        )
+        return [*idle, *(f"broken: seed {self.scene.seed}: {each}" for each in self.broken), self.line()]
 
 
 def find(name: str) -> Open:

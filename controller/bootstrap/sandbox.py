@@ -7,13 +7,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
-from broadcasts.clock import SandboxClock, from_unix_ms
+from broadcasts.clock import VIETNAM, SandboxClock, from_unix_ms
+from broadcasts.domain.model import Field, Priority
 from broadcasts.errors import Fault, Refused
 from broadcasts.wire import codec, topics
 from broadcasts.wire.alert import AlertKind
@@ -21,15 +23,18 @@ from broadcasts.wire.jws import Typ
 from broadcasts.wire.plan import MAX_AHEAD_MS, Plan
 from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
-from controller.db.tables import Asset, Bulletin, Rendition, UnitPlan
+from controller.db.tables import Asset, Assignment, Bulletin, Rendition, UnitPlan
 from controller.mqtt.embedded import EmbeddedBroker
-from controller.services import alerting
+from controller.services import accounts, alerting, approving, composing
+from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.ports import Link
-from controller.services.seeding import PROVINCE
+from controller.services.seeding import ACCOUNTS, PROVINCE
 
 ANSWER_S = 5.0
 ALERT_LASTS = timedelta(minutes=2)
+SOON = timedelta(seconds=20)
+AUTHOR, APPROVER = ACCOUNTS[0][0], ACCOUNTS[1][0]
 
 
 _FAULTS: dict[str, list[dict[str, Any]]] = {
@@ -44,6 +49,7 @@ _FAULTS: dict[str, list[dict[str, Any]]] = {
     "forge_plan": [{"kind": "forge"}],
     "replay_plan": [{"kind": "replay_old"}],
     "double_messages": [{"kind": "duplicate_messages", "on": True}],
+    "single_messages": [{"kind": "duplicate_messages", "on": False}],
 }
 """The page's acts in the words of the simulator's socket (`loasim describe`)."""
 
@@ -76,7 +82,10 @@ class Sandbox:
             case "wipe_broker" if self._broker is not None:
                 self._broker.wipe()
             case "kill_controller":
+                self._broadcast(Priority.ORDINARY, quietly=True)
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "priority":
+                self._broadcast(Priority.PRIORITY, args.get("unit", ""))
             case "alert":
                 self._alert()
             case "silence":
@@ -111,11 +120,42 @@ class Sandbox:
             raise Refused("sandbox.backward") from None
         self._ctx.wake()
 
-    def _alert(self) -> None:
+    def _broadcast(self, priority: Priority, unit: str = "", *, quietly: bool = False) -> None:
+        """A bulletin by the sample accounts, approved by the other one, starting very soon: at one pole or at all.
+        `quietly` approves without a word to the compiler, so that what comes next finds it decided and not sent."""
+        ctx = replace(self._ctx, wake=lambda: None) if quietly else self._ctx
+        start = (ctx.clock.now() + SOON).astimezone(VIETNAM).replace(microsecond=0)
+        with ctx.db.read() as session:
+            author = accounts.actor_by_name(session, AUTHOR)
+            approver = accounts.actor_by_name(session, APPROVER)
+            cluster = session.scalar(
+                select(Assignment.cluster_id).where(Assignment.unit_id == unit, Assignment.until.is_(None))
+            )
+        draft = Draft(
+            title=f"{priority.name.lower()} {start:%H:%M:%S}",
+            field=Field.GENERAL,
+            language="vi",
+            asset=self._newest_recording(),
+            areas=() if cluster else (PROVINCE[0],),
+            clusters=(cluster,) if cluster else (),
+            first_day=start.date(),
+            at=start.time(),
+            priority=priority,
+            push_now=True,
+        )
+        name = composing.submit(ctx, author, draft)
+        _, _, seen = approving.look_at(ctx, approver, name)
+        approving.approve(ctx, approver, name, seen)
+
+    def _newest_recording(self) -> str:
         with self._ctx.db.read() as session:
             asset = session.scalar(select(Asset.sha256).order_by(Asset.created_at.desc()).limit(1))
         if asset is None:
             raise Refused("sandbox.no_recording")
+        return asset
+
+    def _alert(self) -> None:
+        asset = self._newest_recording()
         alerting.sound(
             self._ctx, "sandbox", PROVINCE[0], AlertKind.STORM, [("vi", asset)], "Sandbox", ALERT_LASTS, volume=90
         )
