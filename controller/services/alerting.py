@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import unix_ms
@@ -19,7 +20,9 @@ from controller.db.tables import ScopeDocument, StandingAlert
 from controller.services import audit, library
 from controller.services.context import Context
 from controller.services.plan_document import asset as wire_asset
+from controller.services.trusting import TRUST
 
+_LOG = logging.getLogger("loa.alerting")
 MAX_LENGTH = timedelta(hours=24)
 
 
@@ -76,6 +79,7 @@ def sound(
             )
         )
         audit.record(session, now, by, "alert.sound", name, {"scope": scope, "kind": kind, "reason": reason})
+        _intend(session, scope, now)
     _issue(ctx, scope, now)
     return name
 
@@ -88,7 +92,8 @@ def silence(ctx: Context, by: str, scope: str, alert_id: str | None = None) -> i
         for alert in standing:
             alert.silenced_at, alert.silenced_by = now, by
         audit.record(session, now, by, "alert.silence", alert_id or scope, {"scope": scope, "alerts": len(standing)})
-    _issue(ctx, scope, now, void=alert_id is None)
+        _intend(session, scope, now, void=alert_id is None)
+    _issue(ctx, scope, now)
     return len(standing)
 
 
@@ -117,8 +122,44 @@ def retire(ctx: Context, now: datetime) -> None:
     )
     with ctx.db.read() as session:
         scopes = session.scalars(ended.order_by(StandingAlert.scope)).all()
+    if not scopes:
+        return
+    with ctx.db.write() as session:
+        for scope in scopes:
+            _intend(session, scope, now)
+    issue_pending(ctx, now)
+    ctx.wake()
+
+
+def issue_pending(ctx: Context, now: datetime) -> None:
+    """Sign what was decided and is not said yet: whoever decided it may have died before he could."""
+    with ctx.db.read() as session:
+        scopes = session.scalars(
+            select(ScopeDocument.scope)
+            .where(
+                or_(ScopeDocument.dirty > 0, ScopeDocument.seen_version > ScopeDocument.version),
+                ScopeDocument.scope != TRUST,
+            )
+            .order_by(ScopeDocument.scope)
+        ).all()
     for scope in scopes:
-        _issue(ctx, scope, now)
+        try:
+            _sign(ctx, scope, now)
+        except ValueError:  # one list that cannot be written must not keep back the others, nor the plans
+            _LOG.exception("the alert list of %s could not be issued", scope)
+
+
+def _intend(session: Session, scope: str, now: datetime, *, void: bool = False) -> None:
+    """In the transaction of the act: from here on the list will be signed anew, if not by us then by the next step."""
+    stored = session.get(ScopeDocument, scope)
+    if stored is None:
+        stored = ScopeDocument(
+            scope=scope, version=0, document=b"", issued_at=now, void_before=0, seen_version=0, dirty=0
+        )
+        session.add(stored)
+    stored.dirty += 1
+    if void:
+        stored.void_before = max(stored.void_before, unix_ms(now))
 
 
 def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingAlert]:
@@ -129,42 +170,37 @@ def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingA
     ).all()
 
 
-def _issue(ctx: Context, scope: str, now: datetime, *, void: bool = False) -> None:
-    """Sign the scope's list as it stands. Whoever signs at the same time is outranked and signs again."""
-    signer = ctx.keys.signer(Use.ALERT)
-    while not _try_issue(ctx, scope, now, signer, void):
-        pass
+def _issue(ctx: Context, scope: str, now: datetime) -> None:
+    _sign(ctx, scope, now)
     ctx.wake()
 
 
-def _try_issue(ctx: Context, scope: str, now: datetime, signer: SigningKey, void: bool) -> bool:
+def _sign(ctx: Context, scope: str, now: datetime) -> None:
+    """Sign the scope's list as it stands. Who is overtaken meanwhile looks again; what is said already stays."""
+    signer = ctx.keys.signer(Use.ALERT)
+    while not _try_sign(ctx, scope, now, signer):
+        pass
+
+
+def _try_sign(ctx: Context, scope: str, now: datetime, signer: SigningKey) -> bool:
     with ctx.db.read() as session:
-        stored = session.get(ScopeDocument, scope)
+        had = session.get_one(ScopeDocument, scope)
         standing = _standing(session, scope, now)
-    had = stored.version if stored else 0
-    version = next_version(had, stored.seen_version if stored else 0, unix_ms(now))
-    void_before = unix_ms(now) if void else (stored.void_before if stored else 0)
+    if not had.dirty and had.seen_version <= had.version:
+        return True
+    version = next_version(had.version, had.seen_version, unix_ms(now))
     document = wire.AlertDocument(
         scope=scope,
         version=version,
         issued_at=unix_ms(now),
         alerts=[wire.Alert.model_validate(alert.entry, strict=False) for alert in standing],
-        void_before=void_before,
+        void_before=had.void_before,
     )
     sealed = codec.seal(document, Typ.ALERT, signer)
     with ctx.db.write() as session:
-        now_stored = session.get(ScopeDocument, scope)
-        if (now_stored.version if now_stored else 0) != had:
+        stored = session.get_one(ScopeDocument, scope)
+        if (stored.version, stored.dirty) != (had.version, had.dirty):
             return False
-        session.merge(
-            ScopeDocument(
-                scope=scope,
-                version=version,
-                document=sealed,
-                issued_at=now,
-                void_before=void_before,
-                seen_version=now_stored.seen_version if now_stored else 0,
-                published_at=None,
-            )
-        )
+        stored.version, stored.document, stored.issued_at = version, sealed, now
+        stored.dirty, stored.published_at = 0, None
     return True

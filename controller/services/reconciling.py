@@ -16,7 +16,7 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.wire import topics
 from broadcasts.wire.topics import In, Manner, ScopeTopic
 from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
-from controller.services import acknowledging
+from controller.services import acknowledging, alerting
 from controller.services.context import Context
 from controller.services.deliveries import move_all
 from controller.services.ports import Link
@@ -25,11 +25,12 @@ from controller.services.trusting import TRUST
 SAY_AGAIN = timedelta(seconds=60)
 """A connected unit that has not reported its plan by then is told again."""
 LOOK_AGAIN = timedelta(minutes=10)
-BATCH = 100
+BATCH = 250
 
 
 def step(ctx: Context, link: Link, now: datetime) -> datetime:
     """Publish what is missing. Returns when to look again; a change wakes us earlier."""
+    alerting.issue_pending(ctx, now)
     if not link.up:
         return now + LOOK_AGAIN  # coming up wakes us
     with ctx.db.read() as session:
@@ -79,7 +80,8 @@ def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
 
 
 def _documents(session: Session) -> Sequence[ScopeDocument]:
-    return session.scalars(select(ScopeDocument).where(ScopeDocument.published_at.is_(None))).all()
+    issued = ScopeDocument.version > 0
+    return session.scalars(select(ScopeDocument).where(issued, ScopeDocument.published_at.is_(None))).all()
 
 
 def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], now: datetime) -> None:

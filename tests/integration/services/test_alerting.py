@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -11,12 +14,12 @@ from support.services import HERE, NOON, House, raises
 
 from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.errors import Refused
-from broadcasts.wire import codec
+from broadcasts.wire import codec, topics
 from broadcasts.wire.alert import AlertDocument, AlertKind, Repeat
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.trust import Trust, Use
 from controller.db.tables import AuditEntry, ScopeDocument, StandingAlert
-from controller.services import alerting, settling, trusting
+from controller.services import alerting, reconciling, settling, trusting
 
 SCOPE = f"c-{HERE}"
 HOUR = timedelta(hours=1)
@@ -131,6 +134,111 @@ def test_a_version_seen_out_there_is_outranked_once(house: House) -> None:
     assert (document(house).version, house.woken) == (high + 1, [])
     sound(house, "Bão")
     assert document(house).version == high + 2
+
+
+class Killed(BaseException):
+    """As `kill -9`: nothing catches it."""
+
+
+@contextmanager
+def killed_before_it_signs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def die(*_: object) -> bytes:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(codec, "seal", die)
+        with pytest.raises(Killed):
+            yield
+
+
+def restarted(house: House) -> list[str]:
+    """What a controller that comes up again publishes in its first minutes."""
+    house.link.sent.clear()
+    for _ in range(3):
+        reconciling.step(house.ctx, house.link, house.now)
+        house.clock.advance(60)
+    return house.link.topics()
+
+
+TOPIC = topics.to_scope(SCOPE, topics.ScopeTopic.ALERT)
+
+
+def test_a_kill_between_the_act_and_the_signature_loses_no_start(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with killed_before_it_signs(monkeypatch):
+        sound(house)
+    assert restarted(house) == [TOPIC]
+    assert [alert.reason for alert in document(house).alerts] == ["Nước lên"]
+    assert restarted(house) == []
+
+
+@pytest.mark.parametrize("one", [True, False])
+def test_a_kill_between_the_act_and_the_signature_loses_no_stop(
+    house: House, monkeypatch: pytest.MonkeyPatch, one: bool
+) -> None:
+    name = sound(house)
+    restarted(house)
+    silenced = house.now
+    with killed_before_it_signs(monkeypatch):
+        alerting.silence(house.ctx, "tinh", SCOPE, name if one else None)
+    assert restarted(house) == [TOPIC]
+    assert document(house).alerts == []
+    assert document(house).void_before == (0 if one else unix_ms(silenced))
+
+
+def test_a_kill_while_a_scope_without_a_list_is_silenced_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with killed_before_it_signs(monkeypatch):
+        alerting.silence(house.ctx, "tinh", "p-94")
+    assert from_unix_ms(stored(house, "p-94").void_before) == NOON
+    with monkeypatch.context() as patched:
+        patched.setattr(alerting, "issue_pending", lambda *_: None)
+        assert restarted(house) == []  # nothing is published that was never signed
+    assert restarted(house) == ["loa/v1/s/p-94/alert"]
+    assert from_unix_ms(document(house, "p-94").void_before) == NOON
+
+
+def test_a_kill_while_a_version_out_there_is_outranked_loses_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound(house)
+    restarted(house)
+    high = document(house).version + 9_000_000
+    with killed_before_it_signs(monkeypatch):
+        alerting.outrank(house.ctx, SCOPE, high, house.now)
+    assert restarted(house) == [TOPIC]
+    assert document(house).version == high + 1
+
+
+def test_an_act_while_a_list_is_being_signed_is_in_the_next_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where its own author dies: the signature of another must not wipe out what he decided."""
+    seal, inner = codec.seal, []
+
+    def slow(*args: Any) -> bytes:
+        if not inner:
+            inner.append(True)
+            with killed_before_it_signs(monkeypatch):
+                sound(house, "Bão")
+        return seal(*args)
+
+    monkeypatch.setattr(codec, "seal", slow)
+    sound(house)
+    monkeypatch.setattr(codec, "seal", seal)
+    restarted(house)
+    assert sorted(alert.reason for alert in document(house).alerts) == ["Bão", "Nước lên"]
+
+
+def test_a_list_that_cannot_be_written_keeps_back_no_other(house: House) -> None:
+    name = sound(house)
+    with house.ctx.db.write() as session:
+        session.get_one(StandingAlert, name).entry = {"id": name}
+        session.get_one(ScopeDocument, SCOPE).dirty = 1
+    alerting.silence(house.ctx, "tinh", "p-94")
+    house.compile()
+    assert len(restarted(house)) > 10
+    assert stored(house).dirty == 1
+    alerting.silence(house.ctx, "tinh", SCOPE)
+    assert (document(house).alerts, stored(house).dirty) == ([], 0)
 
 
 def test_of_many_alerts_at_once_none_is_missing_from_the_list(house: House) -> None:

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("issued_at", base.Instant(timezone=True), nullable=False),
         sa.Column("void_before", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("seen_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("dirty", sa.Integer(), nullable=False),
         sa.Column("published_at", base.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_scope_documents")),
     )
@@ -205,6 +206,8 @@ def upgrade() -> None:
         sa.Column("reported", sa.JSON(), nullable=False),
         sa.Column("reported_at", base.Instant(timezone=True), nullable=True),
         sa.Column("complete_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("complete_from", base.Instant(timezone=True), nullable=True),
+        sa.Column("journal_id", sa.String(length=64), nullable=True),
         sa.Column("telemetry", sa.JSON(), nullable=False),
         sa.Column("telemetry_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_unit_status_unit_id_units")),
