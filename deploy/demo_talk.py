@@ -10,7 +10,7 @@ from typing import Protocol
 from deploy.local_ca import EVERYWHERE, HERE, Certificates
 
 ROLES = {
-    "phatthanh": "broadcaster: records, composes, submits",
+    "phatthanh": "broadcaster: uploads, composes, submits",
     "lanhdao": "approver: listens and approves",
     "kythuat": "technician: looks after the poles",
     "tinh": "province: sees everything",
@@ -40,8 +40,9 @@ def ready(address: Address, passwords: dict[str, str], data: Path, names: Sequen
         print(
             textwrap.dedent("""
             What to do next
-              1. Log in as phatthanh, take the sample recording or your own, choose poles and a time, submit.
-              2. In a private window log in as lanhdao, listen, approve.
+              1. Log in as phatthanh, and in a private window as lanhdao; each chooses a password.
+              2. phatthanh: take the sample recording, a title, all poles, "sau 2 phút", tick Gửi ngay, submit.
+                 lanhdao: listen, approve.
               3. Watch the proof come in; then break things on the page of simulated poles.
         """).rstrip()
         )
