@@ -44,7 +44,7 @@ from monitoring.metrics import FleetMetrics, Step
 
 _LOG = logging.getLogger("loa")
 BATCH = 500
-GATHER_S = 0.05
+GATHER_S = 0.1
 _TIME_ASK = f"/out/{topics.Out.TIME_ASK}"
 CHAIN_EVERY_S = 3600.0
 
@@ -206,8 +206,8 @@ class Service:
             _LOG.exception("could not take in %d messages", len(batch))
             self.metrics.step_failed(Step.INGEST)
             return False
-        for one in bad:
-            self.metrics.violation(one.reason)
+        for reason in [*(one.reason for one in bad), *tally.put_aside]:
+            self.metrics.violation(reason)
         seconds = self.ctx.clock.monotonic() - began
         self.metrics.ingested(
             seconds, entries=tally.entries, verdicts=tally.verdicts, illegal_moves=tally.illegal_moves

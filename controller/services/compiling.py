@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +19,7 @@ from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
 from broadcasts.wire.jws import SigningKey, Typ, digest
-from broadcasts.wire.plan import Plan
+from broadcasts.wire.plan import Plan, Policy
 from broadcasts.wire.topics import MANNERS, In
 from broadcasts.wire.trust import Use
 from controller.db.tables import (
@@ -33,7 +34,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import plan_document
+from controller.services import faults, plan_document
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 
@@ -41,7 +42,7 @@ ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
 LOOK_AHEAD = timedelta(hours=1)
 """How long before its last item a plan that had to be cut is followed by the next."""
-BATCH = 200
+BATCH = 250
 """Plans written in one transaction."""
 
 
@@ -74,20 +75,43 @@ class _Made:
 
 
 def step(ctx: Context, now: datetime) -> datetime:
-    """Expand, compile what is dirty or due, sign, store. Returns when to look again at the latest."""
+    """Expand, compile what is dirty or due, sign, store. Returns when to look again at the latest.
+
+    A unit whose plan cannot be made keeps its mark and gets a fault; nobody else waits for it, and nothing is woken."""
     _expand_all(ctx, now)
     with ctx.db.read() as session:
         wanted = _look(session, now)
+        refused_before = faults.standing(session, REFUSED)
     signer = ctx.keys.signer(Use.PLAN)
+    overtaken = False
     for start in range(0, len(wanted), BATCH):
-        made = [_make(want, signer, now) for want in wanted[start : start + BATCH]]
+        made, refused = _make_all(wanted[start : start + BATCH], signer, now)
         with ctx.db.write() as session:
-            _store(session, made, now)
+            stored = _store(session, made, now)
+            news: Mapping[str, str] = {}
+            if refused or refused_before:
+                news = faults.settle(session, REFUSED, refused, [one.want.unit for one in made], now)
+        for unit, why in news.items():
+            _LOG.error("the plan of %s cannot be made: %s", unit, why)
+        overtaken = overtaken or stored < len(made)
         if any(one.plan is not None for one in made):
             ctx.wake()  # there is something to publish
+    if overtaken:
+        return now
     with ctx.db.read() as session:
         due = session.scalar(select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > now))
     return min(now + LOOK_AGAIN, due) if due else now + LOOK_AGAIN
+
+
+def _make_all(wanted: Sequence[_Wanted], signer: SigningKey, now: datetime) -> tuple[list[_Made], dict[str, str]]:
+    """What could be made, and why the others could not, by unit."""
+    made, refused = [], {}
+    for want in wanted:
+        try:
+            made.append(_make(want, signer, now))
+        except (ValueError, TypeError) as failure:  # pydantic's ValidationError is the former
+            refused[want.unit] = " ".join(str(failure).split())
+    return made, refused
 
 
 def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
@@ -148,24 +172,42 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     deliveries = _due(session, [row.cluster for row in rows], now)
     assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
     provinces = _provinces(session)
+    policies: dict[str, Policy] = {}
+    latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
         unit, mine, station = row.id, deliveries[row.cluster], row.Station
-        scopes = [provinces[station.area_id], station.scope, unit]
-        policy = plan_document.policy(station, scopes, now)
+        if station.id not in policies:
+            policies[station.id] = plan_document.policy(station, [provinces[station.area_id], station.scope], now)
+        common = policies[station.id]
+        policy = common.model_copy(update={"scopes": [*common.scopes, unit]})
         found.append(
             _Wanted(
                 unit=unit,
-                build=partial(plan_document.build, unit, (row.cluster, row.since), policy, mine, assets),
+                build=partial(_build, unit, (row.cluster, row.since), station, scopes, mine, assets, now),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
-                seen=max(row.reported or 0, row.seen or 0),
+                seen=max(0, *(each for each in (row.reported, row.seen) if each is not None and each <= latest)),
                 dirty_since=row.dirty_since,
                 rolls=row.version is not None and row.due_again <= now,
                 unnamed=frozenset(each.id for each in mine if each.plan_version is None or each.unit_id != unit),
             )
         )
     return found
+
+
+def _build(
+    unit: str,
+    assignment: tuple[str, datetime],
+    station: Station,
+    scopes: Sequence[str],
+    deliveries: Sequence[Any],
+    assets: dict[str, Asset],
+    now: datetime,
+) -> Plan:
+    """Raises ValueError where a row says what no plan can."""
+    policy = plan_document.policy(station, scopes, now)
+    return plan_document.build(unit, assignment, policy, deliveries, assets)
 
 
 def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, list[Any]]:
@@ -202,12 +244,14 @@ def _provinces(session: Session) -> dict[str, str]:
     return {name: top(area) for name, area in areas.items()}
 
 
-def _store(session: Session, made: Sequence[_Made], now: datetime) -> None:
-    """Compare and set: whoever stored a newer plan meanwhile wins, and this one is made again."""
+def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:
+    """Compare and set; how many. Whoever stored a newer plan meanwhile wins, and what was changed meanwhile is not said
+    as it was before: it may have been withdrawn. These are made again."""
     units = [one.want.unit for one in made]
-    there = session.execute(select(UnitPlan.unit_id, UnitPlan.version).where(UnitPlan.unit_id.in_(units)))
-    stored = {row.unit_id: row.version for row in there}
-    good = [one for one in made if stored.get(one.want.unit, 0) == one.want.had]
+    known = (UnitPlan.unit_id, UnitPlan.version, UnitPlan.dirty_since)
+    there = session.execute(select(*known).where(UnitPlan.unit_id.in_(units)))
+    stored = {row.unit_id: (row.version, row.dirty_since) for row in there}
+    good = [one for one in made if stored.get(one.want.unit, (0, None)) == (one.want.had, one.want.dirty_since)]
     changed = {one.want.unit: _columns(one, now) for one in good if one.plan is not None}
     new = [name for name in changed if name not in stored]
     if new:
@@ -235,6 +279,7 @@ def _store(session: Session, made: Sequence[_Made], now: datetime) -> None:
         rows: Any = Delivery.__table__
         query = update(rows).where(rows.c.id == bindparam("name"))
         core.execute(query.values(unit_id=bindparam("unit"), plan_version=bindparam("first")), named)
+    return len(good)
 
 
 def _columns(one: _Made, now: datetime) -> dict[str, Any]:

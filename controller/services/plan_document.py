@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -99,8 +98,8 @@ def _within_limits(items: Sequence[wire.Item], other_assets: int) -> list[wire.I
 
 def body_hash(plan: wire.Plan) -> str:
     """What a plan says, without version and times: two that differ only there are the same plan."""
-    said = plan.model_dump(mode="json", exclude={"version", "issued_at", "horizon_end"})
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    said = plan.model_dump_json(exclude={"version", "issued_at", "horizon_end"})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def stamp(plan: wire.Plan, version: int, issued_at: datetime, horizon_end: datetime) -> wire.Plan:
