@@ -27,6 +27,7 @@ from controller.services.stations import clusters_in, regulation
 LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
 """ISO 639, as on the wire; without one there is no bulletin (R-027)."""
 LONGEST_TITLE = 200
+LONGEST_TEXT = 20_000
 FARTHEST = timedelta(days=732)
 SAVED_LATE = timedelta(seconds=10)
 """A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
@@ -69,6 +70,8 @@ class Preview:
     problems: Sequence[LoaError] = field(default=())
     titles: dict[str, str] = field(default_factory=dict)
     """Broadcast id to title, for the clashes."""
+    illustrative: frozenset[str] = frozenset()
+    """The stations among those of `clusters` that were made up for a demo."""
 
 
 def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None) -> Preview:
@@ -112,7 +115,13 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         clashes=clashes,
         problems=problems,
         titles=_titles(session, clashes),
+        illustrative=_illustrative(session, clusters),
     )
+
+
+def _illustrative(session: Session, clusters: Sequence[Cluster]) -> frozenset[str]:
+    ids = {cluster.station_id for cluster in clusters}
+    return frozenset(session.scalars(select(Station.id).where(Station.id.in_(ids), Station.illustrative)))
 
 
 def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
@@ -155,6 +164,8 @@ def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
         bad.append(Refused("choice.unknown", name="language", value=draft.language[:20]))
     if len(draft.title) > LONGEST_TITLE:
         bad.append(Refused("title.long", most=LONGEST_TITLE))
+    if len(draft.text) > LONGEST_TEXT:
+        bad.append(Refused("text.long", most=LONGEST_TEXT, length=len(draft.text)))
     if "\x00" in draft.title + draft.text:
         bad.append(Refused("choice.unknown", name="title", value="NUL"))
     if draft.first_day and draft.first_day > (now + FARTHEST).date():

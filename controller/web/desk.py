@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -21,7 +23,7 @@ from controller.services.accounts import SESSION, who
 from controller.services.office import Office, check_form
 from controller.services.rights import Actor, Right
 from controller.web import catalogue, waveform
-from controller.web.upload import Posted, read_form
+from controller.web.upload import Posted, read_form, read_form_with_file
 from controller.web.words import Words
 
 HERE = Path(__file__).parent
@@ -29,6 +31,8 @@ DIST = HERE / "static" / "dist"
 VISIT_COOKIE = "loa_visit"
 LANGUAGE_COOKIE = "loa_language"
 A_YEAR = 365 * 24 * 3600
+_TYPED_ON = re.compile(r"/broadcasts/(?:new|[^/]+/edit)\Z")
+"""Pages that find again what was typed on them (static/app.js)."""
 
 
 class LogInFirst(Exception):
@@ -164,9 +168,14 @@ class Desk:
 
 
 def wanted_page(request: Request) -> str:
-    """Where to go after log-in: this page if it was one, else home."""
+    """Where to go after log-in: this page if it was one; the form that was being filled in; else home."""
     if request.method != "GET" or "hx-request" in request.headers:
-        return "/"
+        told = request.headers.get("hx-current-url") or request.headers.get("referer", "")
+        try:
+            page = urlsplit(told).path
+        except ValueError:
+            return "/"
+        return page if _TYPED_ON.match(page) else "/"
     query = f"?{request.url.query}" if request.url.query else ""
     return request.url.path + query
 
@@ -210,21 +219,29 @@ def person(desk: Annotated[Desk, Depends(newcomer)]) -> Desk:
     return desk
 
 
-async def _read(desk: Desk) -> Desk:
-    """The form that came along, once it is known to be one of ours."""
-    office = desk.office
-    token = desk.request.headers.get("x-form-token", "")
-    if token:
-        _check(desk, token)  # before a byte of a large upload is read
-    posted = await read_form(desk.request, office.upload_folder, office.max_upload_bytes)
-    if not token:
-        try:
-            _check(desk, posted.get("form_token"))
-        except Refused:
-            await run_in_threadpool(posted.forget_files)
-            raise
-    desk.posted = posted
+def author(desk: Annotated[Desk, Depends(person)]) -> Desk:
+    """Raises Refused("no_right") before anything of a large body is read."""
+    desk.actor.need(Right.COMPOSE)
     return desk
+
+
+async def _read(desk: Desk) -> Desk:
+    """The small form that came along, once it is known to be one of ours."""
+    _check_header(desk)
+    desk.posted = await read_form(desk.request)
+    _check_body(desk)
+    return desk
+
+
+def _check_header(desk: Desk) -> None:
+    """Where a script says the token beforehand, not a byte of a foreign form is read."""
+    if token := desk.request.headers.get("x-form-token"):
+        _check(desk, token)
+
+
+def _check_body(desk: Desk) -> None:
+    if not desk.request.headers.get("x-form-token"):
+        _check(desk, desk.posted.get("form_token"))
 
 
 def _check(desk: Desk, token: str) -> None:
@@ -247,8 +264,22 @@ async def person_form(desk: Annotated[Desk, Depends(person)]) -> Desk:
     return await _read(desk)
 
 
+async def author_form(desk: Annotated[Desk, Depends(author)]) -> AsyncIterator[Desk]:
+    """The only form that may be large and bring a file, which is gone when the page is done, however it ended."""
+    office = desk.office
+    _check_header(desk)
+    desk.posted = await read_form_with_file(desk.request, office.upload_folder, office.max_upload_bytes)
+    try:
+        _check_body(desk)
+        yield desk
+    finally:
+        desk.posted.forget_files()
+
+
 VisitorForm = Annotated[Desk, Depends(visitor_form)]
 NewcomerDesk = Annotated[Desk, Depends(newcomer)]
 NewcomerForm = Annotated[Desk, Depends(newcomer_form)]
 PersonDesk = Annotated[Desk, Depends(person)]
 PersonForm = Annotated[Desk, Depends(person_form)]
+AuthorDesk = Annotated[Desk, Depends(author)]
+AuthorForm = Annotated[Desk, Depends(author_form)]

@@ -73,8 +73,9 @@ class DraftForm:
 
 
 def typed(posted: Posted) -> DraftForm:
+    """All of it: what is too long is refused in words by those who look ahead, never cut."""
     return DraftForm(
-        title=posted.get("title")[:200],
+        title=posted.get("title"),
         field=posted.get("field", "1"),
         language=posted.get("language", "vi"),
         priority=posted.get("priority", "3"),
@@ -86,7 +87,7 @@ def typed(posted: Posted) -> DraftForm:
         day=posted.get("day"),
         time=posted.get("time"),
         until=posted.get("until"),
-        text=posted.get("text")[:20_000],
+        text=posted.get("text").replace("\r\n", "\n"),  # forms send more than was typed
         on_preempt=posted.get("on_preempt", "resume"),
         late=posted.get("late", "drop"),
         volume=posted.get("volume"),

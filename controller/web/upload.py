@@ -1,4 +1,4 @@
-"""Forms with files, read as a stream: fields are small and kept, the file goes to the disk up to a number of bytes.
+"""Forms, read as a stream: fields are small and kept, a file goes to the disk up to a number of bytes.
 
 A file that is too large or a disk that is full does not lose the form: the rest is read on, the failure is handed back
 beside the fields, and the page comes again with everything in it.
@@ -26,6 +26,8 @@ from broadcasts.errors import LoaError, Refused
 MAX_FIELDS = 2_000
 MAX_FIELD_BYTES = 1_000_000
 """All fields of one form together."""
+SMALL_BODY = 64_000
+"""A form without a file, as anybody may send it: whole."""
 
 
 @dataclass
@@ -48,11 +50,23 @@ class Posted:
             path.unlink(missing_ok=True)
 
 
-async def read_form(request: Request, folder: Path, max_file_bytes: int) -> Posted:
-    """Raises Refused("form.broken", "form.too_large"). The caller forgets the files when done with them."""
+async def read_form(request: Request) -> Posted:
+    """Fields only, at most SMALL_BODY. Raises Refused("form.broken", "form.too_large", "form.no_file")."""
+    return await _read(request, SMALL_BODY, SMALL_BODY, None)
+
+
+async def read_form_with_file(request: Request, folder: Path, max_file_bytes: int) -> Posted:
+    """Only for those who may add recordings. The caller forgets the files when done with them.
+
+    Raises Refused("form.broken", "form.too_large", "audio.too_large").
+    """
+    return await _read(request, MAX_FIELD_BYTES, 2 * max_file_bytes + MAX_FIELD_BYTES, (folder, max_file_bytes))
+
+
+async def _read(request: Request, max_fields: int, max_body: int, files: tuple[Path, int] | None) -> Posted:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        reader = _Reader(options[b"boundary"], folder, max_file_bytes)
+        reader = _Reader(options[b"boundary"], max_fields, max_body, files)
         try:
             return await reader.read(request.stream())
         except BaseException:
@@ -61,7 +75,7 @@ async def read_form(request: Request, folder: Path, max_file_bytes: int) -> Post
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FIELD_BYTES:
+        if len(body) > max_fields:
             raise Refused("form.too_large")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
@@ -77,8 +91,11 @@ def _too_large(limit: int) -> Refused:
 class _Reader:
     """One multipart body. Parsing is quick and done in place; writing goes to a thread, a chunk at a time."""
 
-    def __init__(self, boundary: bytes, folder: Path, max_file_bytes: int) -> None:
-        self._folder, self._max = folder, max_file_bytes
+    def __init__(self, boundary: bytes, max_fields: int, max_body: int, files: tuple[Path, int] | None) -> None:
+        """`files`: where they go and how large one may be; none where no file is taken."""
+        self._max_fields, self._max_body = max_fields, max_body
+        self._takes_files = files is not None
+        self._folder, self._max = files or (Path(), 0)
         self._posted = Posted()
         self._header, self._value = b"", b""
         self._headers: dict[bytes, bytes] = {}
@@ -109,8 +126,8 @@ class _Reader:
         try:
             async for chunk in stream:
                 self._total += len(chunk)
-                if self._total > 2 * self._max + MAX_FIELD_BYTES:
-                    raise _too_large(self._max)
+                if self._total > self._max_body:
+                    raise _too_large(self._max) if self._takes_files else Refused("form.too_large")
                 self._parser.write(chunk)
                 if self._todo:
                     await run_in_threadpool(self._work)
@@ -151,6 +168,8 @@ class _Reader:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         told = options.get(b"filename")
         self._file_name = None if told is None else told.decode("utf-8", "replace")
+        if self._file_name and not self._takes_files:
+            raise Refused("form.no_file")
         if self._file_name:
             name = self._name
             self._todo.append(lambda: self._open(name))
@@ -161,7 +180,7 @@ class _Reader:
         piece = data[start:end]
         if self._file_name is None:
             self._field_bytes += len(piece)
-            if self._field_bytes > MAX_FIELD_BYTES:
+            if self._field_bytes > self._max_fields:
                 raise Refused("form.too_large")
             self._text += piece
         elif self._file_name:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from sqlalchemy import update
 from support.audio import tone
 from support.browser import PHONE, chromium, served, shoot
 from support.office import PASSWORD, House, give_password, open_house
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
+from controller.db.tables import Broadcast, LoginSession
 
 pytestmark = pytest.mark.e2e
 
@@ -155,6 +157,79 @@ def _tell(house: House, url: str) -> None:
         found.group(1), ids[3], state=State.MISSED, verdict=Verdict.NOT_PLAYED, reason="no_asset", started_at=None
     )
     house.settle_one(found.group(1), ids[4], verdict=Verdict.PLAYED, signed_evidence=False)
+
+
+def _end_sessions(house: House) -> None:
+    with house.ctx.db.write() as session:
+        session.execute(update(LoginSession).values(ended_at=house.clock.now()))
+
+
+def _log_in_again(page: Page) -> None:
+    page.fill("#name", "phatthanh")
+    page.fill("#password", PASSWORD)
+    page.get_by_role("button", name="Vào").click()
+
+
+def test_what_was_typed_outlives_the_session_until_it_is_handed_in(stage: Stage, tmp_path: Path) -> None:
+    house = stage.house
+    give_password(house.ctx, "phatthanh")
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(tone(5.0))
+    page = stage.visit("phatthanh")
+    page.goto(f"{stage.base}/broadcasts/new")
+    page.set_input_files("#file", recording)
+    expect(page.locator("#recording audio")).to_be_visible(timeout=30_000)
+    page.locator("label.chip-check", has_text="Cù Lao Dung").first.click()
+    page.fill("#title", "Viết dở")
+    expect(page.locator("#preview")).to_contain_text("Gửi ngay")
+
+    # The script's own look ahead meets the end of the session; the last letters were not even left yet.
+    _end_sessions(house)
+    page.locator("#title").press("End")
+    page.keyboard.type(" dang", delay=20)
+    expect(page.get_by_role("heading", name="Đăng nhập")).to_be_visible()
+    _log_in_again(page)
+    expect(page.locator("#title")).to_have_value("Viết dở dang")
+    expect(page.locator("#kept")).to_be_visible()
+    expect(page.locator("#recording audio")).to_be_visible()
+    expect(page.locator("#preview .sentence")).to_contain_text("tại 5 cụm")
+    shoot(page, "new-kept")
+
+    # And so does handing it in, first refused by the server, then by the end of the session.
+    page.get_by_role("button", name="Gửi phê duyệt").click()
+    expect(page.get_by_role("alert").first).to_contain_text("Gửi ngay")
+    expect(page.locator("#title")).to_have_value("Viết dở dang")
+    page.get_by_label("Gửi ngay").check()
+    _end_sessions(house)
+    page.get_by_role("button", name="Gửi phê duyệt").click()
+    _log_in_again(page)
+    expect(page.locator("#title")).to_have_value("Viết dở dang")
+    page.get_by_label("Gửi ngay").check()
+    page.get_by_role("button", name="Gửi phê duyệt").click()
+    expect(page.get_by_role("status").filter(has_text="Đã gửi phê duyệt")).to_be_visible()
+    one = page.url
+
+    # An edit has a drawer of its own, and the new bulletin's is empty now.
+    page.goto(f"{one}/edit")
+    expect(page.locator("#kept")).to_be_hidden()
+    page.fill("#title", "Sửa dở dang")
+    page.goto(f"{stage.base}/broadcasts/new")
+    expect(page.locator("#title")).to_have_value("")
+    expect(page.locator("#kept")).to_be_hidden()
+    page.goto(f"{one}/edit")
+    expect(page.locator("#title")).to_have_value("Sửa dở dang")
+
+    # Edited by somebody else meanwhile: nothing is laid over it unasked.
+    with house.ctx.db.write() as session:
+        session.execute(update(Broadcast).values(revision=2))
+    page.reload()
+    expect(page.locator("#title")).to_have_value("Viết dở dang")
+    page.locator("#kept-older [data-bring]").click()
+    expect(page.locator("#title")).to_have_value("Sửa dở dang")
+    page.goto(f"{one}/edit")
+    page.locator("[data-forget]:visible").click()
+    expect(page.locator("#title")).to_have_value("Viết dở dang")
+    expect(page.locator(".kept:visible")).to_have_count(0)
 
 
 def test_the_whole_form_works_without_script(stage: Stage, tmp_path: Path) -> None:

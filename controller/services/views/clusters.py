@@ -35,6 +35,8 @@ class ClusterLine:
     id: str
     name: str
     station: str
+    illustrative: bool
+    """The station was made up for a demo."""
     horns: int
     horn_watts: int
     unit: str | None
@@ -93,7 +95,7 @@ class Health:
 
 def lines(session: Session, actor: Actor, now: datetime, only: str | None = None) -> list[ClusterLine]:
     """The clusters of the actor's area, the worst first."""
-    wanted = select(Cluster, Station.name).join(Station, Cluster.station_id == Station.id)
+    wanted = select(Cluster, Station).join(Station, Cluster.station_id == Station.id)
     wanted = wanted.where(Station.area_id.in_(actor.areas), Cluster.removed_at.is_(None))
     if only is not None:
         wanted = wanted.where(Cluster.id == only)
@@ -127,7 +129,7 @@ def lines(session: Session, actor: Actor, now: datetime, only: str | None = None
 
 def _line(
     cluster: Cluster,
-    station: str,
+    station: Station,
     unit: str | None,
     status: dict[str, UnitStatus],
     plans: dict[str, tuple[int, bool]],
@@ -139,7 +141,8 @@ def _line(
     return ClusterLine(
         id=cluster.id,
         name=cluster.name,
-        station=station,
+        station=station.name,
+        illustrative=station.illustrative,
         horns=cluster.horns,
         horn_watts=cluster.horn_watts,
         unit=unit,

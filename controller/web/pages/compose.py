@@ -14,37 +14,33 @@ from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, submit
 from controller.services.library import add_recording
 from controller.services.recordings import add_sample
-from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
-from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
 
 router = APIRouter()
 
 
 @router.get("/broadcasts/new")
-def new(desk: PersonDesk) -> Response:
-    desk.actor.need(Right.COMPOSE)
+def new(desk: AuthorDesk) -> Response:
     with desk.office.ctx.db.read() as session:
         form = fresh(desk.actor, places(session, desk.actor), desk.office.ctx.clock.now())
     return _form(desk, form, fresh=True)
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
-def edit(desk: PersonDesk, broadcast_id: str) -> Response:
-    desk.actor.need(Right.COMPOSE)
+def edit(desk: AuthorDesk, broadcast_id: str) -> Response:
     with desk.office.ctx.db.read() as session:
         whole(session, desk.actor, broadcast_id)
         broadcast = session.get_one(Broadcast, broadcast_id)
         form = from_draft(draft_of(session, broadcast, frozen=False), broadcast)
-    return _form(desk, form)
+    return _form(desk, form, fresh=True)
 
 
 @router.post("/broadcasts")
-def hand_in(desk: PersonForm) -> Response:
+def hand_in(desk: AuthorForm) -> Response:
     """One form, four buttons: upload, sample and preview are for browsers without script."""
-    desk.actor.need(Right.COMPOSE)
     form, act = typed(desk.posted), desk.posted.get("act", "submit")
     asset, failure = _recording(desk, sample=act == "sample")
     if asset is not None:
@@ -62,23 +58,22 @@ def hand_in(desk: PersonForm) -> Response:
 
 
 @router.post("/broadcasts/preview")
-def look(desk: PersonForm) -> Response:
+def look(desk: AuthorForm) -> Response:
     """Only the piece below the form."""
     return desk.page("_preview.html", **_ahead(desk, typed(desk.posted)))
 
 
 @router.post("/recordings")
-def upload(desk: PersonForm) -> Response:
+def upload(desk: AuthorForm) -> Response:
     return _recorded(desk, lambda: _recording(desk))
 
 
 @router.post("/recordings/sample")
-def sample(desk: PersonForm) -> Response:
+def sample(desk: AuthorForm) -> Response:
     return _recorded(desk, lambda: _recording(desk, sample=True))
 
 
 def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None]]) -> Response:
-    desk.actor.need(Right.COMPOSE)
     asset, failure = take()
     if asset is None and failure is None:
         failure = Refused("asset.missing")
@@ -91,10 +86,9 @@ def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None
 def _recording(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaError | None]:
     """What was uploaded with this form as an asset, or why not; neither when there was no file."""
     ctx, posted = desk.office.ctx, desk.posted
-    failure = posted.failures.get("recording")
+    if (failure := posted.failures.get("recording")) is not None:
+        return None, failure
     try:
-        if failure is not None:
-            return None, failure
         if sample:
             return add_sample(ctx, desk.actor, desk.office.upload_folder), None
         if "recording" in posted.files:
@@ -102,8 +96,6 @@ def _recording(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaEr
             return add_recording(ctx, desk.actor, path, name), None
     except LoaError as error:
         return None, error
-    finally:
-        posted.forget_files()
     return None, None
 
 

@@ -10,6 +10,7 @@ document.documentElement.classList.add("js");
 
 // What was just done is said once, not again on every reload or to whoever gets the address.
 const address = new URL(location.href);
+const done = address.searchParams.get("done");
 if (address.searchParams.has("done")) {
   address.searchParams.delete("done");
   history.replaceState(null, "", address);
@@ -64,32 +65,83 @@ for (const button of document.querySelectorAll("[data-fill]")) {
   });
 }
 
-// A new bulletin is kept on this device while it is typed, for this account only, until it is handed in.
+// What is typed is kept on this device, for this account and this bulletin only, until the server says that it was
+// handed in: a session that ended on the way, or a page that did not open, loses nothing.
 const draft = document.getElementById("draft");
-const PASSING = new Set(["form_token", "recording", "editing", "revision", "push_now"]);
-const drawer = `loa-draft-${body.dataset.me}`;
+const PASSING = new Set(["form_token", "recording", "editing", "revision", "push_now", "act"]);
+const drawerOf = (bulletin) => `loa-draft-${body.dataset.me}-${bulletin}`;
+const HANDED = `loa-handed-${body.dataset.me}`;
+
 const store = () => {
   const said = [...new FormData(draft)].filter(([name, value]) => !PASSING.has(name) && typeof value === "string");
-  localStorage.setItem(drawer, JSON.stringify(said));
+  const kept = { revision: draft.elements.revision.value, said };
+  localStorage.setItem(drawerOf(draft.dataset.draft), JSON.stringify(kept));
 };
-const restore = () => {
-  const said = JSON.parse(localStorage.getItem(drawer) ?? "null");
-  if (!said) return;
+
+// The recording lies on the server; here is only its name.
+const hearAgain = (asset) => {
+  if (!/^[0-9a-f]{64}$/.test(asset ?? "") || document.getElementById("asset").value) return;
+  document.getElementById("asset").value = asset;
+  const player = document.createElement("audio");
+  player.controls = true;
+  player.preload = "metadata";
+  player.src = `/assets/${asset}/listen`;
+  player.setAttribute("aria-label", draft.dataset.listen);
+  document.getElementById("recording").append(player);
+};
+
+const fillIn = (said) => {
   const values = new Map();
   for (const [name, value] of said) values.set(name, [...(values.get(name) ?? []), value]);
   for (const field of draft.elements) {
-    if (!field.name || PASSING.has(field.name) || field.name === "act" || field.name === "asset") continue;
+    if (!field.name || PASSING.has(field.name) || field.name === "asset") continue;
     const told = values.get(field.name) ?? [];
     if (field.type === "checkbox" || field.type === "radio") field.checked = told.includes(field.value);
     else if (told.length) field.value = told[0];
+    if (field.value && field.name === "text") field.closest("details").open = true;
   }
+  hearAgain(values.get("asset")?.[0]);
 };
-if (draft?.dataset.keep) {
-  try {
-    restore();
-    draft.addEventListener("change", store);
-    draft.addEventListener("submit", () => localStorage.removeItem(drawer));
-  } catch {
-    // Storage may be forbidden; then nothing is kept, and everything else works.
+
+const restore = () => {
+  const drawer = drawerOf(draft.dataset.draft);
+  const kept = JSON.parse(localStorage.getItem(drawer) ?? "null");
+  if (!kept) return;
+  const note = document.getElementById(kept.revision === draft.elements.revision.value ? "kept" : "kept-older");
+  note.hidden = false;
+  // Somebody else has changed the bulletin since: then it is for the author to say which one goes on.
+  if (note.id === "kept") fillIn(kept.said);
+  else
+    note.querySelector("[data-bring]").addEventListener("click", () => {
+      fillIn(kept.said);
+      draft.dispatchEvent(new Event("change"));
+      note.hidden = true;
+    });
+  note.querySelector("[data-forget]").addEventListener("click", () => {
+    localStorage.removeItem(drawer);
+    location.reload();
+  });
+};
+
+try {
+  if (done === "submitted" && sessionStorage.getItem(HANDED)) {
+    localStorage.removeItem(sessionStorage.getItem(HANDED));
+    sessionStorage.removeItem(HANDED);
   }
+  if (draft) {
+    if (draft.dataset.fresh) restore();
+    else {
+      // This page answered a form. Loading it again, or logging in, must lead to the form and not send it again.
+      history.replaceState(null, "", draft.dataset.page);
+      store();
+    }
+    for (const event of ["input", "change"]) draft.addEventListener(event, store);
+    body.addEventListener("recorded", store);
+    draft.addEventListener("submit", (event) => {
+      store();
+      if (event.submitter?.value === "submit") sessionStorage.setItem(HANDED, drawerOf(draft.dataset.draft));
+    });
+  }
+} catch {
+  // Storage may be forbidden; then nothing is kept, and everything else works.
 }

@@ -194,7 +194,7 @@ def test_a_session_is_touched_no_more_than_once_a_minute(house: House) -> None:
 
 
 def test_a_changed_password_ends_every_other_session_of_that_person(house: House) -> None:
-    mine, other, colleague = enter(house), enter(house), enter(house, "approver")
+    mine, other, colleague = enter(house), enter(house), enter(house, "boss")
     actor = who(house, mine)
     assert actor is not None
     accounts.change_password(house.ctx, actor, house.passwords["author"], FRESH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -91,6 +92,18 @@ def test_after_log_in_one_is_where_one_wanted_to_go(house: House) -> None:
     page = somebody.send(page.form("/login"), name="kythuat", password=PASSWORD)
     assert "Cụm loa" in page.text
     assert any("show=trouble" in link for link in page.links)
+
+
+@pytest.mark.parametrize("page", ["/broadcasts/new", "/broadcasts/lp-1/edit"])
+def test_who_is_logged_out_while_typing_comes_back_to_the_form(house: House, page: str) -> None:
+    stranger = TestClient(house.app, follow_redirects=False)
+    login = "/login?next=" + quote(page, safe="")
+    sent = stranger.post("/broadcasts", data={"title": "a"}, headers={"referer": f"http://localhost{page}"})
+    assert sent.headers["location"] == login
+    script = {"hx-request": "true", "hx-current-url": f"http://localhost{page}"}
+    assert stranger.post("/broadcasts/preview", headers=script).headers["hx-redirect"] == login
+    for other in ("http://localhost/logout", "http://localhost//example.com", "http://[", "", "x" * 5_000):
+        assert stranger.post("/broadcasts", headers={"referer": other}).headers["location"] == "/login"
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_a_script_gets_the_same_sentence_as_a_piece_of_the_page(author: Person) 
     ("changed", "status", "sentence"),
     [
         ({"title": "  "}, 422, "Chưa có tiêu đề"),
+        ({"title": "Dài " * 60}, 422, "tối đa 200 ký tự"),
         ({"areas": None}, 422, "Chưa chọn nơi phát"),
         ({"areas": "c-nowhere", "clusters": "cl-nowhere"}, 422, "Chưa chọn nơi phát"),
         ({"asset": ""}, 422, "Chưa có bản ghi"),
@@ -363,3 +364,79 @@ def test_an_upload_never_lies_in_memory(author: Person, monkeypatch: pytest.Monk
     assert page.status == 507
     assert [(path.parent, data == content) for path, data in seen] == [(author.house.office.upload_folder, True)]
     assert left_overs(author.house) == []
+
+
+def test_what_is_too_long_is_refused_in_words_and_comes_back_whole(author: Person, asset: Asset) -> None:
+    title, text = "Tiêu đề " * 30, "Kính thưa bà con.\n" * 1_200
+    page = fill(author, asset.sha256, title=title, text=text)
+    assert page.status == 422
+    kept = dict(page.form("/broadcasts").fields)
+    assert (kept["title"], kept["text"].replace("\r\n", "\n")) == (title, text)
+    looked = author.client.post(
+        "/broadcasts/preview", data={"text": text, "title": "Vừa"}, headers={"x-form-token": author.token()}
+    )
+    assert "21600 ký tự, tối đa 20000" in looked.text
+
+
+def test_line_ends_do_not_make_a_text_too_long(author: Person, asset: Asset) -> None:
+    """A browser sends two characters for each."""
+    page = fill(author, asset.sha256, text="a\r\n" * 10_000)
+    assert page.status == 200, page.text
+
+
+SMALL_FORMS = ["/language", "/logout", "/password", "/sandbox/act", "/sandbox/clock", "/approvals/x"]
+
+
+@pytest.mark.parametrize("path", [*SMALL_FORMS, "/broadcasts/x/withdraw"])
+def test_a_form_that_needs_no_file_takes_none(house: House, approver: Person, path: str) -> None:
+    headers = {"x-form-token": approver.token()}
+    answer = approver.client.post(path, files={"recording": ("a.wav", b"RIFF" * 1_000, "audio/wav")}, headers=headers)
+    assert (answer.status_code, "không nhận tệp" in answer.text) == (422, True)
+    assert left_overs(house) == []
+    for told in ({"data": {"a": "x" * 64_000}}, {"files": {"a": (None, "x" * 64_000)}}):
+        assert approver.client.post(path, headers=headers, **told).status_code == 413
+
+
+def test_log_in_takes_neither_file_nor_much(house: House) -> None:
+    stranger = Person(house)
+    form = stranger.get("/login").form("/login")
+    page = stranger.send(form, files={"a": ("a.wav", b"RIFF" * 1_000, "audio/wav")}, name="tinh", password="x")
+    assert (page.status, "không nhận tệp" in page.text) == (422, True)
+    assert left_overs(house) == []
+    assert stranger.send(form, name="x" * 64_000, password="x").status == 413
+
+
+@pytest.mark.parametrize("path", ["/broadcasts", "/recordings", "/recordings/sample", "/broadcasts/preview"])
+def test_who_may_not_compose_is_told_before_a_file_is_read(house: House, approver: Person, path: str) -> None:
+    """What is no form at all is answered the same, so nobody looked at it."""
+    part = b'--x\r\nContent-Disposition: form-data; name="recording"; filename="a.wav"\r\n\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=x", "x-form-token": approver.token()}
+    for body in (part + b"RIFF" * 10_000 + b"\r\n--x--\r\n", b"--x\r\nno form at all"):
+        answer = approver.client.post(path, content=body, headers=headers)
+        assert (answer.status_code, "quyền" in answer.text) == (403, True), answer.text
+    assert left_overs(house) == []
+
+
+@pytest.mark.parametrize("path", ["/broadcasts/preview", "/recordings/sample", "/broadcasts"])
+def test_a_file_beside_a_form_is_gone_however_the_page_ends(
+    house: House, author: Person, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    for name in ("typed", "add_sample"):
+        monkeypatch.setattr(f"controller.web.pages.compose.{name}", broken)
+    author.client._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+    answer = author.client.post(
+        path,
+        files={"other": ("a.wav", b"RIFF" * 1_000, "audio/wav")},
+        headers={"x-form-token": author.token()},
+    )
+    assert answer.status_code == 500
+    assert left_overs(house) == []
+
+
+def test_a_file_under_a_foreign_token_is_gone_too(house: House, author: Person) -> None:
+    files = {"recording": ("a.wav", b"RIFF" * 1_000, "audio/wav")}
+    assert author.client.post("/recordings", files=files, data={"form_token": "x"}).status_code == 403
+    assert left_overs(house) == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from support.audio import tone
 from support.browser import served
 from support.office import House, open_house
@@ -17,7 +18,7 @@ from support.pages import Person, person
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
-from controller.db.tables import Asset, UnitFault, UnitPlan, UnitStatus
+from controller.db.tables import Asset, Station, UnitFault, UnitPlan, UnitStatus
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 
@@ -185,6 +186,26 @@ def test_a_cluster_shows_the_plan_that_it_holds_against_the_one_it_should(house:
     page = technician.get(f"/clusters/{cluster.id}")
     assert "Đang giữ lịch cũ" in page.text
     assert "đang giữ 5, cần 6" in page.text
+
+
+def test_a_made_up_station_says_so_where_its_name_is_read_first(house: House, asset: Asset, author: Person) -> None:
+    pages = {
+        "/clusters": 2,  # one for each of the two stations, not for each of their clusters
+        f"/clusters/{house.clusters()[0].id}": 1,
+    }
+    technician = person(house, "kythuat")
+    for path, times in pages.items():
+        assert technician.get(path).text.count("minh họa") == times, path
+    form = author.get("/broadcasts/new")
+    places = form.html.count("place-group")
+    assert form.html.count("chip-illustrative") >= places > 0
+    looked = author.send(form.form("/broadcasts"), act="preview", asset=asset.sha256, areas=[house.commune])
+    preview = looked.html.partition('id="preview"')[2]
+    assert preview.count("chip-illustrative") == 1 + 5, "the sentence, and each cluster in the list"
+    with house.ctx.db.write() as session:
+        session.execute(update(Station).values(illustrative=False))
+    for path in (*pages, "/broadcasts/new"):
+        assert "minh họa" not in author.get(path).text
 
 
 def test_author_and_approver_are_told_the_same(house: House, asset: Asset, author: Person) -> None:
