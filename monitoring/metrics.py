@@ -25,6 +25,7 @@ REASONS = (
     "bad_header",
     "bad_signature",
     "empty",
+    "far_future",
     "key_not_trusted",
     "malformed",
     "not_for_me",

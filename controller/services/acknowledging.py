@@ -49,11 +49,11 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
             session.execute(update(JournalMark).where(*same).values(acked_seq=mark.seq))
 
 
-def ask_again(session: Session, now: datetime) -> None:
-    """We were restored: what was acknowledged after the backup is in no database any more. A higher epoch makes the
-    units send it again."""
+def ask_again(session: Session, units: Sequence[str], now: datetime) -> None:
+    """We were restored: what was acknowledged after the backup is in no database any more. A higher epoch makes these
+    units send it again; the others are told of it with their next acknowledgement."""
     session.merge(Kept(name=EPOCH, value=max(epoch_of(session) + 1, int(now.timestamp()))))
-    session.execute(update(JournalMark).values(acked_seq=-1))
+    session.execute(update(JournalMark).where(JournalMark.unit_id.in_(units)).values(acked_seq=-1))
 
 
 def epoch_of(session: Session) -> int:

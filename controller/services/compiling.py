@@ -19,7 +19,7 @@ from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
 from broadcasts.wire.jws import SigningKey, Typ, digest
-from broadcasts.wire.plan import Plan, Policy
+from broadcasts.wire.plan import MAX_AHEAD_MS, Plan, Policy
 from broadcasts.wire.topics import MANNERS, In
 from broadcasts.wire.trust import Use
 from controller.db.tables import (
@@ -42,6 +42,9 @@ ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
 LOOK_AHEAD = timedelta(hours=1)
 """How long before its last item a plan that had to be cut is followed by the next."""
+REFUSED = "plan_refused"
+"""The fault of a unit whose plan cannot be made of what the tables say."""
+_LOG = logging.getLogger("loa.compiling")
 BATCH = 250
 """Plans written in one transaction."""
 
@@ -177,17 +180,14 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     found = []
     for row in rows:
         unit, mine, station = row.id, deliveries[row.cluster], row.Station
-        if station.id not in policies:
-            policies[station.id] = plan_document.policy(station, [provinces[station.area_id], station.scope], now)
-        common = policies[station.id]
-        policy = common.model_copy(update={"scopes": [*common.scopes, unit]})
+        scopes = [provinces[station.area_id], station.scope]
         found.append(
             _Wanted(
                 unit=unit,
-                build=partial(_build, unit, (row.cluster, row.since), station, scopes, mine, assets, now),
+                build=partial(_build, unit, (row.cluster, row.since), policies, station, scopes, mine, assets, now),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
-                seen=max(0, *(each for each in (row.reported, row.seen) if each is not None and each <= latest)),
+                seen=max(each if each and each <= latest else 0 for each in (row.reported, row.seen)),
                 dirty_since=row.dirty_since,
                 rolls=row.version is not None and row.due_again <= now,
                 unnamed=frozenset(each.id for each in mine if each.plan_version is None or each.unit_id != unit),
@@ -199,14 +199,18 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
 def _build(
     unit: str,
     assignment: tuple[str, datetime],
+    policies: dict[str, Policy],
     station: Station,
     scopes: Sequence[str],
     deliveries: Sequence[Any],
     assets: dict[str, Asset],
     now: datetime,
 ) -> Plan:
-    """Raises ValueError where a row says what no plan can."""
-    policy = plan_document.policy(station, scopes, now)
+    """`policies` are those of the stations so far, each said once. Raises ValueError where a row says what no plan
+    can."""
+    if station.id not in policies:
+        policies[station.id] = plan_document.policy(station, scopes, now)
+    policy = policies[station.id].model_copy(update={"scopes": [*scopes, unit]})
     return plan_document.build(unit, assignment, policy, deliveries, assets)
 
 

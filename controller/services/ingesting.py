@@ -7,24 +7,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import from_unix_ms
+from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.domain import verdict as rules
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.presence import newer
 from broadcasts.errors import Conflict
+from broadcasts.wire import codec, topics
 from broadcasts.wire.base import Message
 from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, Skipped, Started
+from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
+from broadcasts.wire.topics import Out
 from controller.db.tables import (
     Assignment,
     Delivery,
     JournalEntry,
     JournalMark,
     Quarantined,
+    Unit,
     UnitFault,
     UnitPlan,
     UnitStatus,
@@ -33,6 +37,8 @@ from controller.services.correcting import corrected, touched_by
 from controller.services.deliveries import move, move_all
 
 QUARANTINE_KEEPS = 1000
+BOOT_AHEAD = timedelta(days=1)
+"""A boot id is at most the Unix seconds of a trusted time (CONTRACT.md, section 9)."""
 Plans = Mapping[str, tuple[int, datetime | None]]
 """Version and time of publication of the plans that stand, by unit."""
 
@@ -68,6 +74,8 @@ class Tally:
     illegal_moves: int = 0
     outranked: int = 0
     """Plans out there that are newer than ours: we were restored, and must make ours anew."""
+    put_aside: list[str] = field(default_factory=list)
+    """Why messages that the contract allows were not believed, for the count of violations."""
     applied: list[float] = field(default_factory=list)
     """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
@@ -77,6 +85,8 @@ def apply(
 ) -> Tally:
     """All of a batch in the caller's transaction. `seen`: versions of our own plans found retained, by unit."""
     tally, seen = Tally(), seen or {}
+    heard, unbelievable = _believable(heard)
+    tally.put_aside += [one.reason for one in unbelievable]
     statuses = _statuses(session, {one.unit for one in heard} | seen.keys())
     stored = _plans(session, list(seen))
     for unit, version in seen.items():
@@ -93,8 +103,31 @@ def apply(
         if isinstance(one.message, JournalBatch):
             _journal(session, statuses[one.unit], one, one.message, tally)
     del marks
-    _quarantine(session, bad)
+    _quarantine(session, [*bad, *unbelievable])
     return tally
+
+
+def _believable(heard: Sequence[Heard]) -> tuple[list[Heard], list[Bad]]:
+    """Nobody signs what a unit says of itself, and numbers that never go back would follow a lie for ever: one plan
+    version out of the far future, and no unit would take the next plan."""
+    good, bad = [], []
+    for one in heard:
+        far = _far_future(one.message, one.at)
+        if far is None:
+            good.append(one)
+        else:
+            out = Out.REPORTED if isinstance(one.message, Reported) else Out.PRESENCE
+            bad.append(Bad(topics.from_unit(one.unit, out), "far_future", far, codec.encode(one.message), one.at))
+    return good, bad
+
+
+def _far_future(message: Message, at: datetime) -> str | None:
+    """What is too far ahead of `at` to be true."""
+    if isinstance(message, Presence | Reported) and message.boot_id > (at + BOOT_AHEAD).timestamp():
+        return f"boot_id {message.boot_id}"
+    if isinstance(message, Reported) and (message.plan_version or 0) > unix_ms(at) + MAX_AHEAD_MS:
+        return f"plan_version {message.plan_version}"
+    return None
 
 
 def _take_statuses(
@@ -158,6 +191,7 @@ def _reported(
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
     if message.journal_id is not None:
+        _present_journal(session, status, message.journal_id, at)
         # An empty journal has no mark, and the session would ask for it each time.
         mark = session.get(JournalMark, (status.unit_id, message.journal_id)) if message.journal_seq else None
         if mark is None and message.journal_seq:
@@ -167,10 +201,26 @@ def _reported(
     return before != (status.plan_version, status.held)
 
 
+def _present_journal(session: Session, status: UnitStatus, journal_id: str, at: datetime) -> None:
+    """The first journal of a unit reaches back to its enrolment; another one only to when we first heard of it: what
+    the storage that died knew, nobody knows."""
+    if status.journal_id == journal_id:
+        return
+    first = status.journal_id is None and not session.scalar(_other_journals(status.unit_id, journal_id))
+    status.complete_from = session.get_one(Unit, status.unit_id).enrolled_at if first else at
+    status.journal_id = journal_id
+
+
+def _other_journals(unit: str, journal_id: str) -> Select[int]:
+    others = (JournalMark.unit_id == unit, JournalMark.journal_id != journal_id)
+    return select(func.count()).select_from(JournalMark).where(*others)
+
+
 def _complete(status: UnitStatus, mark: JournalMark | None) -> None:
-    """Once the last entry that the unit named is here, its silence about a delivery is evidence too."""
+    """Once the last entry that the unit named is here, its silence about a delivery is evidence too. A unit that does
+    not know what time it is cannot say until when."""
     told = status.reported
-    if not told or status.reported_at is None or told.get("journal_id") is None:
+    if not told or status.reported_at is None or told.get("journal_id") is None or not told["clock"]["trusted"]:
         return
     last = int(told.get("journal_seq", 0))
     if last == 0 or (mark is not None and mark.journal_id == told["journal_id"] and mark.seq >= last):
@@ -211,9 +261,13 @@ def _readiness(session: Session, changed: Mapping[str, UnitStatus]) -> None:
 
 
 def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBatch, tally: Tally) -> None:
-    mark = session.get(JournalMark, (one.unit, batch.journal_id)) or _mark(session, one.unit, batch.journal_id, one.at)
+    mark = session.get(JournalMark, (one.unit, batch.journal_id))
+    if mark is None:
+        mark = _mark(session, one.unit, batch.journal_id, one.at)
+        _present_journal(session, status, batch.journal_id, one.at)
     fresh = _insert(session, one, batch)
     tally.entries += len(fresh)
+    _jumped(session, status, mark, batch.oldest, one.at)
     mark.seq, mark.at = _reached(session, mark, batch.oldest), one.at
     # Said again although we had it: our acknowledgement was lost, or the unit was restored.
     mark.acked_seq = -1
@@ -242,6 +296,23 @@ def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
             break
         reached = seq
     return reached
+
+
+def _jumped(session: Session, status: UnitStatus, mark: JournalMark, oldest: int, at: datetime) -> None:
+    """What the unit threw away before it came here may have told of anything, up to the oldest entry it still has."""
+    if oldest - 1 <= mark.seq or mark.journal_id != status.journal_id:
+        return
+    here = (JournalEntry.unit_id == mark.unit_id, JournalEntry.journal_id == mark.journal_id)
+    between = (JournalEntry.seq > mark.seq, JournalEntry.seq < oldest)
+    known = session.scalar(select(func.count()).select_from(JournalEntry).where(*here, *between)) or 0
+    if known == oldest - 1 - mark.seq:
+        return
+    first = session.scalars(
+        select(JournalEntry).where(*here, JournalEntry.seq >= oldest).order_by(JournalEntry.seq).limit(1)
+    ).first()
+    dated = first is not None and first.entry.get("clock_error_ms") is not None
+    since = min(first.at, at) if first is not None and dated else at
+    status.complete_from = max(since, status.complete_from or since)
 
 
 def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]:

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import unix_ms
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.wire import topics
+from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.topics import In, Manner, ScopeTopic
 from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
 from controller.services import acknowledging, alerting
@@ -34,7 +36,7 @@ def step(ctx: Context, link: Link, now: datetime) -> datetime:
     if not link.up:
         return now + LOOK_AGAIN  # coming up wakes us
     with ctx.db.read() as session:
-        behind, documents = _behind(session), _documents(session)
+        behind, documents = _behind(session, now), _documents(session)
         lacking, marks = _lacking(session), acknowledging.missing(session)
         plans = _plans(session, [unit for unit, left in lacking if left is None or left < now - SAY_AGAIN])
     if behind:
@@ -59,9 +61,16 @@ def say_everything_again(ctx: Context) -> None:
         session.execute(update(JournalMark).values(acked_seq=-1))
 
 
-def _behind(session: Session) -> list[str]:
-    """Units that hold, or for which the broker holds, a plan newer than ours: we were restored."""
-    newer = or_(UnitStatus.plan_version > UnitPlan.version, UnitStatus.seen_plan_version > UnitPlan.version)
+def _behind(session: Session, now: datetime) -> list[str]:
+    """Units that hold, or for which the broker holds, a plan newer than ours: we were restored. What is too far ahead
+    for any unit to apply is no plan that we must outrank."""
+    latest = unix_ms(now) + MAX_AHEAD_MS
+    newer = or_(
+        *(
+            each.between(UnitPlan.version + 1, latest)
+            for each in (UnitStatus.plan_version, UnitStatus.seen_plan_version)
+        )
+    )
     return list(
         session.scalars(
             select(UnitPlan.unit_id)
@@ -75,7 +84,7 @@ def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
     """Ours must be made anew, above what is out there; and the journals may know more than we do."""
     with ctx.db.write() as session:
         session.execute(update(UnitPlan).where(UnitPlan.unit_id.in_(behind)).values(body_sha256="", dirty_since=now))
-        acknowledging.ask_again(session, now)
+        acknowledging.ask_again(session, behind, now)
     ctx.wake()
 
 

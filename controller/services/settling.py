@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
@@ -34,10 +34,12 @@ def step(ctx: Context, now: datetime) -> datetime:
 
 
 def _ended(now: datetime) -> Select[Delivery, datetime | None]:
-    """What `_over` has to be asked of, with the instant up to which its unit's journal is complete here."""
-    told = UnitStatus.complete_at > Delivery.end
+    """What `_over` has to be asked of, with the instant up to which its unit's journal is complete here: none where the
+    journal that could have told of it was lost."""
+    complete = case((_unbroken(), UnitStatus.complete_at))
+    told = complete > Delivery.end
     return (
-        select(Delivery, UnitStatus.complete_at)
+        select(Delivery, complete)
         .outerjoin(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
         .where(
             or_(
@@ -46,6 +48,11 @@ def _ended(now: datetime) -> Select[Delivery, datetime | None]:
             )
         )
     )
+
+
+def _unbroken() -> ColumnElement[bool]:
+    """The present journal reaches back to before the delivery could sound: only then its silence says anything."""
+    return UnitStatus.complete_from <= Delivery.start
 
 
 def _taken_back() -> Select[Delivery]:
@@ -61,6 +68,7 @@ def _taken_back() -> Select[Delivery]:
             or_(Delivery.verdict.is_(None), Delivery.verdict == Verdict.UNKNOWN),
             applied,
             UnitStatus.complete_at > UnitPlan.published_at,
+            _unbroken(),
         )
     )
 

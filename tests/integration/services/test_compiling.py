@@ -15,7 +15,17 @@ from broadcasts.wire import codec
 from broadcasts.wire.jws import Typ, digest
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
-from controller.db.tables import Assignment, Broadcast, Delivery, DeliveryMove, Station, Unit, UnitPlan, UnitStatus
+from controller.db.tables import (
+    Assignment,
+    Broadcast,
+    Delivery,
+    DeliveryMove,
+    Station,
+    Unit,
+    UnitFault,
+    UnitPlan,
+    UnitStatus,
+)
 from controller.services import approving, compiling, deliveries
 from controller.services.context import HORIZON
 
@@ -211,12 +221,90 @@ def test_a_change_while_the_compiler_is_at_work_is_not_lost(house: House, monkey
         return original(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(compiling, "_make", slow)
-    house.compile()
-    assert [item.id for item in house.plan(UNIT).items] == [house.delivery(first).id]
+    assert house.compile() == house.now  # overtaken: it looks again at once
+    assert house.plan(UNIT).items == []
     assert house.stored_plan(UNIT).dirty_since is not None
     house.compile()
     assert [item.id for item in house.plan(UNIT).items] == [house.delivery(first).id, house.delivery(later[0]).id]
     assert house.stored_plan(UNIT).dirty_since is None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_is_withdrawn_while_the_compiler_is_at_work_is_never_signed(
+    house: House, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """Also where the plan is due for another reason than a mark."""
+    house.compile()
+    broadcast = house.on_air()
+    if not first:
+        settled(house)
+        house.clock.advance(DAY - 3_600 * 22)
+        with house.ctx.db.write() as session:
+            session.execute(update(UnitPlan).values(due_again=house.now))
+    before = versions(house)
+    original, done = compiling._make, []
+
+    def slow(*args: object) -> object:
+        made = original(*args)  # type: ignore[arg-type]
+        if not done:
+            done.append(True)
+            approving.withdraw(house.ctx, house.actor("boss"), broadcast)
+        return made
+
+    monkeypatch.setattr(compiling, "_make", slow)
+    house.compile()
+    touched = {each.unit_id for each in house.deliveries(broadcast)}
+    assert UNIT in touched
+    assert {unit: versions(house)[unit] for unit in touched if unit} == {unit: before[unit] for unit in touched if unit}
+    house.compile()
+    assert [house.plan(unit).items for unit in sorted(touched - {None})] == [[]] * 5
+    assert {each.state for each in house.deliveries(broadcast)} == {State.WITHDRAWN}
+
+
+def test_a_row_that_no_plan_can_say_keeps_back_its_own_units_alone(house: House) -> None:
+    settled(house)
+    before = versions(house)
+    broken = [f"u-{HERE}-{number}" for number in range(1, 6)]
+    with house.ctx.db.write() as session:
+        session.get_one(Station, f"s-{HERE}").hours = [[60 * hour, 60 * hour + 30] for hour in range(13)]
+        session.get_one(Station, f"s-{THERE}").hours = [[360, 720]]
+        session.execute(update(UnitPlan).values(dirty_since=house.now))
+    house.woken.clear()
+    house.compile()
+    assert [(each.start, each.end) for each in house.plan(f"u-{THERE}-1").policy.hours] == [(360, 720)]
+    assert {unit for unit, version in versions(house).items() if version == before[unit]} == set(broken)
+    assert [house.stored_plan(unit).dirty_since for unit in broken] == [house.now] * 5
+    assert len(house.woken) == 1
+    assert house.compile() > house.now  # it does not spin
+    assert len(house.woken) == 1
+    with house.ctx.db.read() as session:
+        faults = session.scalars(select(UnitFault).order_by(UnitFault.unit_id)).all()
+    assert [(each.unit_id, each.code, each.cleared_at) for each in faults] == [
+        (unit, "plan_refused", None) for unit in broken
+    ]
+    assert all("hours" in each.detail and len(each.detail) <= 500 for each in faults)
+
+
+def test_a_plan_that_can_be_made_again_clears_its_fault(house: House) -> None:
+    with house.ctx.db.write() as session:
+        session.get_one(Station, f"s-{HERE}").hours = [[720, 360]]
+    house.compile()
+    assert len(versions(house)) == 5
+    with house.ctx.db.write() as session:
+        session.get_one(Station, f"s-{HERE}").hours = [[360, 720]]
+    house.clock.advance(60)
+    house.compile()
+    assert len(versions(house)) == 10
+    with house.ctx.db.read() as session:
+        faults = session.execute(select(UnitFault.raised_at, UnitFault.cleared_at)).all()
+    assert [tuple(each) for each in faults] == [(NOON, house.now)] * 5
+
+
+def test_a_version_that_no_unit_would_apply_is_not_outranked(house: House) -> None:
+    with house.ctx.db.write() as session:
+        session.add(UnitStatus(unit_id=UNIT, seen_plan_version=9_999_999_999_999, plan_version=9_999_999_999_999))
+    house.compile()
+    assert house.plan(UNIT).version == unix_ms(NOON) + 1
 
 
 def test_of_two_compilers_the_second_to_store_steps_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

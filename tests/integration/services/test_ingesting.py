@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +11,11 @@ from sqlalchemy import delete, func, select, update
 from support.services import HERE, NOON, THERE, House
 from support.voices import Voice
 
+from broadcasts.clock import unix_ms
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
 from broadcasts.wire.journal import Amplifier, AnyEntry
-from broadcasts.wire.status import PowerSource, Telemetry
+from broadcasts.wire.status import ClockSource, ClockState, PowerSource, Telemetry
 from controller.db.tables import (
     Assignment,
     Delivery,
@@ -22,6 +23,7 @@ from controller.db.tables import (
     JournalEntry,
     JournalMark,
     Quarantined,
+    Unit,
     UnitFault,
     UnitPlan,
     UnitStatus,
@@ -303,6 +305,92 @@ def test_the_journal_is_complete_once_its_last_entry_is_here(house: House, plann
     house.hear(early.reported(END + timedelta(hours=3)), unit=early.unit)
     with house.ctx.db.read() as session:
         assert session.get_one(UnitStatus, early.unit).complete_at == house.now  # its clock is ahead of ours
+
+
+def since(house: House) -> datetime | None:
+    return status(house).complete_from
+
+
+def test_the_first_journal_of_a_unit_reaches_back_to_its_enrolment(house: House, voice: Voice) -> None:
+    house.hear(voice.reported(NOON), unit=UNIT)
+    with house.ctx.db.read() as session:
+        assert since(house) == session.get_one(Unit, UNIT).enrolled_at < NOON
+
+
+@pytest.mark.parametrize("by", ["report", "entries"])
+def test_another_journal_says_nothing_of_the_time_before_it_was_first_heard_of(
+    house: House, voice: Voice, by: str
+) -> None:
+    journal(house, voice, voice.fault("hot", True, START))
+    house.hear(voice.reported(START), unit=UNIT)
+    house.clock.advance(60)
+    first_heard, other = house.now, Voice(UNIT, voice.asset, 2000, "j-2")
+    other.boot_id = 2
+    for _ in range(2):
+        if by == "report":
+            house.hear(other.reported(END), unit=UNIT)
+        else:
+            journal(house, other, other.fault("hot", False, END))
+        assert (since(house), status(house).journal_id) == (first_heard, "j-2")
+        house.clock.advance(60)
+    journal(house, voice, voice.fault("hot", False, START))  # late news of the old one changes nothing
+    assert (since(house), status(house).journal_id) == (first_heard, "j-2")
+
+
+def test_what_a_unit_threw_away_before_it_came_here_leaves_a_hole(house: House, voice: Voice) -> None:
+    house.clock.set(END)
+    journal(house, voice, voice.fault("hot", True, START), voice.fault("hot", False, START))
+    enrolled = since(house)
+    voice.seq = 40
+    journal(house, voice, voice.fault("hot", True, END - timedelta(minutes=5), clock_error_ms=20), oldest=41)
+    assert (mark(house), since(house)) == (41, END - timedelta(minutes=5))
+    assert enrolled is not None
+    assert enrolled < END - timedelta(minutes=5)
+    voice.seq = 60
+    journal(house, voice, voice.fault("hot", False, START), oldest=61)  # dated by a clock that nobody trusts
+    assert since(house) == house.now
+
+
+def test_a_ring_that_dropped_what_is_here_already_leaves_no_hole(house: House, voice: Voice) -> None:
+    entries = [voice.fault("hot", number % 2 == 0, START) for number in range(6)]
+    journal(house, voice, entries[0])
+    enrolled = since(house)
+    journal(house, voice, *entries[2:4])
+    journal(house, voice, entries[1], entries[4], oldest=1)
+    journal(house, voice, entries[5], oldest=6)
+    assert (mark(house), since(house)) == (6, enrolled)
+
+
+def test_a_unit_that_does_not_know_the_time_cannot_say_until_when_it_told_all(house: House, voice: Voice) -> None:
+    house.clock.set(END)
+    doubtful = ClockState(source=ClockSource.RTC, trusted=False)
+    house.hear(voice.reported(END, clock=doubtful), unit=UNIT)
+    assert status(house).complete_at is None
+    house.hear(voice.reported(END), unit=UNIT)
+    assert status(house).complete_at == END
+
+
+@pytest.mark.parametrize("version", [9_999_999_999_999, unix_ms(END) + 86_400_001])
+def test_a_plan_version_out_of_the_far_future_is_not_believed(house: House, voice: Voice, version: int) -> None:
+    house.clock.set(END)
+    house.hear(voice.reported(END, plan_version=7), unit=UNIT)
+    tally = house.hear(voice.reported(END, plan_version=version), unit=UNIT)
+    assert (tally.put_aside, status(house).plan_version) == (["far_future"], 7)
+    with house.ctx.db.read() as session:
+        [kept] = session.scalars(select(Quarantined)).all()
+    assert (kept.topic, kept.reason, kept.at) == (f"loa/v1/u/{UNIT}/out/reported", "far_future", END)
+    assert str(version).encode() in kept.head + kept.detail.encode()
+    assert house.hear(voice.reported(END, plan_version=unix_ms(END) + 86_400_000), unit=UNIT).put_aside == []
+
+
+def test_a_boot_out_of_the_far_future_silences_no_unit(house: House, voice: Voice) -> None:
+    house.hear(voice.presence("online", 1, 5), unit=UNIT)
+    far = int(house.now.timestamp()) + 86_401
+    assert house.hear(voice.presence("offline", 1, far), unit=UNIT).put_aside == ["far_future"]
+    assert house.hear(voice.reported(NOON, boot_id=far), unit=UNIT).put_aside == ["far_future"]
+    assert (status(house).connected, status(house).boot_id, status(house).reported_at) == (True, 5, None)
+    assert house.hear(voice.presence("online", 1, far - 1), unit=UNIT).put_aside == []
+    assert status(house).boot_id == far - 1
 
 
 def test_an_applied_plan_is_measured_only_where_the_unit_was_there_all_the_time(house: House, voice: Voice) -> None:

@@ -211,6 +211,29 @@ def test_a_restored_controller_outranks_what_is_out_there_and_says_so_once(
     assert reconcile(house) == [TOPIC]
 
 
+def test_one_unit_that_is_ahead_does_not_have_all_journals_sent_again(house: House, planned: str) -> None:
+    other = f"u-{HERE}-2"
+    with house.ctx.db.write() as session:
+        for unit in (UNIT, other):
+            session.add(JournalMark(unit_id=unit, journal_id="j", seq=7, at=NOON, acked_seq=7))
+    reconcile(house)
+    report(house, house.plan(UNIT).version + 5_000)
+    reconcile(house)
+    assert topics.to_unit(UNIT, In.JOURNAL_ACK) in reconcile(house)
+    with house.ctx.db.read() as session:
+        assert session.get_one(JournalMark, (UNIT, "j")).acked_seq == 7
+    assert not [topic for topic in house.link.topics() if other in topic]
+
+
+def test_a_version_that_no_unit_would_apply_is_left_alone(house: House, planned: str) -> None:
+    reconcile(house)
+    with house.ctx.db.write() as session:
+        session.add(UnitStatus(unit_id=UNIT, seen_plan_version=9_999_999_999_999, plan_version=9_999_999_999_999))
+    house.woken.clear()
+    assert reconcile(house) == []
+    assert (house.woken, house.stored_plan(UNIT).dirty_since) == ([], None)
+
+
 def test_a_dispatch_is_measured_from_the_approval(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[float] = []
     monkeypatch.setattr(type(house.ctx.measures), "dispatched", lambda _, seconds: told.append(seconds))

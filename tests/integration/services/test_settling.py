@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +13,7 @@ from support.voices import Voice
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
 from controller.db.tables import Delivery, UnitStatus
-from controller.services import approving, settling
+from controller.services import approving, reconciling, settling
 
 UNIT = f"u-{HERE}-1"
 START = NOON + timedelta(hours=2)
@@ -23,7 +24,7 @@ def voice(house: House) -> Voice:
     return Voice(UNIT, house.bulletin.sha256, house.bulletin.duration_ms)
 
 
-def at_one_pole(house: House, **how: str) -> str:
+def at_one_pole(house: House, **how: Any) -> str:
     broadcast = house.on_air(areas=(), clusters=(f"cl-{HERE}-1",), **how)
     house.compile()
     return house.delivery(broadcast).id
@@ -42,7 +43,7 @@ def told(house: House, delivery: str) -> tuple[str, str | None, str | None]:
 
 def complete(house: House, until: datetime) -> None:
     with house.ctx.db.write() as session:
-        session.merge(UnitStatus(unit_id=UNIT, complete_at=until, seen_plan_version=0))
+        session.merge(UnitStatus(unit_id=UNIT, complete_from=NOON, complete_at=until, seen_plan_version=0))
 
 
 def put(house: House, state: State) -> None:
@@ -102,6 +103,40 @@ def test_a_complete_journal_turns_unknown_into_not_played_and_evidence_turns_tha
     assert told(house, delivery)[1:] == (Verdict.NOT_PLAYED, "plan_not_received")
     house.hear(voice.batch(voice.started(delivery, START), voice.ended(delivery, START)), unit=UNIT, signed=True)
     assert told(house, delivery) == (State.PLAYED, Verdict.HEARD, None)
+
+
+def test_the_silence_of_a_journal_that_began_later_says_nothing(house: House, voice: Voice) -> None:
+    """The storage died after the bulletin sounded: what it knew is lost, and it may have been heard."""
+    before, after = at_one_pole(house), at_one_pole(house, at=time(15, 0))
+    house.hear(voice.reported(NOON), unit=UNIT)
+    house.clock.set(START + timedelta(minutes=30))
+    other = Voice(UNIT, voice.asset, 2000, "j-2")
+    other.boot_id = 2
+    house.hear(other.reported(house.now), unit=UNIT)
+    sweep(house, house.now)
+    assert told(house, before) == (State.PLANNED, Verdict.UNKNOWN, None)
+    house.clock.set(START + timedelta(minutes=90))
+    house.hear(other.reported(house.now), unit=UNIT)
+    sweep(house, house.now)
+    assert told(house, before) == (State.PLANNED, Verdict.UNKNOWN, None)
+    assert told(house, after) == (State.PLANNED, Verdict.NOT_PLAYED, "plan_not_received")
+
+
+def test_what_was_withdrawn_while_a_journal_was_lost_stays_unknown(house: House, voice: Voice) -> None:
+    delivery = at_one_pole(house)
+    house.hear(voice.reported(NOON), unit=UNIT)
+    with house.ctx.db.read() as session:
+        broadcast = session.get_one(Delivery, delivery).broadcast_id
+    house.clock.set(START + timedelta(seconds=1))
+    approving.withdraw(house.ctx, house.actor("boss"), broadcast)
+    house.compile()
+    reconciling.step(house.ctx, house.link, house.now)
+    house.clock.advance(60)
+    other = Voice(UNIT, voice.asset, 2000, "j-2")
+    other.boot_id = 2
+    house.hear(other.reported(house.now, plan_version=house.plan(UNIT).version), unit=UNIT)
+    sweep(house, START + timedelta(hours=1))
+    assert told(house, delivery) == (State.WITHDRAWN, Verdict.UNKNOWN, None)
 
 
 @pytest.mark.parametrize("how", [{"late": "shift"}, {"late": "play"}])
