@@ -28,8 +28,8 @@ def ended(
     return Evidence(seq, Kind.ENDED, NOON + long, outcome, played=long, amplifier=amplifier, asset=ASSET, detail=detail)
 
 
-def skipped(seq: int, why: str) -> Evidence:
-    return Evidence(seq, Kind.SKIPPED, NOON, why)
+def skipped(seq: int, why: str, detail: str = "") -> Evidence:
+    return Evidence(seq, Kind.SKIPPED, NOON, why, detail=detail)
 
 
 def found(*evidence: Evidence) -> Finding:
@@ -59,10 +59,11 @@ TABLE: list[tuple[list[Evidence], tuple[State, Verdict | None, str | None], floa
     ([started(1), ended(2, "withdrawn", 15)], (State.PREEMPTED, Verdict.NOT_PLAYED, "withdrawn"), 0.25),
     ([started(1), ended(2, "failed", 0, detail="power_off")],
      (State.FAILED, Verdict.FAILED_TO_SOUND, "power_off"), 0),
-    ([ended(2, "failed", 0, detail="does not decode: 0x1F, " + "x" * 300)],
-     (State.FAILED, Verdict.FAILED_TO_SOUND, "decoder"), 0),
-    ([ended(2, "failed", 0)], (State.FAILED, Verdict.FAILED_TO_SOUND, "decoder"), 0),
-    ([ended(2, "exploded", 0)], (State.FAILED, Verdict.FAILED_TO_SOUND, "decoder"), 0),
+    ([started(1), ended(2, "failed", 20, detail="does not decode: 0x1F, " + "x" * 300)],
+     (State.FAILED, Verdict.FAILED_TO_SOUND, "decoder"), 1 / 3),
+    ([ended(2, "failed", 0)], (State.FAILED, Verdict.NOT_PLAYED, "decoder"), 0),
+    ([ended(2, "exploded", 0)], (State.FAILED, Verdict.NOT_PLAYED, "decoder"), 0),
+    ([skipped(1, "no_asset", "asset_corrupt")], (State.FAILED, Verdict.NOT_PLAYED, "asset_corrupt"), 0),
     ([skipped(1, "no_asset")], (State.MISSED, Verdict.NOT_PLAYED, "no_asset"), 0),
     ([started(1), started(2)], (State.PLAYING, None, None), 0),
 ]  # fmt: skip
