@@ -24,7 +24,8 @@ from broadcasts.wire.trust import Use
 from controller.db.tables import Unit
 from controller.services import acknowledging, alerting
 from controller.services.context import Context
-from controller.services.ingesting import Bad, Heard, Tally, apply
+from controller.services.heard import Bad, Heard, Tally
+from controller.services.ingesting import apply
 from controller.services.ports import Link
 
 _LOG = logging.getLogger("loa.inbound")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
-from broadcasts.domain import verdict as rules
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.presence import newer
-from broadcasts.errors import Conflict
 from broadcasts.wire import codec, topics
 from broadcasts.wire.base import Message
 from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, Skipped, Started
@@ -23,61 +20,24 @@ from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
 from broadcasts.wire.topics import Out
 from controller.db.tables import (
-    Assignment,
     Delivery,
     JournalEntry,
     JournalMark,
     Quarantined,
     Unit,
-    UnitFault,
     UnitPlan,
     UnitStatus,
 )
-from controller.services.correcting import corrected, touched_by
-from controller.services.deliveries import move, move_all
+from controller.services import evidence
+from controller.services.correcting import touched_by
+from controller.services.deliveries import move_all
+from controller.services.heard import Bad, Heard, Tally, printable
 
 QUARANTINE_KEEPS = 1000
 BOOT_AHEAD = timedelta(days=1)
 """A boot id is at most the Unix seconds of a trusted time (CONTRACT.md, section 9)."""
 Plans = Mapping[str, tuple[int, datetime | None]]
 """Version and time of publication of the plans that stand, by unit."""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One verified message of one unit. `signed` tells whether its evidence carries the unit's own signature."""
-
-    unit: str
-    message: Message
-    at: datetime
-    retained: bool = False
-    signed: bool = False
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A message that was not the contract."""
-
-    topic: str
-    reason: str
-    detail: str
-    head: bytes
-    at: datetime
-
-
-@dataclass
-class Tally:
-    """What a batch came to, for the metrics."""
-
-    entries: int = 0
-    verdicts: int = 0
-    illegal_moves: int = 0
-    outranked: int = 0
-    """Plans out there that are newer than ours: we were restored, and must make ours anew."""
-    put_aside: list[str] = field(default_factory=list)
-    """Why messages that the contract allows were not believed, for the count of violations."""
-    applied: list[float] = field(default_factory=list)
-    """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
 
 def apply(
@@ -275,9 +235,9 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
     items = {entry.item for entry in fresh if isinstance(entry, Started | Ended | Skipped)}
     for entry in fresh:
         if isinstance(entry, FaultEntry):
-            _fault(session, one.unit, batch.journal_id, entry)
+            evidence.fault(session, one.unit, batch.journal_id, entry)
             items |= touched_by(session, one.unit, batch.journal_id, entry)
-    _settle(session, one, items, tally)
+    evidence.settle(session, one, items, tally)
 
 
 def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> JournalMark:
@@ -339,110 +299,6 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
     for entry in batch.entries:
         told.setdefault(entry.seq, entry)
     return [told[seq] for seq in sorted(new)]
-
-
-def _settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
-    """Judge every delivery that got new evidence, from all the evidence there is."""
-    if not items:
-        return
-    for delivery in session.scalars(select(Delivery).where(Delivery.id.in_(items))):
-        if not _served(session, one.unit, delivery):
-            continue
-        evidence = session.scalars(
-            select(JournalEntry)
-            .where(JournalEntry.item == delivery.id, JournalEntry.unit_id == one.unit)
-            .order_by(JournalEntry.boot_id, JournalEntry.seq)
-        ).all()
-        found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
-        if found is None:
-            continue
-        _conclude(session, delivery, corrected(session, found, evidence), one.at, tally)
-        delivery.signed_evidence = all(row.signed for row in evidence)
-
-
-def _served(session: Session, unit: str, delivery: Delivery) -> bool:
-    """Evidence counts only from the unit that was assigned to the cluster at that instant."""
-    row = session.scalar(
-        select(Assignment.id).where(
-            Assignment.unit_id == unit,
-            Assignment.cluster_id == delivery.cluster_id,
-            Assignment.since <= delivery.end,
-            (Assignment.until.is_(None)) | (Assignment.until > delivery.start),
-        )
-    )
-    return row is not None
-
-
-def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
-    found = []
-    for order, row in enumerate(rows):
-        entry = row.entry
-        found.append(
-            rules.Evidence(
-                seq=order,
-                kind=rules.Kind(row.kind),
-                at=row.at,
-                outcome=entry.get("outcome") or entry.get("why"),
-                offset=timedelta(milliseconds=entry.get("offset_ms", 0)),
-                played=timedelta(milliseconds=entry.get("played_ms", 0)),
-                amplifier=entry.get("amplifier"),
-                late=timedelta(milliseconds=entry.get("late_ms", 0)),
-                by=entry.get("by"),
-                asset=entry.get("asset"),
-                detail=entry.get("reason", "") or entry.get("detail", ""),
-            )
-        )
-    return found
-
-
-def _conclude(session: Session, delivery: Delivery, found: rules.Finding, at: datetime, tally: Tally) -> None:
-    delivery.coverage = found.coverage
-    delivery.started_at = found.started_at
-    delivery.late_ms = None if found.late is None else round(found.late.total_seconds() * 1000)
-    was_ready = delivery.state not in (State.PLANNED, State.PUBLISHED)
-    if not (delivery.state == State.WITHDRAWN and found.reason == "withdrawn"):
-        try:
-            move(session, delivery, found.state, Actor.UNIT, at, found.reason or "journal")
-        except Conflict:
-            tally.illegal_moves += 1
-            return
-    reason = found.reason
-    if reason == "late" and not was_ready:
-        reason = "plan_not_received"  # it came back, and met a plan that was over
-    if found.verdict is not None and (delivery.verdict, delivery.reason) != (found.verdict, reason):
-        delivery.verdict, delivery.reason, delivery.verdict_at = found.verdict, reason, at
-        tally.verdicts += 1
-    elif found.verdict is None and delivery.verdict == rules.Verdict.NOT_PLAYED:
-        # It was displaced, and goes on after all.
-        delivery.verdict = delivery.reason = delivery.verdict_at = None
-
-
-def _fault(session: Session, unit: str, journal_id: str, entry: FaultEntry) -> None:
-    """Entries may come late and out of order: one that a later one has overtaken changes nothing that stands."""
-    later = session.scalars(
-        select(JournalEntry.entry).where(
-            JournalEntry.unit_id == unit,
-            JournalEntry.journal_id == journal_id,
-            JournalEntry.seq > entry.seq,
-            JournalEntry.kind == "fault",
-        )
-    )
-    if any(told["code"] == entry.code for told in later):
-        return
-    standing = session.scalar(
-        select(UnitFault).where(UnitFault.unit_id == unit, UnitFault.code == entry.code, UnitFault.cleared_at.is_(None))
-    )
-    at = from_unix_ms(entry.at)
-    if entry.raised and standing is None:
-        session.add(UnitFault(unit_id=unit, code=entry.code, detail=printable(entry.detail), raised_at=at))
-        session.flush()
-    elif not entry.raised and standing is not None:
-        standing.cleared_at = at
-
-
-def printable(text: str) -> str:
-    """PostgreSQL keeps no NUL in a text."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def _quarantine(session: Session, bad: Sequence[Bad]) -> None:

@@ -80,7 +80,7 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
 def test_every_address_is_one_that_anybody_may_open() -> None:
     """An address in a file is an example, a standard or this machine; hosts of one workplace have no place here."""
     allowed = re.compile(
-        r"//(?:[\w-]+(?:[:/,]|$)|127\.|0\.0\.0\.0|localhost|\[|\{|\$|<|%s|[\w.-]+\.(?:example|test|invalid)\b|example\.(?:com|org|vn)"
+        r"//(?:…|[\w-]+(?:[:/,]|$)|127\.|0\.0\.0\.0|localhost|\[|\{|\$|<|%s|[\w.-]+\.(?:example|test|invalid)\b|example\.(?:com|org|vn)"
         r"|www\.w3\.org|json-schema\.org|www\.rfc-editor\.org|datatracker\.ietf\.org|www\.apache\.org|keepachangelog\.com"
         r"|semver\.org|www\.asyncapi\.com|docs\.oasis-open\.org|github\.com|opencollective\.com)"
     )

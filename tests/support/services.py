@@ -42,7 +42,8 @@ from controller.db.tables import Delivery, UnitPlan
 from controller.services import accounts, approving, compiling, composing, library
 from controller.services.composing import Draft
 from controller.services.context import Context
-from controller.services.ingesting import Heard, Tally, apply
+from controller.services.heard import Heard, Tally
+from controller.services.ingesting import apply
 from controller.services.rights import Actor, Role
 from controller.services.seeding import Seeded, seed
 

@@ -29,7 +29,7 @@ from controller.db.tables import (
     UnitStatus,
 )  # fmt: skip
 from controller.services import ingesting
-from controller.services.ingesting import Bad
+from controller.services.heard import Bad, Tally
 
 UNIT = f"u-{HERE}-1"
 START = NOON + timedelta(hours=2)
@@ -70,7 +70,7 @@ def status(house: House) -> UnitStatus:
         return session.get_one(UnitStatus, UNIT)
 
 
-def journal(house: House, voice: Voice, *entries: AnyEntry, **how: Any) -> ingesting.Tally:
+def journal(house: House, voice: Voice, *entries: AnyEntry, **how: Any) -> Tally:
     return house.hear(voice.batch(*entries, **how), unit=voice.unit, signed=True)
 
 

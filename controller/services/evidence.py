@@ -1,0 +1,118 @@
+"""Journal entries become verdicts and faults: each delivery is judged from all the evidence there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import from_unix_ms
+from broadcasts.domain import verdict as rules
+from broadcasts.domain.delivery import Actor, State
+from broadcasts.errors import Conflict
+from broadcasts.wire.journal import FaultEntry
+from controller.db.tables import Assignment, Delivery, JournalEntry, UnitFault
+from controller.services.correcting import corrected
+from controller.services.deliveries import move
+from controller.services.heard import Heard, Tally, printable
+
+
+def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
+    """Judge every delivery that got new evidence, from all the evidence there is."""
+    if not items:
+        return
+    for delivery in session.scalars(select(Delivery).where(Delivery.id.in_(items))):
+        if not _served(session, one.unit, delivery):
+            continue
+        evidence = session.scalars(
+            select(JournalEntry)
+            .where(JournalEntry.item == delivery.id, JournalEntry.unit_id == one.unit)
+            .order_by(JournalEntry.boot_id, JournalEntry.seq)
+        ).all()
+        found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
+        if found is None:
+            continue
+        _conclude(session, delivery, corrected(session, found, evidence), one.at, tally)
+        delivery.signed_evidence = all(row.signed for row in evidence)
+
+
+def _served(session: Session, unit: str, delivery: Delivery) -> bool:
+    """Evidence counts only from the unit that was assigned to the cluster at that instant."""
+    row = session.scalar(
+        select(Assignment.id).where(
+            Assignment.unit_id == unit,
+            Assignment.cluster_id == delivery.cluster_id,
+            Assignment.since <= delivery.end,
+            (Assignment.until.is_(None)) | (Assignment.until > delivery.start),
+        )
+    )
+    return row is not None
+
+
+def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
+    found = []
+    for order, row in enumerate(rows):
+        entry = row.entry
+        found.append(
+            rules.Evidence(
+                seq=order,
+                kind=rules.Kind(row.kind),
+                at=row.at,
+                outcome=entry.get("outcome") or entry.get("why"),
+                offset=timedelta(milliseconds=entry.get("offset_ms", 0)),
+                played=timedelta(milliseconds=entry.get("played_ms", 0)),
+                amplifier=entry.get("amplifier"),
+                late=timedelta(milliseconds=entry.get("late_ms", 0)),
+                by=entry.get("by"),
+                asset=entry.get("asset"),
+                detail=entry.get("reason", "") or entry.get("detail", ""),
+            )
+        )
+    return found
+
+
+def _conclude(session: Session, delivery: Delivery, found: rules.Finding, at: datetime, tally: Tally) -> None:
+    delivery.coverage = found.coverage
+    delivery.started_at = found.started_at
+    delivery.late_ms = None if found.late is None else round(found.late.total_seconds() * 1000)
+    was_ready = delivery.state not in (State.PLANNED, State.PUBLISHED)
+    if not (delivery.state == State.WITHDRAWN and found.reason == "withdrawn"):
+        try:
+            move(session, delivery, found.state, Actor.UNIT, at, found.reason or "journal")
+        except Conflict:
+            tally.illegal_moves += 1
+            return
+    reason = found.reason
+    if reason == "late" and not was_ready:
+        reason = "plan_not_received"  # it came back, and met a plan that was over
+    if found.verdict is not None and (delivery.verdict, delivery.reason) != (found.verdict, reason):
+        delivery.verdict, delivery.reason, delivery.verdict_at = found.verdict, reason, at
+        tally.verdicts += 1
+    elif found.verdict is None and delivery.verdict == rules.Verdict.NOT_PLAYED:
+        # It was displaced, and goes on after all.
+        delivery.verdict = delivery.reason = delivery.verdict_at = None
+
+
+def fault(session: Session, unit: str, journal_id: str, entry: FaultEntry) -> None:
+    """Entries may come late and out of order: one that a later one has overtaken changes nothing that stands."""
+    later = session.scalars(
+        select(JournalEntry.entry).where(
+            JournalEntry.unit_id == unit,
+            JournalEntry.journal_id == journal_id,
+            JournalEntry.seq > entry.seq,
+            JournalEntry.kind == "fault",
+        )
+    )
+    if any(told["code"] == entry.code for told in later):
+        return
+    standing = session.scalar(
+        select(UnitFault).where(UnitFault.unit_id == unit, UnitFault.code == entry.code, UnitFault.cleared_at.is_(None))
+    )
+    at = from_unix_ms(entry.at)
+    if entry.raised and standing is None:
+        session.add(UnitFault(unit_id=unit, code=entry.code, detail=printable(entry.detail), raised_at=at))
+        session.flush()
+    elif not entry.raised and standing is not None:
+        standing.cleared_at = at

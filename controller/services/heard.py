@@ -1,0 +1,50 @@
+"""What the inbound side hands to the services: messages that were verified, messages that were not, and the count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from broadcasts.wire.base import Message
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One verified message of one unit. `signed` tells whether its evidence carries the unit's own signature."""
+
+    unit: str
+    message: Message
+    at: datetime
+    retained: bool = False
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A message that was not the contract."""
+
+    topic: str
+    reason: str
+    detail: str
+    head: bytes
+    at: datetime
+
+
+@dataclass
+class Tally:
+    """What a batch came to, for the metrics."""
+
+    entries: int = 0
+    verdicts: int = 0
+    illegal_moves: int = 0
+    outranked: int = 0
+    """Plans out there that are newer than ours: we were restored, and must make ours anew."""
+    put_aside: list[str] = field(default_factory=list)
+    """Why messages that the contract allows were not believed, for the count of violations."""
+    applied: list[float] = field(default_factory=list)
+    """Seconds from published to applied, one for each plan that a unit reported for the first time."""
+
+
+def printable(text: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
