@@ -15,6 +15,7 @@ from controller.services.context import Context
 from controller.services.deliveries import close, last_sound
 
 LOOK_AGAIN = timedelta(minutes=10)
+LOOK_SOON = timedelta(minutes=1)
 
 
 def step(ctx: Context, now: datetime) -> datetime:
@@ -80,7 +81,8 @@ def _over(delivery: Delivery, complete: datetime | None, now: datetime) -> bool:
 
 
 def _next(ctx: Context, now: datetime) -> datetime:
-    """When the next delivery without verdict becomes unknown."""
+    """When the next delivery without verdict becomes unknown; soon, while a connected unit may tell that it took back
+    what was withdrawn."""
     with ctx.db.read() as session:
         soonest = session.scalar(
             select(Delivery.end)
@@ -88,7 +90,14 @@ def _next(ctx: Context, now: datetime) -> datetime:
             .order_by(Delivery.end)
             .limit(1)
         )
-    return max(soonest + GRACE, now) + timedelta(seconds=1) if soonest is not None else now + LOOK_AGAIN
+        awaited = session.scalar(
+            select(Delivery.id)
+            .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
+            .where(Delivery.state == State.WITHDRAWN, Delivery.verdict.is_(None), UnitStatus.connected.is_(True))
+            .limit(1)
+        )
+    due = max(soonest + GRACE, now) + timedelta(seconds=1) if soonest is not None else now + LOOK_AGAIN
+    return due if awaited is None else min(due, now + LOOK_SOON)
 
 
 def _why(session: Session, delivery: Delivery) -> str:
