@@ -113,6 +113,8 @@ def _take_statuses(
 
 
 def _plans(session: Session, units: Sequence[str]) -> Plans:
+    if not units:
+        return {}
     query = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(units))
     return {unit: (version, published) for unit, version, published in session.execute(query)}
 
