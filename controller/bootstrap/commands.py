@@ -231,7 +231,7 @@ def _lookers(settings: Settings) -> list[tuple[str, Any]]:
         *((name, lambda name=name: metadata.version(name)) for name in ("loa", "paho-mqtt", "fastapi", "av")),
         ("packages", _ours),
         ("database", lambda: _database(settings)),
-        ("keys", lambda: FileKeyring(settings.data / "keys").root_public().kid),
+        ("keys", lambda: _keys(settings)),
         ("broker", lambda: find_binary(None) if settings.broker == "embedded" else settings.broker),
         ("disk", lambda: f"{shutil.disk_usage(settings.data).free // 1_000_000} MB free"),
         ("pages", _assets),
@@ -246,6 +246,11 @@ def _ours() -> str:
         if strangers:
             raise Fault("packages.foreign", name=name, owner=", ".join(sorted(strangers)))
     return ", ".join(PACKAGES)
+
+
+def _keys(settings: Settings) -> str:
+    folder = settings.data / "keys"
+    return FileKeyring.complete(folder).root_public().kid if folder.exists() else "none yet: the first start makes them"
 
 
 def _database(settings: Settings) -> str:

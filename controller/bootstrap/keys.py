@@ -23,14 +23,28 @@ class FileKeyring:
     def make_missing(cls, folder: Path) -> FileKeyring:
         """For a first run: make what is not there. An existing key is never touched."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (folder / "root.jwk").exists() and not (folder / "root.pub").exists():
-            root = SigningKey.generate(f"root-{secrets.token_hex(4)}")
-            _write_private(folder / "root.jwk", root.to_jwk())
-            (folder / "root.pub").write_text(f"{root.public.kid} {root.public.x}\n", encoding="utf-8")
+        if not (folder / "root.pub").exists():
+            if not (folder / "root.jwk").exists():
+                _write_private(folder / "root.jwk", SigningKey.generate(f"root-{secrets.token_hex(4)}").to_jwk())
+            root = cls(folder).root()
+            assert root is not None
+            _write_private(folder / "root.pub", f"{root.public.kid} {root.public.x}\n")
         for use in Use:
             if not (folder / f"{use}.jwk").exists():
                 _write_private(folder / f"{use}.jwk", SigningKey.generate(f"{use}-{secrets.token_hex(4)}").to_jwk())
         return cls(folder)
+
+    @classmethod
+    def complete(cls, folder: Path) -> FileKeyring:
+        """For every later run. New keys would be strangers to every unit: what is missing has to be restored.
+
+        Raises Fault("keys.missing").
+        """
+        ring = cls(folder)
+        ring.root_public()
+        for use in Use:
+            ring.signer(use)
+        return ring
 
     def signer(self, use: Use) -> SigningKey:
         return self._load(str(use))
@@ -58,7 +72,11 @@ class FileKeyring:
 
 
 def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    """Whole or not at all: a key that was half written would be no key for ever."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    beside.replace(path)

@@ -17,6 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
@@ -29,6 +30,7 @@ from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.sandbox import Sandbox
 from controller.db import migrate
 from controller.db.engine import Database
+from controller.db.tables import Area
 from controller.mqtt.broker_users import CONTROLLER, BrokerUser, Role, new_secret, secret_hash, write_private
 from controller.mqtt.canary import Canary
 from controller.mqtt.embedded import EmbeddedBroker
@@ -69,7 +71,9 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     if at != head:
         raise Fault("database.behind", at=at or "-", head=head)
     audio = StoredAudio(Store(settings.data / "audio"), Limits(max_bytes=settings.max_upload_mb * 1_000_000))
-    keys = FileKeyring.make_missing(settings.data / "keys")
+    with db.read() as session:
+        begun = session.scalar(select(Area.id).limit(1)) is not None
+    keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
     return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures())
 
 

@@ -62,3 +62,13 @@ def test_a_key_that_is_missing_or_torn_is_said_so(tmp_path: Path) -> None:
 def test_the_text_of_a_key_shows_no_secret(tmp_path: Path) -> None:
     key = FileKeyring.make_missing(tmp_path).signer(Use.PLAN)
     assert repr(key) == f"SigningKey({key.kid})"
+
+
+def test_a_lost_key_is_said_and_never_replaced_once_there_are_units(tmp_path: Path) -> None:
+    FileKeyring.make_missing(tmp_path)
+    FileKeyring.complete(tmp_path)
+    (tmp_path / "plan.jwk").unlink()
+    with pytest.raises(Fault) as failure:
+        FileKeyring.complete(tmp_path)
+    assert failure.value.key == "keys.missing"
+    assert not (tmp_path / "plan.jwk").exists()
