@@ -72,7 +72,7 @@ class Unit(Base):
     key_x: Mapped[str] = mapped_column(String(64))
     """Its Ed25519 public key, base64url."""
     secret_hashes: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """sha256 (our HTTP door), bcrypt (NATS), mosquitto: of one random secret that is stored nowhere."""
+    """`sha256` of one random secret that is stored nowhere: for the broker's gate and for the files (decision 7)."""
     enrolled_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

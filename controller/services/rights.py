@@ -72,14 +72,6 @@ def my_stations(session: Session, actor: Actor) -> list[Station]:
     return list(session.scalars(select(Station).where(Station.area_id.in_(actor.areas)).order_by(Station.name)))
 
 
-def need_station(session: Session, actor: Actor, station_id: str) -> Station:
-    """The station, if it lies in the actor's area. Raises Refused("not_yours")."""
-    station = session.get(Station, station_id)
-    if station is None or station.area_id not in actor.areas:
-        raise Refused("not_yours")
-    return station
-
-
 def all_mine(session: Session, actor: Actor, clusters: Sequence[str]) -> bool:
     """Nobody decides for poles of another station: he would not even be shown them."""
     foreign = (
