@@ -21,6 +21,7 @@ from broadcasts.wire.journal import (
     FaultEntry,
     JournalAck,
     JournalBatch,
+    OtherEntry,
     Outcome,
     Skipped,
     Started,
@@ -171,7 +172,7 @@ class Journal:
             else:
                 self.faults.pop(entry.code, None)
             return
-        if isinstance(entry, CommandResult):
+        if isinstance(entry, CommandResult | OtherEntry):  # the latter: written by a newer firmware of this unit
             return
         record = self.records.setdefault(entry.item, Record(entry.seq))
         record.last_seq = entry.seq

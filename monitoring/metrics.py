@@ -31,6 +31,7 @@ REASONS = (
     "not_for_me",
     "not_signed",
     "oversized",
+    "unknown_entry",
     "unknown_topic",
     "unknown_unit",
     "unknown_version",

@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from broadcasts.wire.base import Language, Message, Name, Reference, Text, UnixMs, Version, Versioned, Volume
+from broadcasts.wire.base import Language, Message, Name, One, Reference, Text, UnixMs, Version, Versioned, Volume
 from broadcasts.wire.plan import Asset
+
+MOST_ALERTS = 64
+"""Active at once in one scope."""
 
 
 class AlertKind(StrEnum):
@@ -41,7 +44,7 @@ class Alert(Message):
 
     id: Reference
     kind: AlertKind
-    level: Literal[1] = 1
+    level: One = 1
     target: Literal["all"] | Annotated[list[Name], Field(min_length=1, max_length=2000)]
     content: Annotated[list[Rendition], Field(min_length=1, max_length=6)]
     """Played one after the other, in this order."""

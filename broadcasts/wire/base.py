@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 UnixMs = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
 """Milliseconds since 1970-01-01T00:00:00Z."""
@@ -23,6 +23,17 @@ Level = Annotated[int, Field(ge=1, le=3)]
 """Priority on the wire: 1 emergency, 2 priority, 3 ordinary; lower is more urgent. R-014, R-022."""
 
 
+def _number(value: Any) -> Any:
+    """In Python `True` and `1.0` equal 1, and a literal compares: in the contract they are other values."""
+    if type(value) is not int:
+        raise ValueError("not an integer")
+    return value
+
+
+One = Annotated[Literal[1], BeforeValidator(_number)]
+"""The integer 1, and neither `true` nor `1.0` nor "1"."""
+
+
 class Message(BaseModel):
     """One message. Unknown fields are ignored, so that a newer peer can say more (design, section 6)."""
 
@@ -30,4 +41,4 @@ class Message(BaseModel):
 
 
 class Versioned(Message):
-    v: Literal[1] = 1
+    v: One = 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from broadcasts.wire.base import DurationMs, Message, Name, Reference, Sha256, Text, UnixMs, Versioned, Volume
 
@@ -107,7 +107,32 @@ class CommandResult(Entry):
     detail: Text = ""
 
 
-AnyEntry = Annotated[Started | Ended | Skipped | FaultEntry | CommandResult, Field(discriminator="kind")]
+KNOWN = ("started", "ended", "skipped", "fault", "command_result")
+"""The kinds of entries of this version; a newer unit may write others."""
+
+
+class OtherEntry(Entry):
+    """An entry of a kind that this version does not know. It proves nothing here; it is kept whole, and its number
+    counts: a unit that knows more than we do must not wait for ever for its acknowledgement."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"not": {"properties": {"kind": {"enum": [*KNOWN]}}}})
+    kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+
+
+def _tag(entry: Any) -> str:
+    kind = entry.get("kind") if isinstance(entry, dict) else getattr(entry, "kind", None)
+    return kind if isinstance(kind, str) and kind in KNOWN else "other"
+
+
+AnyEntry = Annotated[
+    Annotated[Started, Tag("started")]
+    | Annotated[Ended, Tag("ended")]
+    | Annotated[Skipped, Tag("skipped")]
+    | Annotated[FaultEntry, Tag("fault")]
+    | Annotated[CommandResult, Tag("command_result")]
+    | Annotated[OtherEntry, Tag("other")],
+    Discriminator(_tag),
+]
 
 
 class JournalBatch(Versioned):

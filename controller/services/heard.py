@@ -40,7 +40,8 @@ class Tally:
     outranked: int = 0
     """Plans out there that are newer than ours: we were restored, and must make ours anew."""
     put_aside: list[str] = field(default_factory=list)
-    """Why messages that the contract allows were not believed, for the count of violations."""
+    """Why messages that the contract allows were not believed, and journal entries of a kind that we do not know: for
+    the count of violations."""
     applied: list[float] = field(default_factory=list)
     """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 

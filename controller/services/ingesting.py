@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.presence import newer
 from broadcasts.wire import codec, topics
 from broadcasts.wire.base import Message
-from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, Skipped, Started
+from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, OtherEntry, Skipped, Started
 from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
 from broadcasts.wire.topics import Out
@@ -34,6 +35,8 @@ from controller.services.deliveries import move_all
 from controller.services.heard import Bad, Heard, Tally, printable
 
 QUARANTINE_KEEPS = 1000
+OTHER = "other"
+"""How an entry of an unknown kind is filed; the row keeps its own word."""
 BOOT_AHEAD = timedelta(days=1)
 """A boot id is at most the Unix seconds of a trusted time (CONTRACT.md, section 9)."""
 Plans = Mapping[str, tuple[int, datetime | None]]
@@ -229,6 +232,7 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
         _present_journal(session, status, batch.journal_id, one.at)
     fresh = _insert(session, one, batch)
     tally.entries += len(fresh)
+    tally.put_aside += ["unknown_entry" for entry in fresh if isinstance(entry, OtherEntry)]
     _jumped(session, status, mark, batch.oldest, one.at)
     mark.seq, mark.at = _reached(session, mark, batch.oldest), one.at
     # Said again although we had it: our acknowledgement was lost, or the unit was restored.
@@ -284,13 +288,15 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
             "unit_id": one.unit,
             "journal_id": batch.journal_id,
             "seq": entry.seq,
-            "kind": entry.kind,
-            "item": getattr(entry, "item", None),
+            "kind": OTHER if isinstance(entry, OtherEntry) else entry.kind,
+            # What a kind means that we do not know, we do not know: it is evidence of nothing.
+            "item": None if isinstance(entry, OtherEntry) else getattr(entry, "item", None),
             "at": from_unix_ms(entry.at),
             "received_at": one.at,
             "boot_id": batch.boot_id,
             "signed": one.signed,
-            "entry": entry.model_dump(mode="json", exclude_none=True),
+            # By way of text: what a database cannot keep (a NaN of a newer unit) has become null.
+            "entry": json.loads(entry.model_dump_json(exclude_none=True)),
         }
         for entry in batch.entries
     ]

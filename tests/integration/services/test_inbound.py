@@ -16,11 +16,21 @@ from broadcasts.errors import Fault
 from broadcasts.wire import codec, topics
 from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.base import Message
+from broadcasts.wire.journal import OtherEntry
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.status import Time, TimeAsk
 from broadcasts.wire.topics import In, Out, ScopeTopic
 from broadcasts.wire.trust import Use
-from controller.db.tables import JournalMark, Quarantined, ScopeDocument, Unit, UnitPlan, UnitStatus
+from controller.db.tables import (
+    Delivery,
+    JournalEntry,
+    JournalMark,
+    Quarantined,
+    ScopeDocument,
+    Unit,
+    UnitPlan,
+    UnitStatus,
+)
 from controller.mqtt import inbound as module
 from controller.mqtt.canary import WAIT, Canary
 from controller.mqtt.inbound import Inbound, Received
@@ -65,6 +75,42 @@ def test_a_signed_journal_is_taken_in_and_acknowledged_at_once(house: House, inb
     assert house.link.topics() == [topics.to_unit(UNIT, In.JOURNAL_ACK)]
     with house.ctx.db.read() as session:
         assert session.get_one(JournalMark, (UNIT, "j-1")).seq == 1
+
+
+def test_an_entry_of_a_newer_kind_is_counted_kept_and_acknowledged_and_proves_nothing(
+    house: House, inbound: Inbound, voice: Voice
+) -> None:
+    broadcast = house.on_air()
+    house.compile()
+    delivery = house.delivery(broadcast).id
+    newer = OtherEntry.model_validate(
+        {
+            "seq": 2,
+            "at": house.ms(),
+            "kind": "ended-twice",
+            "item": delivery,
+            "outcome": "played",
+            "kelvin": float("nan"),
+        }
+    )
+    batch = voice.batch(voice.fault("hot", True, house.now), newer, voice.fault("hot", False, house.now, seq=3))
+    tally, bad = inbound.consume([said(house, Out.JOURNAL, codec.seal(batch, Typ.JOURNAL, house.unit_key(UNIT)))])
+    assert (tally.entries, tally.verdicts, tally.put_aside, bad) == (3, 0, ["unknown_entry"], [])
+    with house.ctx.db.read() as session:
+        assert session.get_one(JournalMark, (UNIT, "j-1")).seq == 3
+        kept = session.get_one(JournalEntry, (UNIT, "j-1", 2))
+        assert (kept.kind, kept.item, kept.entry["kind"], kept.entry["outcome"]) == (
+            "other", None, "ended-twice", "played",
+        )  # fmt: skip
+        assert session.get_one(Delivery, delivery).verdict is None
+    # The same delivery is judged by what is known, whatever else its unit says.
+    length = timedelta(milliseconds=voice.length_ms)
+    start = house.now + timedelta(hours=2)
+    house.clock.advance((length + timedelta(hours=2)).total_seconds())
+    voice.seq = 3
+    told = voice.batch(voice.started(delivery, start), voice.ended(delivery, start + length))
+    tally, bad = inbound.consume([said(house, Out.JOURNAL, codec.seal(told, Typ.JOURNAL, house.unit_key(UNIT)))])
+    assert (tally.verdicts, bad) == (1, [])
 
 
 @pytest.mark.requirement("R-084")

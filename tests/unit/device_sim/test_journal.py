@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broadcasts.wire.journal import JournalAck, JournalBatch
+from broadcasts.wire.journal import JournalAck, JournalBatch, OtherEntry
 from device_sim.events import Moment, Sensors
 from device_sim.journal import RING_ENTRIES, Journal, JournalStore
 
@@ -130,3 +132,18 @@ def test_old_and_new_entries_do_not_travel_in_one_batch() -> None:
     note(journal, 0)
     note(journal, 3_600_000)
     assert [(batch.historical, len(batch.entries)) for batch in sent(journal, 3_600_001)] == [(True, 1), (False, 1)]
+
+
+def test_what_a_newer_firmware_wrote_is_read_over_and_sent_like_all_else() -> None:
+    store = JournalStore("j-1")
+    journal = Journal(store)
+    note(journal, 1_000)
+    body = b'{"seq":2,"at":2000,"kind":"door_opened","item":"d-1","badge":[7]}'
+    store.frames.append(b"%08x" % zlib.crc32(body) + body)
+    journal = Journal(store)
+    note(journal, 3_000)
+    entries = [entry for batch in sent(journal, 4_000) for entry in batch.entries]
+    assert [(entry.seq, entry.kind) for entry in entries] == [(1, "fault"), (2, "door_opened"), (3, "fault")]
+    assert isinstance(entries[1], OtherEntry)
+    assert entries[1].model_extra == {"item": "d-1", "badge": [7]}
+    assert journal.record("d-1") is None
