@@ -34,6 +34,8 @@ from controller.services.seeding import ACCOUNTS, PROVINCE
 ANSWER_S = 5.0
 ALERT_LASTS = timedelta(minutes=2)
 SOON = timedelta(seconds=20)
+AFTER_A_DEATH = timedelta(seconds=40)
+"""Time to start again, also on a busy machine, and to tell the poles before the bulletin begins."""
 AUTHOR, APPROVER = ACCOUNTS[0][0], ACCOUNTS[1][0]
 
 
@@ -82,7 +84,7 @@ class Sandbox:
             case "wipe_broker" if self._broker is not None:
                 self._broker.wipe()
             case "kill_controller":
-                self._broadcast(Priority.ORDINARY, quietly=True)
+                self._broadcast(Priority.ORDINARY, ahead=AFTER_A_DEATH, quietly=True)
                 os.kill(os.getpid(), signal.SIGKILL)
             case "priority":
                 self._broadcast(Priority.PRIORITY, args.get("unit", ""))
@@ -120,14 +122,14 @@ class Sandbox:
             raise Refused("sandbox.backward") from None
         self._ctx.wake()
 
-    def _broadcast(self, priority: Priority, unit: str = "", *, quietly: bool = False) -> None:
+    def _broadcast(self, priority: Priority, unit: str = "", *, ahead: timedelta = SOON, quietly: bool = False) -> None:
         """A bulletin by the sample accounts, approved by the other one, starting very soon: at one pole or at all.
         `quietly` approves without a word to the compiler, so that what comes next finds it decided and not sent."""
         ctx = replace(self._ctx, wake=lambda: None) if quietly else self._ctx
-        start = (ctx.clock.now() + SOON).astimezone(VIETNAM).replace(microsecond=0)
+        start = (ctx.clock.now() + ahead).astimezone(VIETNAM).replace(microsecond=0)
         with ctx.db.read() as session:
-            author = accounts.actor_by_name(session, AUTHOR)
-            approver = accounts.actor_by_name(session, APPROVER)
+            author = accounts.actor_by_name(session, AUTHOR, ctx.wall.now())
+            approver = accounts.actor_by_name(session, APPROVER, ctx.wall.now())
             cluster = session.scalar(
                 select(Assignment.cluster_id).where(Assignment.unit_id == unit, Assignment.until.is_(None))
             )
