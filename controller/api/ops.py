@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from broadcasts.errors import Refused
 from controller.api.deps import TheOffice, caller
-from controller.services.rights import Role
+from controller.services.rights import Right
 
 router = APIRouter()
 
@@ -27,6 +27,6 @@ def metrics(request: Request, office: TheOffice) -> Response:
     if kind.lower() == "bearer":
         if not office.metrics_token or not hmac.compare_digest(token.strip().encode(), office.metrics_token.encode()):
             raise Refused("metrics.token")
-    elif caller(request, office).role is not Role.PROVINCE:
-        raise Refused("no_right", right="metrics")
+    else:
+        caller(request, office).need(Right.METRICS)
     return Response(office.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -32,7 +32,7 @@ from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Deliv
 from controller.mqtt.broker_users import write_private
 from controller.mqtt.embedded import find_binary
 from controller.services import accounts
-from controller.services.rights import Role
+from controller.services.rights import Role, grants_of
 from controller.services.seeding import ALL_DAY, seed
 from controller.settings import Settings
 from controller.web.desk import DIST
@@ -145,8 +145,9 @@ def user(settings: Settings, given: argparse.Namespace) -> int:
     else:
         with ctx.db.read() as session:
             found = [
-                {"name": row.name, "role": row.role, "area": row.area_id, "full_name": row.full_name}
+                {"name": row.name, "role": grant.role, "area": grant.area, "full_name": row.full_name}
                 for row in session.scalars(select(User).order_by(User.name))
+                for grant in grants_of(session, row.id, ctx.wall.now())
             ]
         if given.json:
             print(json.dumps(found, ensure_ascii=False))

@@ -36,8 +36,8 @@ class Officers:
         self._order = 0
         self._agenda: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         with ctx.db.read() as session:
-            self._author = accounts.actor_by_name(session, "phatthanh")
-            self._approver = accounts.actor_by_name(session, "lanhdao")
+            self._author = accounts.actor_by_name(session, "phatthanh", ctx.wall.now())
+            self._approver = accounts.actor_by_name(session, "lanhdao", ctx.wall.now())
             self._communes = list(session.scalars(select(Area.id).where(Area.kind == "commune").order_by(Area.id)))
         self._assets = [self._record(folder, seconds, hertz) for seconds, hertz in _RECORDINGS]
         self._plan(start, days)

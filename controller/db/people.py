@@ -1,4 +1,4 @@
-"""Accounts, their sessions, and the audit log."""
+"""Accounts, what they may do where, their sessions and second factors, and the audit log."""
 
 from __future__ import annotations
 
@@ -18,17 +18,65 @@ class User(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(60), unique=True)
     full_name: Mapped[str] = mapped_column(String(120))
-    role: Mapped[str] = mapped_column(String(16))
-    """broadcaster, approver, technician, province"""
-    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"))
-    """What the account may touch: this area and all below."""
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    """Where the person works: whose administrators look after the account. What it may do stands in `grants`."""
     password_hash: Mapped[str] = mapped_column(String(200))
+    """Empty until an invitation is taken up."""
+    password_at: Mapped[datetime | None]
+    old_hashes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Of former passwords, the newest first (R-116)."""
     must_change: Mapped[bool] = mapped_column(default=False)
     failed: Mapped[int] = mapped_column(default=0)
+    locks: Mapped[int] = mapped_column(default=0)
+    """How often it was locked since the last right log-in: each lock is twice as long as the one before."""
     locked_until: Mapped[datetime | None]
+    factor_secret: Mapped[str] = mapped_column(String(200), default="")
+    """The sealed secret of the code generator (RFC 6238); empty: none."""
+    factor_at: Mapped[datetime | None]
+    """Since when it counts; none while it was only shown."""
+    factor_step: Mapped[int] = mapped_column(Big, default=0)
+    """The last 30-second step whose code was taken: it and all before it are worth nothing any more."""
     created_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    """The last log-in."""
+    reviewed_at: Mapped[datetime | None]
+    """When somebody last confirmed that this person should have this account (R-119)."""
     disabled_at: Mapped[datetime | None]
     language: Mapped[str] = mapped_column(String(3), default="vi")
+
+
+class RoleGrant(Base):
+    """A role in an area and all below it, in [since, until)."""
+
+    __tablename__ = "grants"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    granted_by: Mapped[str] = mapped_column(String(60))
+
+
+class Invitation(Base):
+    """A link that lets one person set a password once. Only the SHA-256 of its code is here."""
+
+    __tablename__ = "invitations"
+    code_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    made_at: Mapped[datetime]
+    made_by: Mapped[str] = mapped_column(String(60))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Base):
+    """For a lost telephone; each opens once. Random enough (80 bits) for a plain SHA-256."""
+
+    __tablename__ = "recovery_codes"
+    code_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    used_at: Mapped[datetime | None]
 
 
 class LoginSession(Base):
@@ -36,22 +84,32 @@ class LoginSession(Base):
 
     __tablename__ = "login_sessions"
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    """What the list of sessions calls it."""
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     form_token: Mapped[str] = mapped_column(String(64))
     """What every form must send back: a page of another site cannot know it."""
+    client: Mapped[str] = mapped_column(String(160), default="")
+    """What the browser says of itself, so that a person can tell the sessions apart."""
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    strong_at: Mapped[datetime | None]
+    """When the second factor was given."""
     ended_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):
-    """Who did what to what, when. Each line holds the hash of the one before (R-104)."""
+    """Who did what to what, where and when. Each line holds the hash of the one before (R-104); the database itself
+    refuses to change or take away a line (`controller/db/append_only.py`)."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=True)
-    at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(String(60))
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(60), index=True)
     act: Mapped[str] = mapped_column(String(60), index=True)
     about: Mapped[str] = mapped_column(String(80), index=True)
+    area: Mapped[str] = mapped_column(String(32), index=True, default="")
+    """The area it concerned, so that an auditor sees his own; empty: none, or not known any more."""
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))

@@ -1,10 +1,11 @@
 """Every table, so that one import knows them all."""
 
 from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, StandingAlert
+from controller.db.append_only import guard
 from controller.db.base import Base
 from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
-from controller.db.people import AuditEntry, LoginSession, User
+from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
 from controller.db.places import Area, Assignment, Cluster, Station, Unit
 
 __all__ = [
@@ -19,12 +20,15 @@ __all__ = [
     "Cluster",
     "Delivery",
     "DeliveryMove",
+    "Invitation",
     "JournalEntry",
     "JournalMark",
     "Kept",
     "LoginSession",
     "Quarantined",
+    "RecoveryCode",
     "Rendition",
+    "RoleGrant",
     "ScopeDocument",
     "StandingAlert",
     "Station",
@@ -34,3 +38,5 @@ __all__ = [
     "UnitStatus",
     "User",
 ]
+
+guard(Base.metadata.tables[AuditEntry.__tablename__])

@@ -6,6 +6,8 @@ import hashlib
 import logging
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,10 +19,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Fault, Refused
-from controller.db.tables import LoginSession, User
+from controller.db.tables import LoginSession, RoleGrant, User
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.rights import Actor, Role, below
+from controller.services.rights import Actor, Role, grants_of
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,10 @@ MIN_PASSWORD = 14
 _HASHER = PasswordHasher()
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Each hash takes 64 MiB and all it can get of the cores: a crowd of tries must wait, not the broadcasts."""
+_IN_LINE = threading.BoundedSemaphore(8)
+"""Who waits keeps a thread from the pages: whoever comes to a longer line is sent away at once."""
+PATIENCE_S = 10.0
+"""How long one waits for his turn."""
 
 
 @cache
@@ -72,19 +78,21 @@ def create_user(
         id=ctx.ids.new("u"),
         name=name,
         full_name=full_name,
-        role=role,
         area_id=area,
         password_hash=first.hash,
         must_change=True,
         created_at=ctx.wall.now(),
     )
     session.add(user)
+    session.flush()
+    session.add(RoleGrant(user_id=user.id, role=role, area_id=area, since=ctx.wall.now(), granted_by=by))
     audit.record(session, ctx.wall.now(), by, "user.create", user.id, {"name": name, "role": role, "area": area})
     return user
 
 
 def log_in(ctx: Context, name: str, password: str) -> str:
-    """The token for the cookie. Raises Refused: "login.wrong" (which of both is never said), "login.locked"."""
+    """The token for the cookie. Raises Refused: "login.wrong" (which of both is never said), "login.locked",
+    "login.busy" (too many at once; no try was counted)."""
     now = ctx.wall.now()
     name = name.replace("\x00", "")  # which PostgreSQL takes in no text
     with ctx.db.read() as session:
@@ -100,6 +108,7 @@ def log_in(ctx: Context, name: str, password: str) -> str:
             session.add(
                 LoginSession(
                     token_sha256=_sha256(token),
+                    id=ctx.ids.new("ls"),
                     user_id=user.id,
                     form_token=secrets.token_urlsafe(24),
                     created_at=now,
@@ -137,14 +146,15 @@ def _count_try(session: Session, user_id: str, right: bool, now: datetime) -> Re
 def actor_by_password(ctx: Context, name: str, password: str) -> Actor:
     """For scripts that send name and password with each request; wrong tries count as at log-in.
 
-    Raises Refused: "login.wrong", "login.locked", "password.first" while the one-time password was not changed.
+    Raises Refused: "login.wrong", "login.locked", "login.busy", "password.first" while the one-time password was not
+    changed.
     """
     now = ctx.wall.now()
     name = name.replace("\x00", "")
     with ctx.db.read() as session:
         user = session.scalar(select(User).where(User.name == name, User.disabled_at.is_(None)))
         locked = user is not None and user.locked_until is not None and user.locked_until > now
-        actor = _actor(session, user, "") if user else None
+        actor = _actor(session, user, "", now) if user else None
     right = _verify(user.password_hash if user else _nobody(), password)
     if user is None or actor is None:
         with ctx.db.write() as session:
@@ -171,7 +181,7 @@ def who(ctx: Context, token: str) -> Actor | None:
         user = session.get_one(User, found.user_id)
         if user.disabled_at is not None:
             return None
-        actor = _actor(session, user, found.form_token)
+        actor = _actor(session, user, found.form_token, now)
     if now - found.seen_at > timedelta(minutes=1):
         try:
             with ctx.db.write() as session:
@@ -181,26 +191,26 @@ def who(ctx: Context, token: str) -> Actor | None:
     return actor
 
 
-def _actor(session: Session, user: User, form_token: str) -> Actor:
+def _actor(session: Session, user: User, form_token: str, now: datetime) -> Actor:
     return Actor(
         id=user.id,
         name=user.name,
         full_name=user.full_name,
-        role=Role(user.role),
-        area=user.area_id,
-        areas=below(session, user.area_id),
+        grants=grants_of(session, user.id, now),
         language=user.language,
-        must_change=user.must_change,
+        home=user.area_id,
+        strong=True,
+        owes="password" if user.must_change else "",
         form_token=form_token,
     )
 
 
-def actor_by_name(session: Session, name: str) -> Actor:
+def actor_by_name(session: Session, name: str, now: datetime) -> Actor:
     """For the command line. Raises Refused("user.unknown")."""
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
         raise Refused("user.unknown", name=name)
-    return _actor(session, user, "")
+    return _actor(session, user, "", now)
 
 
 def log_out(ctx: Context, token: str) -> None:
@@ -215,7 +225,8 @@ def change_password(ctx: Context, actor: Actor, old: str, new: str) -> None:
     """Ends every session of this person but the one that `actor` came with. A wrong old password counts as at log-in:
     whoever sits at a page left open must not have more tries than a stranger.
 
-    Raises Refused: "login.wrong", "login.locked", "password.short" (fewer than 14 characters), "password.same".
+    Raises Refused: "login.wrong", "login.locked", "login.busy", "password.short" (fewer than 14 characters),
+    "password.same".
     """
     if len(new) < MIN_PASSWORD:
         raise Refused("password.short", least=MIN_PASSWORD)
@@ -268,15 +279,31 @@ def set_language(ctx: Context, actor: Actor, language: str) -> None:
 
 def _verify(stored: str, password: str) -> bool:
     try:
-        with _AT_ONCE:
+        with _turn():
             return _HASHER.verify(stored, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
 def _hash(password: str) -> str:
-    with _AT_ONCE:
+    with _turn():
         return _HASHER.hash(password)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Raises Refused("login.busy")."""
+    if not _IN_LINE.acquire(blocking=False):
+        raise Refused("login.busy")
+    try:
+        if not _AT_ONCE.acquire(timeout=PATIENCE_S):
+            raise Refused("login.busy")
+        try:
+            yield
+        finally:
+            _AT_ONCE.release()
+    finally:
+        _IN_LINE.release()
 
 
 def _sha256(token: str) -> str:

@@ -111,7 +111,7 @@ def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
     Raises Refused: "no_right", "not_yours", "approve.own", or a problem that came up since (past, locked, quiet
     hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided" (somebody else was first).
     """
-    actor.need(Right.APPROVE)
+    actor = actor.need(Right.APPROVE)
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = _decidable(session, actor, broadcast_id, seen)
@@ -127,7 +127,7 @@ def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
 
 def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str) -> None:
     """Raises as `approve`, and Refused("reason.missing")."""
-    actor.need(Right.APPROVE)
+    actor = actor.need(Right.APPROVE)
     if not reason.strip():
         raise Refused("reason.missing")
     with ctx.db.write() as session:
@@ -138,8 +138,7 @@ def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str
 
 def withdraw(ctx: Context, actor: Actor, broadcast_id: str) -> int:
     """Take it off the air for good, by author's side or approver's; how many deliveries that stopped."""
-    if not actor.may(Right.APPROVE):
-        actor.need(Right.COMPOSE)
+    actor = actor.need(Right.APPROVE, Right.COMPOSE)
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = _mine(session, actor, broadcast_id)

@@ -1,45 +1,98 @@
-"""The audit log: written in the same transaction as the act, each line chained to the one before (R-104)."""
+"""The audit log: written in the same transaction as the act, each line chained to the one before (R-104).
+
+The chain tells of a line that was changed, put in or taken out, not of lines cut off at its end: for that an export is
+kept elsewhere (`loa audit export`) and held against the log later.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from controller.db.tables import AuditEntry
+from controller.db.tables import (
+    Area,
+    Assignment,
+    AuditEntry,
+    Broadcast,
+    Bulletin,
+    Cluster,
+    Delivery,
+    Station,
+    Unit,
+    User,
+)
 
 
 def record(
-    session: Session, now: datetime, actor: str, act: str, about: str, detail: Mapping[str, Any] | None = None
+    session: Session,
+    now: datetime,
+    actor: str,
+    act: str,
+    about: str,
+    detail: Mapping[str, Any] | None = None,
+    area: str | None = None,
 ) -> None:
-    """Within `Database.write`, whose lock keeps two lines from following the same one."""
+    """Within `Database.write`, whose lock keeps two lines from following the same one. `area`: where it happened, an
+    area's id; without it follows from what `about` names."""
     before = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or ""
-    detail = dict(detail or {})
-    session.add(
-        AuditEntry(
-            at=now, actor=actor, act=act, about=about, detail=detail, hash=_link(before, now, actor, act, about, detail)
-        )
-    )
+    line = AuditEntry(at=now, actor=actor, act=act, about=about, detail=dict(detail or {}), previous=before)
+    line.area = area if area is not None else _where(session, about, line.detail)
+    line.hash = _link(before, line)
+    session.add(line)
     session.flush()
 
 
 def first_broken(session: Session) -> int | None:
     """The id of the first line that does not follow from the one before it, or none."""
     before = ""
-    for line in session.scalars(select(AuditEntry).order_by(AuditEntry.id)):
-        if line.hash != _link(before, line.at, line.actor, line.act, line.about, line.detail):
+    for line in lines(session):
+        if line.previous != before or line.hash != _link(before, line):
             return line.id
         before = line.hash
     return None
 
 
-def _link(before: str, at: datetime, actor: str, act: str, about: str, detail: Mapping[str, Any]) -> str:
-    text = json.dumps(
-        [before, at.astimezone(UTC).isoformat(), actor, act, about, detail], sort_keys=True, ensure_ascii=False
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+def lines(session: Session) -> Iterator[AuditEntry]:
+    """All, the oldest first, a thousand in memory at a time."""
+    yield from session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000))
+
+
+def _link(before: str, line: AuditEntry) -> str:
+    """SHA-256 over a JSON array: previous hash, instant (ISO 8601, UTC), actor, act, about, area, detail."""
+    told = [before, line.at.astimezone(UTC).isoformat(), line.actor, line.act, line.about, line.area, line.detail]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _where(session: Session, about: str, detail: Mapping[str, Any]) -> str:
+    """The id of the area, or nothing where none is known."""
+    scope = detail.get("scope")
+    for name in (about, scope if isinstance(scope, str) else ""):
+        if session.get(Area, name) is not None:
+            return name
+    if (user := session.get(User, about)) is not None:
+        return user.area_id
+    station = _station(session, about)
+    return session.get_one(Station, station).area_id if station else ""
+
+
+def _station(session: Session, about: str) -> str | None:
+    if session.get(Unit, about) is not None:
+        return session.scalar(
+            select(Cluster.station_id)
+            .join(Assignment, Assignment.cluster_id == Cluster.id)
+            .where(Assignment.unit_id == about)
+            .order_by(Assignment.id.desc())
+            .limit(1)
+        )
+    if (delivery := session.get(Delivery, about)) is not None:
+        return session.get_one(Cluster, delivery.cluster_id).station_id
+    found = session.get(Broadcast, about) or session.get(Bulletin, about) or session.get(Cluster, about)
+    if found is not None:
+        return found.station_id
+    return about if session.get(Station, about) is not None else None

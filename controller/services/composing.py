@@ -76,7 +76,7 @@ class Preview:
 
 def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None) -> Preview:
     """Never raises for what the form says: that is in `problems`."""
-    actor.need(Right.COMPOSE)
+    actor = actor.need(Right.COMPOSE)
     with ctx.db.read() as session:
         return look_ahead(session, actor, draft, ctx.clock.now(), editing)
 
@@ -266,7 +266,7 @@ def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None,
     Returns the broadcast's id. Raises Refused (the first problem of the preview, "not_yours") or
     Conflict("broadcast.changed") when `revision` is not the newest any more.
     """
-    actor.need(Right.COMPOSE)
+    actor = actor.need(Right.COMPOSE)
     now = ctx.clock.now()
     with ctx.db.write() as session:
         ahead = look_ahead(session, actor, draft, now, editing)

@@ -19,7 +19,7 @@ def add_recording(ctx: Context, actor: Actor, source: Path, name: str) -> Asset:
 
     Raises Refused (the audio pipeline's reasons) and Fault (disk full); then nothing was kept.
     """
-    actor.need(Right.COMPOSE)
+    actor = actor.need(Right.COMPOSE)
     prepared = ctx.audio.prepare(source)
     with ctx.db.write() as session:
         asset = remember(ctx, session, prepared)

@@ -25,7 +25,7 @@ def add_sample(ctx: Context, actor: Actor, folder: Path) -> Asset:
 
     Raises Refused("no_right") and the audio pipeline's faults.
     """
-    actor.need(Right.COMPOSE)
+    actor = actor.need(Right.COMPOSE)
     with told_as_faults():
         folder.mkdir(parents=True, exist_ok=True)
         work = tempfile.TemporaryDirectory(prefix="sample-", dir=folder)
@@ -38,7 +38,7 @@ def heard_by(ctx: Context, actor: Actor, sha256: str) -> Path:
 
     Raises Refused("asset.unknown") for all others too: what lies elsewhere is nobody's business.
     """
-    actor.need(Right.LOOK)
+    actor = actor.need(Right.LOOK)
     if not SHA256.fullmatch(sha256):
         raise Refused("asset.unknown", asset=sha256[:80])
     with ctx.db.read() as session:

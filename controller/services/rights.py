@@ -1,16 +1,17 @@
-"""Who may do what, where: role times area, down the tree. Asked in the services, never only in a page."""
+"""Who may do what, where: role times area, down the tree (R-112). Asked in the services, never only in a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
-from controller.db.tables import Area, Cluster, Station
+from controller.db.tables import Area, Cluster, RoleGrant, Station
 
 
 class Role(StrEnum):
@@ -18,6 +19,9 @@ class Role(StrEnum):
     APPROVER = "approver"
     TECHNICIAN = "technician"
     PROVINCE = "province"
+    EMERGENCY = "emergency"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
 
 
 class Right(StrEnum):
@@ -26,37 +30,104 @@ class Right(StrEnum):
     LOOK = "look"
     HEALTH = "health"
     SANDBOX = "sandbox"
+    METRICS = "metrics"
+    ALERT = "alert"
+    """Sound and silence an emergency."""
+    PEOPLE = "people"
+    """Invite, grant, disable."""
+    UNLOCK = "unlock"
+    """Let somebody in again who was locked out, with a reason (R-117)."""
+    AUDIT = "audit"
 
 
-_ROLES: dict[Role, frozenset[Right]] = {
+ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.TECHNICIAN: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK}),
+    Role.EMERGENCY: frozenset({Right.ALERT, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.UNLOCK, Right.LOOK}),
+    Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),
 }
+"""Least privilege (R-120): who manages accounts neither writes nor approves, who checks does nothing else."""
+
+STRONG = frozenset({Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT})
+"""What is done only in a session that gave a second factor (R-115)."""
+
+APART: frozenset[frozenset[Role]] = frozenset(
+    {
+        frozenset({Role.BROADCASTER, Role.APPROVER}),
+        *(frozenset({Role.ADMINISTRATOR, role}) for role in Role if role is not Role.ADMINISTRATOR),
+        *(frozenset({Role.AUDITOR, role}) for role in Role if role is not Role.AUDITOR),
+    }
+)
+"""Roles that no account holds both of at one station (R-120). The first pair yields to a station's logged exception."""
+
+
+def needs_factor(roles: Sequence[Role]) -> bool:
+    return any(ROLES[role] & STRONG for role in roles)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """`areas` are the ids of `area` and of all below it."""
+
+    role: Role
+    area: str
+    areas: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A person who is logged in. `areas` are the ids of the area of the account and of all below it."""
+    """A person who asks for something, with the grants that hold now, the widest first. `strong`: the second factor
+    was given. `owes`: what has to be done first, "code", "password", "factor" or nothing."""
 
     id: str
     name: str
     full_name: str
-    role: Role
-    area: str
-    areas: frozenset[str]
+    grants: tuple[Grant, ...]
     language: str
-    must_change: bool = False
+    home: str = ""
+    strong: bool = False
+    owes: str = ""
     form_token: str = ""
+    session: str = ""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return tuple(dict.fromkeys(grant.role for grant in self.grants))
+
+    @property
+    def areas(self) -> frozenset[str]:
+        """Everything that any of the grants reaches: narrow it with `need` before anything is decided by it."""
+        return frozenset().union(*(grant.areas for grant in self.grants))
+
+    @property
+    def area(self) -> str:
+        """The top of the widest grant."""
+        return self.grants[0].area if self.grants else self.home
+
+    @property
+    def must_change(self) -> bool:
+        return self.owes == "password"
 
     def may(self, right: Right) -> bool:
-        return right in _ROLES[self.role]
+        return any(right in ROLES[grant.role] for grant in self.grants)
 
-    def need(self, right: Right) -> None:
-        """Raises Refused("no_right")."""
-        if not self.may(right):
-            raise Refused("no_right", right=right)
+    def within(self, right: Right) -> frozenset[str]:
+        """The areas where this right is held."""
+        return frozenset().union(*(grant.areas for grant in self.grants if right in ROLES[grant.role]))
+
+    def need(self, *any_of: Right) -> Actor:
+        """This person with nothing but the grants that give one of these rights: who may write here and approve there
+        approves nothing here. Raises Refused: "no_right", "second_factor.needed"."""
+        held = {right for right in any_of if self.may(right)}
+        if not held:
+            raise Refused("no_right", right=any_of[0])
+        usable = held if self.strong else held - STRONG
+        if not usable:
+            raise Refused("second_factor.needed", right=any_of[0])
+        return replace(self, grants=tuple(grant for grant in self.grants if usable & ROLES[grant.role]))
 
 
 def below(session: Session, area: str) -> frozenset[str]:
@@ -66,6 +137,17 @@ def below(session: Session, area: str) -> frozenset[str]:
         front = set(session.scalars(select(Area.id).where(Area.parent_id.in_(front)))) - found
         found |= front
     return frozenset(found)
+
+
+def grants_of(session: Session, user: str, now: datetime) -> tuple[Grant, ...]:
+    """Those that hold at `now`, the widest first."""
+    rows = session.scalars(
+        select(RoleGrant)
+        .where(RoleGrant.user_id == user, RoleGrant.since <= now, or_(RoleGrant.until.is_(None), RoleGrant.until > now))
+        .order_by(RoleGrant.id)
+    )
+    found = [Grant(Role(row.role), row.area_id, below(session, row.area_id)) for row in rows]
+    return tuple(sorted(found, key=lambda grant: -len(grant.areas)))
 
 
 def my_stations(session: Session, actor: Actor) -> list[Station]:

@@ -76,7 +76,7 @@ class House:
 
     def actor(self, name: str) -> Actor:
         with self.ctx.db.read() as session:
-            return accounts.actor_by_name(session, name)
+            return accounts.actor_by_name(session, name, self.ctx.wall.now())
 
     def add_user(self, name: str, role: Role, area: str) -> None:
         """With PASSWORD, nothing to change first."""

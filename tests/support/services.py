@@ -217,7 +217,7 @@ class House:
 
     def actor(self, name: str) -> Actor:
         with self.ctx.db.read() as session:
-            return accounts.actor_by_name(session, name)
+            return accounts.actor_by_name(session, name, self.ctx.wall.now())
 
     def draft(self, **changed: Any) -> Draft:
         """Once, in two hours, at the five clusters HERE."""

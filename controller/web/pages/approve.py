@@ -19,15 +19,14 @@ router = APIRouter()
 
 @router.get("/approvals")
 def queue(desk: PersonDesk) -> Response:
-    desk.actor.need(Right.APPROVE)
+    actor = desk.actor.need(Right.APPROVE)
     with desk.office.ctx.db.read() as session:
-        waiting = slips(session, desk.actor, "submitted")
+        waiting = slips(session, actor, "submitted")
     return desk.page("approvals.html", slips=waiting, done=done_of(desk))
 
 
 @router.get("/approvals/{broadcast_id}")
 def look(desk: PersonDesk, broadcast_id: str) -> Response:
-    desk.actor.need(Right.APPROVE)
     return _page(desk, broadcast_id)
 
 
@@ -52,9 +51,10 @@ def decide(desk: PersonForm, broadcast_id: str) -> Response:
 
 
 def _page(desk: Desk, broadcast_id: str, error: LoaError | None = None, reason: str = "") -> Response:
-    broadcast, seen, digest = look_at(desk.office.ctx, desk.actor, broadcast_id)
+    actor = desk.actor.need(Right.APPROVE)
+    broadcast, seen, digest = look_at(desk.office.ctx, actor, broadcast_id)
     with desk.office.ctx.db.read() as session:
-        it = whole(session, desk.actor, broadcast_id)
+        it = whole(session, actor, broadcast_id)
         draft = draft_of(session, broadcast)
     return desk.page(
         "approval.html",

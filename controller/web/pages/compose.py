@@ -14,6 +14,7 @@ from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, submit
 from controller.services.library import add_recording
 from controller.services.recordings import add_sample
+from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
@@ -24,15 +25,16 @@ router = APIRouter()
 
 @router.get("/broadcasts/new")
 def new(desk: AuthorDesk) -> Response:
+    actor = desk.actor.need(Right.COMPOSE)
     with desk.office.ctx.db.read() as session:
-        form = fresh(desk.actor, places(session, desk.actor), desk.office.ctx.clock.now())
+        form = fresh(actor, places(session, actor), desk.office.ctx.clock.now())
     return _form(desk, form, fresh=True)
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
 def edit(desk: AuthorDesk, broadcast_id: str) -> Response:
     with desk.office.ctx.db.read() as session:
-        whole(session, desk.actor, broadcast_id)
+        whole(session, desk.actor.need(Right.COMPOSE), broadcast_id)
         broadcast = session.get_one(Broadcast, broadcast_id)
         form = from_draft(draft_of(session, broadcast, frozen=False), broadcast)
     return _form(desk, form, fresh=True)

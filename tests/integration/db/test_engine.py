@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text, update
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 from support.services import HERE, NOON, THERE, House, raises
 
 from broadcasts.errors import Fault
-from controller.db import engine, migrate
+from controller.db import append_only, engine, migrate
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Area, AuditEntry, Cluster, Kept, Quarantined, Station, User
 from controller.services import audit
@@ -191,6 +191,20 @@ def test_the_audit_log_stays_one_chain_however_many_write_at_once(house: House) 
 
 
 @pytest.mark.requirement("R-104")
+@pytest.mark.parametrize("wish", ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit"])
+def test_the_database_itself_changes_and_takes_away_no_line(house: House, wish: str) -> None:
+    if wish.startswith("TRUNCATE") and house.ctx.db.is_sqlite:
+        wish = "DELETE FROM audit WHERE 1 = 1"
+    with house.ctx.db.read() as session:
+        before = session.scalar(select(func.count()).select_from(AuditEntry))
+    with pytest.raises(DBAPIError, match="append-only"), house.ctx.db.write() as session:
+        session.execute(text(wish))
+    with house.ctx.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == before != 0
+        assert audit.first_broken(session) is None
+
+
+@pytest.mark.requirement("R-104")
 def test_a_line_that_was_changed_or_taken_out_is_found(house: House) -> None:
     for number in range(4):
         with house.ctx.db.write() as session:
@@ -199,9 +213,11 @@ def test_a_line_that_was_changed_or_taken_out_is_found(house: House) -> None:
         lines = session.scalars(select(AuditEntry.id).order_by(AuditEntry.id)).all()
         assert audit.first_broken(session) is None
     victim = lines[-3]
+    with house.ctx.db.write() as session:  # whoever owns the database can do this
+        append_only.lower_guard(session.get_bind().dialect.name, lambda told: session.execute(text(told)))
     changes = [
         {"actor": "nobody"}, {"act": "other"}, {"about": "other"}, {"detail": {"n": 9}},
-        {"at": NOON + timedelta(seconds=1)}, {"hash": "0" * 64},
+        {"at": NOON + timedelta(seconds=1)}, {"hash": "0" * 64}, {"area": "p-94"}, {"previous": "0" * 64},
     ]  # fmt: skip
     for change in changes:
         with house.ctx.db.write() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from datetime import timedelta
 from typing import NoReturn
@@ -38,7 +39,7 @@ def test_the_right_password_opens_a_session_of_that_person_and_is_logged(house: 
     token = enter(house)
     actor = who(house, token)
     assert actor is not None
-    assert (actor.name, actor.role, actor.areas) == ("author", Role.BROADCASTER, frozenset({f"c-{HERE}"}))
+    assert (actor.name, actor.roles, actor.areas) == ("author", (Role.BROADCASTER,), frozenset({f"c-{HERE}"}))
     assert acts(house)[-1] == ("author", "login")
     with house.ctx.db.read() as session:
         assert token not in str([row.token_sha256 for row in session.scalars(select(LoginSession))])
@@ -268,3 +269,63 @@ def test_a_disk_that_takes_nothing_does_not_stop_people_from_looking(
     actor = who(house, token)
     assert actor is not None
     assert actor.name == "author"
+
+
+class Slow:
+    """A hasher whose every hash takes until `go`."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.busy = threading.Semaphore(0)
+
+    def verify(self, stored: str, password: str) -> bool:
+        self.busy.release()
+        assert self.go.wait(60)
+        return True
+
+    def hash(self, password: str) -> str:
+        return "x"
+
+
+def test_who_finds_a_line_at_the_door_is_sent_away_at_once_and_no_try_is_counted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty waiting threads would be all that the pages have."""
+    slow = Slow()
+    monkeypatch.setattr(accounts, "_HASHER", slow)
+    came: queue.Queue[str] = queue.Queue()
+
+    def attempt() -> None:
+        try:
+            enter(house, password="wrong")
+            came.put("in")
+        except LoaError as failure:
+            came.put(failure.key)
+
+    threads = [threading.Thread(target=attempt) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    assert [came.get(timeout=60) for _ in range(4)] == ["login.busy"] * 4
+    assert acts(house) == []
+    slow.go.set()
+    assert [came.get(timeout=60) for _ in range(8)] == ["in"] * 8
+    for thread in threads:
+        thread.join(60)
+    enter(house)
+
+
+def test_nobody_waits_for_his_turn_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow()
+    monkeypatch.setattr(accounts, "_HASHER", slow)
+    monkeypatch.setattr(accounts, "PATIENCE_S", 0.05)
+    threads = [threading.Thread(target=enter, args=(house,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert slow.busy.acquire(timeout=60)
+    assert slow.busy.acquire(timeout=60)
+    with raises(Refused, "login.busy"):
+        enter(house)
+    slow.go.set()
+    for thread in threads:
+        thread.join(60)
+    assert acts(house) == [("author", "login")] * 2

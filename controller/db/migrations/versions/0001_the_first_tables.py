@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from controller.db import base
+from controller.db import append_only, base
 
 revision = "0001"
 down_revision = None
@@ -68,13 +68,18 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(length=60), nullable=False),
         sa.Column("act", sa.String(length=60), nullable=False),
         sa.Column("about", sa.String(length=80), nullable=False),
+        sa.Column("area", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audit_about"), ["about"], unique=False)
         batch_op.create_index(batch_op.f("ix_audit_act"), ["act"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_actor"), ["actor"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_area"), ["area"], unique=False)
+        batch_op.create_index(batch_op.f("ix_audit_at"), ["at"], unique=False)
 
     op.create_table(
         "journal",
@@ -208,6 +213,7 @@ def upgrade() -> None:
         sa.Column("complete_at", base.Instant(timezone=True), nullable=True),
         sa.Column("complete_from", base.Instant(timezone=True), nullable=True),
         sa.Column("journal_id", sa.String(length=64), nullable=True),
+        sa.Column("journal_epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("telemetry", sa.JSON(), nullable=False),
         sa.Column("telemetry_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_unit_status_unit_id_units")),
@@ -218,19 +224,29 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("full_name", sa.String(length=120), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("area_id", sa.String(length=32), nullable=False),
         sa.Column("password_hash", sa.String(length=200), nullable=False),
+        sa.Column("password_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("old_hashes", sa.JSON(), nullable=False),
         sa.Column("must_change", sa.Boolean(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("locks", sa.Integer(), nullable=False),
         sa.Column("locked_until", base.Instant(timezone=True), nullable=True),
+        sa.Column("factor_secret", sa.String(length=200), nullable=False),
+        sa.Column("factor_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("factor_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("seen_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("reviewed_at", base.Instant(timezone=True), nullable=True),
         sa.Column("disabled_at", base.Instant(timezone=True), nullable=True),
         sa.Column("language", sa.String(length=3), nullable=False),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_users_area_id_areas")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("name", name=op.f("uq_users_name")),
     )
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_users_area_id"), ["area_id"], unique=False)
+
     op.create_table(
         "bulletins",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -265,18 +281,64 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clusters_station_id"), ["station_id"], unique=False)
 
     op.create_table(
+        "grants",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("since", base.Instant(timezone=True), nullable=False),
+        sa.Column("until", base.Instant(timezone=True), nullable=True),
+        sa.Column("granted_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_grants_area_id_areas")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_grants_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grants")),
+    )
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_grants_area_id"), ["area_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_grants_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "invitations",
+        sa.Column("code_sha256", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("made_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("made_by", sa.String(length=60), nullable=False),
+        sa.Column("expires_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("used_at", base.Instant(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_invitations_user_id_users")),
+        sa.PrimaryKeyConstraint("code_sha256", name=op.f("pk_invitations")),
+    )
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_invitations_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "login_sessions",
         sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("form_token", sa.String(length=64), nullable=False),
+        sa.Column("client", sa.String(length=160), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
         sa.Column("seen_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("strong_at", base.Instant(timezone=True), nullable=True),
         sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_login_sessions_user_id_users")),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_login_sessions")),
+        sa.UniqueConstraint("id", name=op.f("uq_login_sessions_id")),
     )
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_login_sessions_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "recovery_codes",
+        sa.Column("code_sha256", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("used_at", base.Instant(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id_users")),
+        sa.PrimaryKeyConstraint("code_sha256", name=op.f("pk_recovery_codes")),
+    )
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recovery_codes_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "assignments",
@@ -420,9 +482,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_delivery_moves_delivery_id"), ["delivery_id"], unique=False)
 
     # ### end Alembic commands ###
+    append_only.raise_guard(op.get_bind().dialect.name, op.execute)
 
 
 def downgrade() -> None:
+    append_only.lower_guard(op.get_bind().dialect.name, op.execute)
     # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table("delivery_moves", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_delivery_moves_delivery_id"))
@@ -452,10 +516,23 @@ def downgrade() -> None:
         batch_op.drop_index("ix_assignments_cluster_since")
 
     op.drop_table("assignments")
+    with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recovery_codes_user_id"))
+
+    op.drop_table("recovery_codes")
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_login_sessions_user_id"))
 
     op.drop_table("login_sessions")
+    with op.batch_alter_table("invitations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_invitations_user_id"))
+
+    op.drop_table("invitations")
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_grants_user_id"))
+        batch_op.drop_index(batch_op.f("ix_grants_area_id"))
+
+    op.drop_table("grants")
     with op.batch_alter_table("clusters", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clusters_station_id"))
 
@@ -464,6 +541,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bulletins_station_id"))
 
     op.drop_table("bulletins")
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_users_area_id"))
+
     op.drop_table("users")
     op.drop_table("unit_status")
     op.drop_table("unit_plans")
@@ -482,6 +562,9 @@ def downgrade() -> None:
 
     op.drop_table("journal")
     with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_at"))
+        batch_op.drop_index(batch_op.f("ix_audit_area"))
+        batch_op.drop_index(batch_op.f("ix_audit_actor"))
         batch_op.drop_index(batch_op.f("ix_audit_act"))
         batch_op.drop_index(batch_op.f("ix_audit_about"))
 
