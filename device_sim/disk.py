@@ -20,3 +20,5 @@ class Disk:
     clock: ClockStore = field(default_factory=ClockStore)
     boot_id: int = 0
     command_seq: int = 0
+    capturing: str = ""
+    """The command for which we listen to the line-out; one that is found here at a boot was cut."""

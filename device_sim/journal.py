@@ -138,12 +138,13 @@ class Journal:
             )
         )
 
-    def result(self, m: Moment, command: str, done: bool, detail: str) -> None:
+    def result(self, m: Moment, command: str, done: bool, detail: str, text: str = "") -> None:
         self._write(
             CommandResult(
-                seq=self.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, command=command, done=done, detail=detail
+                seq=self.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, command=command, done=done, detail=detail,
+                text=text,
             )
-        )
+        )  # fmt: skip
 
     def _write(self, entry: AnyEntry) -> None:
         body = encode(entry)

@@ -80,6 +80,10 @@ class Player:
             if alert.id not in names:
                 self._missed_alert(alert, m)
 
+    def alarmed(self, m: Moment) -> bool:
+        """An active alert concerns this unit, whether it sounds at this moment or not."""
+        return any(alert.not_before <= m.now < alert.hard_end for alert in self._alerts)
+
     def doubt_alerts(self, until_mono: int) -> None:
         """What is held may have been silenced while power was off: no alert begins before."""
         self._alerts_wait = until_mono

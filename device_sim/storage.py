@@ -95,6 +95,7 @@ class UnitStorage:
             return disk, hardware
         told = json.loads((self._folder / "state.json").read_bytes())
         disk.boot_id, disk.command_seq = told["boot_id"], told["command_seq"]
+        disk.capturing = told.get("capturing", "")
         disk.clock = ClockStore(**told["clock"])
         disk.documents = self._load_documents(self._folder / "documents.json")
         disk.journal = JournalStore(**told["journal"], frames=self._load_journal(self._folder / "journal.log"))
@@ -116,6 +117,7 @@ class UnitStorage:
             {
                 "boot_id": disk.boot_id,
                 "command_seq": disk.command_seq,
+                "capturing": disk.capturing,
                 "clock": asdict(disk.clock),
                 "journal": {
                     "journal_id": journal.journal_id,

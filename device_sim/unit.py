@@ -11,11 +11,12 @@ from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.plan import Asset, Plan
-from broadcasts.wire.status import Command, CommandKind, Refusal, RefusalReason, Time
+from broadcasts.wire.status import Command, Refusal, RefusalReason, Time
 from broadcasts.wire.topics import ScopeTopic
 from broadcasts.wire.trust import Trust
 from device_sim import alerts
 from device_sim.cache import Cache
+from device_sim.commands import Commands
 from device_sim.disk import Disk
 from device_sim.events import (
     Arrived,
@@ -31,10 +32,10 @@ from device_sim.events import (
     Outbox,
     Powered,
     Reading,
-    Restart,
     Step,
 )
 from device_sim.journal import Journal
+from device_sim.logbook import Logbook
 from device_sim.player import Player
 from device_sim.timekeeper import DRIFT_MS, Timekeeper
 from device_sim.trust import Door, Refused
@@ -88,6 +89,8 @@ class Unit:
         self.cache = Cache(disk.cache, config.cache_bytes, chance)
         self.clock = Timekeeper(disk.clock, config.battery)
         self.player = Player(self.journal, self.cache, self.clock.excuse)
+        self.logbook = Logbook()
+        self.commands = Commands(disk, self.journal, self.player.horn, self.logbook)
         self._door = Door(disk.documents, enrolled.unit, enrolled.root)
         self._voice = Voice(
             enrolled.unit,
@@ -116,7 +119,7 @@ class Unit:
         self._out = []
         self._reading = reading
         if inbox and isinstance(inbox[0], Powered):
-            self._boot(reading)
+            self._boot(reading, inbox[0].cause)
         self.clock.observe(reading)
         self._m = self._moment()
         self.player.settle(self._m)
@@ -124,6 +127,7 @@ class Unit:
             self._take(event)
         m = self._m
         self.player.step(m)
+        self.commands.step(m)
         self._out += self.player.horn.out
         self.player.horn.out = []
         self._out += self.cache.step(m.mono, self.online)
@@ -138,7 +142,7 @@ class Unit:
         plan = self.disk.documents.plan
         return self.clock.moment(self._reading, plan.policy.max_autonomy_s if plan is not None else None)
 
-    def _boot(self, reading: Reading) -> None:
+    def _boot(self, reading: Reading, cause: Boot) -> None:
         disk = self.disk
         fresh = disk.boot_id == 0
         disk.boot_id = max(disk.boot_id + 1, reading.wall_ms // 1000 if fresh else 0)
@@ -153,6 +157,8 @@ class Unit:
             self.player.doubt_alerts(reading.mono_ms + ALERT_DOUBT_MS)
         self._consider_alerts()
         self.player.after_boot(self._m)
+        self.commands.after_boot(self._m)
+        self.logbook.note(self._m, f"boot {disk.boot_id} ({cause})")
         self._connect()
 
     def _take(self, event: Inbox) -> None:
@@ -165,7 +171,10 @@ class Unit:
                     self._hear(topic, payload)
             case LinkUp():
                 self._joined()
+                self.logbook.note(self._m, "link up")
             case LinkDown():
+                if self.online:
+                    self.logbook.note(self._m, "link down")
                 self.online = False
                 if self._reconnect_at is None:
                     self._reconnect_at = self._m.mono + round(self._reconnect_ms * self._chance.uniform(0.5, 1.0))
@@ -174,6 +183,7 @@ class Unit:
                 self.cache.got(event, self._m.mono)
             case FetchFailed():
                 self.cache.failed(event, self._m.mono)
+                self.logbook.note(self._m, f"fetch {event.sha256[:12]} failed: {event.status}")
                 if event.status in (403, 404):
                     self._consider_alerts()  # an alert may have ended meanwhile, and with it the right to its file
 
@@ -206,6 +216,7 @@ class Unit:
             case None:
                 return
             case Refused(document, reason, version):
+                self.logbook.note(m, f"{document} refused: {reason}")
                 self._voice.refusal = Refusal(document=document, version=version, reason=reason, at=m.now)
             case Trust():
                 self._forgive("trust")
@@ -215,6 +226,7 @@ class Unit:
                 self._apply(heard)
             case AlertDocument():
                 self._forgive("alert")
+                self.logbook.note(m, f"alerts of {heard.scope} {heard.version}: {len(heard.alerts)}")
                 self._believe(heard.issued_at)
                 self._consider_alerts()
             case JournalAck():
@@ -248,6 +260,7 @@ class Unit:
     def _apply(self, plan: Plan) -> None:
         self._forgive("plan")
         self._believe(plan.issued_at)
+        self.logbook.note(self._m, f"plan {plan.version} applied, {len(plan.items)} items")
         followed = set(self._scopes)
         self._scopes = tuple(plan.policy.scopes)
         self.player.set_plan(plan, self._m)
@@ -276,6 +289,8 @@ class Unit:
         if moved is None:
             return
         self._m = self._moment()
+        if abs(moved) > DRIFT_MS or not before:
+            self.logbook.note(self._m, f"time learnt, moved by {moved} ms")
         if abs(moved) > DRIFT_MS:
             self.journal.fault(self._m, "clock_drift", False)
             # A bare number of milliseconds: how far the entries before this one were off (CONTRACT.md, section 4).
@@ -290,26 +305,9 @@ class Unit:
             self._hear_again()
 
     def _obey(self, command: Command) -> None:
-        m = self._m
-        if command.seq <= self.disk.command_seq or command.expires_at <= m.now:
-            return
-        # Noted before it is done: power may go at any instant, and once is better than for ever.
-        self.disk.command_seq = command.seq
-        match command.kind:
-            case CommandKind.REBOOT:
-                self.journal.result(m, command.id, True, "rebooting")
-                self._out.append(Restart(Boot.COMMAND))
-            case CommandKind.QUIET_TEST:
-                closed = m.sensors.line_closed
-                if self.player.current is not None:
-                    self.journal.result(m, command.id, False, "playing")
-                elif closed is None:
-                    self.journal.result(m, command.id, False, "no sensor")
-                else:
-                    self.journal.result(m, command.id, True, "line closed" if closed else "line open")
-                    self.player.horn.wire_open = not closed
-            case _:
-                self.journal.result(m, command.id, False, "not supported")
+        restart = self.commands.obey(command, self.player.alarmed(self._m), self._m)
+        if restart is not None:
+            self._out.append(restart)
 
     # --- all that is due
 
@@ -328,9 +326,11 @@ class Unit:
         for code, raised in conditions.items():
             if raised != (code in faults):
                 self.journal.fault(m, code, raised)
+                self.logbook.note(m, f"fault {code} {'raised' if raised else 'gone'}")
 
     def _wake_at(self, m: Moment) -> int:
         marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at(self.online)]
+        marks.append(self.commands.wake_at())
         if self.online:
             marks += self._voice.marks()
         if m.mono < self._grace_until and not m.trusted:

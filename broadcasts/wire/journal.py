@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from broadcasts.wire.base import DurationMs, Message, Name, Reference, Sha256, Text, UnixMs, Versioned, Volume
 
+MOST_TEXT = 3_000
+"""Characters that a result may bring: a batch stays below its 32 KiB even if each takes six bytes of JSON."""
 Seq = Annotated[int, Field(ge=1, le=9_007_199_254_740_991)]
 
 
@@ -105,6 +107,9 @@ class CommandResult(Entry):
     command: Reference
     done: bool
     detail: Text = ""
+    """One word or two, of the list in CONTRACT.md, section 10."""
+    text: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+    """What the unit brings along, for people: a line for each stretch that it heard, or the tail of its log."""
 
 
 KNOWN = ("started", "ended", "skipped", "fault", "command_result")

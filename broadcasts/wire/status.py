@@ -133,18 +133,26 @@ class Time(Versioned):
     now: UnixMs
 
 
+CAPTURE_DEFAULT_S, CAPTURE_MOST_S = 10, 30
+
+
 class CommandKind(StrEnum):
     QUIET_TEST = "quiet_test"
+    """Are the horns on the line? Nobody below hears it."""
     CAPTURE = "capture"
+    """Listen to the line-out for `seconds` (args, 1 to 30, default 10) and say what was on it."""
     REBOOT = "reboot"
     UPLOAD_LOG = "upload_log"
+    """The tail of the unit's own log."""
 
 
 class Command(Versioned):
-    """`loa/v1/u/{unit}/in/command`, never retained: do this once, before `expires_at`. `seq` never goes back."""
+    """`loa/v1/u/{unit}/in/command`, never retained: do this once, between `issued_at` and `expires_at`. `seq` never
+    goes back."""
 
     unit: Name
-    seq: Annotated[int, Field(ge=1)]
+    seq: Annotated[int, Field(ge=1, le=9_999_999_999_999)]
+    """max(last of this unit, Unix ms of issue) + 1 at ours."""
     id: Reference
     kind: CommandKind
     args: dict[str, Text] = {}

@@ -116,8 +116,10 @@ class Signer:
         ack = JournalAck(unit=unit, journal_id=journal_id, seq=seq, epoch=epoch)
         return seal(ack, Typ.JOURNAL_ACK, self.keys[Use.COMMAND])
 
-    def command(self, unit: str, seq: int, kind: CommandKind, now: int, lasts: int = 5 * MINUTE) -> bytes:
-        command = Command(unit=unit, seq=seq, id=f"cmd-{seq}", kind=kind, issued_at=now, expires_at=now + lasts)
+    def command(self, unit: str, seq: int, kind: CommandKind, now: int, lasts: int = 5 * MINUTE, **args: str) -> bytes:
+        command = Command(
+            unit=unit, seq=seq, id=f"cmd-{seq}", kind=kind, args=args, issued_at=now, expires_at=now + lasts
+        )
         return seal(command, Typ.COMMAND, self.keys[Use.COMMAND])
 
     def other(self, message: Message, typ: Typ, use: Use) -> bytes:
