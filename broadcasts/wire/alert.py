@@ -14,6 +14,10 @@ MOST_ALERTS = 64
 """Active at once in one scope."""
 
 
+MOST_ALERTS = 64
+"""Active at once in one scope."""
+
+
 class AlertKind(StrEnum):
     STORM = "storm"
     FLOOD = "flood"
@@ -72,7 +76,7 @@ class AlertDocument(Versioned):
     scope: Name
     version: Version
     issued_at: UnixMs
-    alerts: Annotated[list[Alert], Field(max_length=64)]
+    alerts: Annotated[list[Alert], Field(max_length=MOST_ALERTS)]
     void_before: UnixMs = 0
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ STATUS: dict[str, int] = {
     "login.wrong": 401,
     "login.first": 401,
     "login.locked": 429,
+    "login.busy": 503,
     "password.first": 403,
     "unit.unknown": 401,
     "metrics.token": 401,

@@ -68,7 +68,7 @@ class Quarantined(Base):
 
 
 class Kept(Base):
-    """Small facts of the controller itself: epoch, canary, last seen versions."""
+    """Small facts of the controller itself, such as the canary that it left at the broker."""
 
     __tablename__ = "kept"
     name: Mapped[str] = mapped_column(String(60), primary_key=True)

@@ -72,6 +72,8 @@ class UnitStatus(Base):
     """From here on the present journal is known to be unbroken. What came before may have been in a lost one."""
     journal_id: Mapped[str | None] = mapped_column(String(64))
     """The present journal: another one means that the storage was lost."""
+    journal_epoch: Mapped[int] = mapped_column(Big, default=0)
+    """Of the acknowledgements to this unit. Higher means: send again from the mark."""
     telemetry: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     telemetry_at: Mapped[datetime | None]
 

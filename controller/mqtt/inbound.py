@@ -112,13 +112,11 @@ class Inbound:
                 kind = type(one.message).__name__
                 bad.append(Bad(f"{one.unit}: {kind}", "unstorable", type(failure).__name__, b"", one.at))
                 continue
-            total.entries += tally.entries
-            total.verdicts += tally.verdicts
-            total.illegal_moves += tally.illegal_moves
-            total.applied += tally.applied
+            total.add(tally)
         try:
             with self._ctx.db.write() as session:
-                apply(session, [], bad, seen)
+                tally = apply(session, [], bad, seen)
+            total.add(tally)
         except (Fault, OperationalError, InterfaceError):
             raise
         except Exception:  # noqa: BLE001 - dropped rather than tried for ever
@@ -180,6 +178,8 @@ class Inbound:
             document = codec.unseal(
                 AlertDocument, received.payload, jws.Typ.ALERT, lambda kid: key if kid == key.kid else None
             )
+            if document.scope != address.about:
+                raise ContractViolation("not_for_me", "scope differs from topic")
             alerting.outrank(self._ctx, address.about, document.version, received.at)
 
 

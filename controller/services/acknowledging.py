@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -13,11 +13,9 @@ from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import Typ
 from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
-from controller.db.tables import JournalMark, Kept
+from controller.db.tables import JournalMark, UnitStatus
 from controller.services.context import Context
 from controller.services.ports import Link
-
-EPOCH = "journal_epoch"
 
 
 def missing(session: Session) -> Sequence[JournalMark]:
@@ -33,11 +31,11 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
     if not marks or not link.up:
         return
     with ctx.db.read() as session:
-        epoch = epoch_of(session)
+        epochs = _epochs(session, {mark.unit_id for mark in marks})
     signer, manner = ctx.keys.signer(Use.COMMAND), topics.MANNERS[In.JOURNAL_ACK]
     sent: list[JournalMark] = []
     for mark in marks:
-        ack = JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epoch)
+        ack = JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epochs.get(mark.unit_id, 0))
         document = codec.seal(ack, Typ.JOURNAL_ACK, signer)
         topic = topics.to_unit(mark.unit_id, In.JOURNAL_ACK)
         if not link.publish(topic, document, qos=manner.qos, retain=manner.retain):
@@ -51,11 +49,13 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
 
 def ask_again(session: Session, units: Sequence[str], now: datetime) -> None:
     """We were restored: what was acknowledged after the backup is in no database any more. A higher epoch makes these
-    units send it again; the others are told of it with their next acknowledgement."""
-    session.merge(Kept(name=EPOCH, value=max(epoch_of(session) + 1, int(now.timestamp()))))
+    units, and no others, send it again. It is at least the time, so that it lies above what a lost database gave."""
+    least = int(now.timestamp())
+    for status in session.scalars(select(UnitStatus).where(UnitStatus.unit_id.in_(units))):
+        status.journal_epoch = max(status.journal_epoch + 1, least)
     session.execute(update(JournalMark).where(JournalMark.unit_id.in_(units)).values(acked_seq=-1))
 
 
-def epoch_of(session: Session) -> int:
-    kept = session.get(Kept, EPOCH)
-    return int(kept.value) if kept else 0
+def _epochs(session: Session, units: Collection[str]) -> dict[str, int]:
+    rows = session.execute(select(UnitStatus.unit_id, UnitStatus.journal_epoch).where(UnitStatus.unit_id.in_(units)))
+    return {row.unit_id: row.journal_epoch for row in rows}

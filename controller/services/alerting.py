@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from broadcasts.clock import unix_ms
 from broadcasts.domain.versions import next_version
 from broadcasts.errors import Refused
 from broadcasts.wire import alert as wire
-from broadcasts.wire import codec
+from broadcasts.wire import codec, topics
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.trust import Use
 from controller.db.tables import ScopeDocument, StandingAlert
@@ -24,6 +25,9 @@ from controller.services.trusting import TRUST
 
 _LOG = logging.getLogger("loa.alerting")
 MAX_LENGTH = timedelta(hours=24)
+MOST_BYTES = topics.MANNERS[topics.ScopeTopic.ALERT].max_bytes * 3 // 4 - 1024
+"""Of all entries of a list as JSON: base64 in the signature's envelope makes four bytes of three, head and signature
+take the rest."""
 
 
 def sound(
@@ -41,8 +45,9 @@ def sound(
 ) -> str:
     """Add an alert to the scope's list and sign the list anew; the alert's id.
 
-    `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused:
-    "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown".
+    `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused, and then nothing
+    was decided: "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown", "alert.too_many" (the
+    list cannot say one more).
     """
     if not reason.strip():
         raise Refused("reason.missing")
@@ -68,6 +73,7 @@ def sound(
         reason=reason.strip(),
     )
     with ctx.db.write() as session:
+        _need_room(_standing(session, scope, now), entry)
         session.add(
             StandingAlert(
                 id=name,
@@ -98,10 +104,12 @@ def silence(ctx: Context, by: str, scope: str, alert_id: str | None = None) -> i
 
 
 def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
-    """The broker holds a version of our list above ours: we were restored from a backup, and sign anew above it."""
+    """The broker holds a version of our list above ours: we were restored from a backup, and sign anew above it. A
+    scope that had no list yet when the backup was made gets an empty one: what nobody here knows of must not sound on.
+    """
     with ctx.db.write() as session:
-        stored = session.get(ScopeDocument, scope)
-        if stored is None or seen <= max(stored.version, stored.seen_version):
+        stored = session.get(ScopeDocument, scope) or _nothing_said(session, scope, now)
+        if seen <= max(stored.version, stored.seen_version):
             return
         stored.seen_version = seen
     _issue(ctx, scope, now)
@@ -151,15 +159,25 @@ def issue_pending(ctx: Context, now: datetime) -> None:
 
 def _intend(session: Session, scope: str, now: datetime, *, void: bool = False) -> None:
     """In the transaction of the act: from here on the list will be signed anew, if not by us then by the next step."""
-    stored = session.get(ScopeDocument, scope)
-    if stored is None:
-        stored = ScopeDocument(
-            scope=scope, version=0, document=b"", issued_at=now, void_before=0, seen_version=0, dirty=0
-        )
-        session.add(stored)
+    stored = session.get(ScopeDocument, scope) or _nothing_said(session, scope, now)
     stored.dirty += 1
     if void:
         stored.void_before = max(stored.void_before, unix_ms(now))
+
+
+def _nothing_said(session: Session, scope: str, now: datetime) -> ScopeDocument:
+    """The row of a scope that has no list yet."""
+    made = ScopeDocument(scope=scope, version=0, document=b"", issued_at=now, void_before=0, seen_version=0, dirty=0)
+    session.add(made)
+    return made
+
+
+def _need_room(standing: Sequence[StandingAlert], entry: wire.Alert) -> None:
+    """Raises Refused("alert.too_many"): a list that no unit takes would keep back what stands on it already."""
+    entries = [*(alert.entry for alert in standing), entry.model_dump(mode="json", exclude_none=True)]
+    size = len(json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode())
+    if len(entries) > wire.MOST_ALERTS or size > MOST_BYTES:
+        raise Refused("alert.too_many", most=wire.MOST_ALERTS)
 
 
 def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingAlert]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
+from broadcasts.errors import Fault
 from broadcasts.wire import codec
 from broadcasts.wire.jws import SigningKey, Typ, digest
 from broadcasts.wire.plan import MAX_AHEAD_MS, Plan, Policy
@@ -37,6 +39,7 @@ from controller.db.tables import (
 from controller.services import faults, plan_document
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
+from controller.services.stations import units_of
 
 ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
@@ -44,6 +47,8 @@ LOOK_AHEAD = timedelta(hours=1)
 """How long before its last item a plan that had to be cut is followed by the next."""
 REFUSED = "plan_refused"
 """The fault of a unit whose plan cannot be made of what the tables say."""
+BROKEN = "broadcast_broken"
+"""The fault of the units that should play a broadcast of which no deliveries can be made."""
 _LOG = logging.getLogger("loa.compiling")
 BATCH = 250
 """Plans written in one transaction."""
@@ -136,20 +141,57 @@ def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
 
 
 def _expand_all(ctx: Context, now: datetime) -> None:
-    """Broadcasts whose deliveries do not reach past the horizon any more."""
+    """Broadcasts whose deliveries do not reach past the horizon any more. One of which the tables say what no calendar
+    knows leaves a fault at its units; all others go on."""
     behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < now + HORIZON)
     over = (Broadcast.until_day.is_not(None)) & (Broadcast.until_day < (now - timedelta(days=2)).date())
     once_over = (Broadcast.repeat == "once") & (Broadcast.first_day < (now - timedelta(days=2)).date())
     query = select(Broadcast.id).where(Broadcast.status == "approved", behind, ~over, ~once_over)
     with ctx.db.read() as session:
         names = list(session.scalars(query))
-    if not names:
-        return
+        broken_before = faults.standing(session, BROKEN)
+    broken: dict[str, str] = {}
+    try:
+        if names:
+            _expand(ctx, names, now)
+    except (Fault, OperationalError, InterfaceError):
+        raise  # nothing is wrong with the broadcasts: they are tried again
+    except Exception:  # noqa: BLE001 - any nonsense in one row
+        broken = {name: why for name in names if (why := _why_not(ctx, name, now)) is not None}
+    if broken or broken_before:
+        _tell_broken(ctx, broken, broken_before, now)
+
+
+def _expand(ctx: Context, names: Sequence[str], now: datetime) -> None:
     with ctx.db.write() as session:
         for name in names:
             broadcast = session.get_one(Broadcast, name)
             if broadcast.status == "approved":
                 expand(session, broadcast, now)
+
+
+def _why_not(ctx: Context, name: str, now: datetime) -> str | None:
+    """Expand this one alone; what kept it from that."""
+    try:
+        _expand(ctx, [name], now)
+    except (Fault, OperationalError, InterfaceError):
+        raise
+    except Exception as failure:  # noqa: BLE001 - whatever it was, the next one has its turn
+        return f"{name}: {' '.join(str(failure).split()) or type(failure).__name__}"
+    return None
+
+
+def _tell_broken(ctx: Context, broken: Mapping[str, str], before: Collection[str], now: datetime) -> None:
+    with ctx.db.write() as session:
+        found: dict[str, str] = {}
+        for name, why in sorted(broken.items()):
+            clusters = session.get_one(Broadcast, name).clusters
+            for unit in units_of(session, clusters if isinstance(clusters, list) else []).values():
+                found.setdefault(unit, why)
+        news = faults.settle(session, BROKEN, found, [unit for unit in before if unit not in found], now)
+    if news or not before:
+        for why in broken.values():
+            _LOG.error("a broadcast cannot be expanded: %s", why)
 
 
 def _look(session: Session, now: datetime) -> list[_Wanted]:

@@ -45,6 +45,14 @@ class Tally:
     applied: list[float] = field(default_factory=list)
     """Seconds from published to applied, one for each plan that a unit reported for the first time."""
 
+    def add(self, other: Tally) -> None:
+        self.entries += other.entries
+        self.verdicts += other.verdicts
+        self.illegal_moves += other.illegal_moves
+        self.outranked += other.outranked
+        self.put_aside += other.put_aside
+        self.applied += other.applied
+
 
 def printable(text: str) -> str:
     """PostgreSQL keeps no NUL in a text."""

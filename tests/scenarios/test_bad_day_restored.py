@@ -5,15 +5,14 @@ from __future__ import annotations
 from sqlalchemy import select
 from support.bad_day import MINUTE, BadDay, image_of, restore
 
-from controller.db.tables import Broadcast, Kept, ScopeDocument, UnitPlan
-from controller.services.acknowledging import EPOCH
+from controller.db.tables import Broadcast, ScopeDocument, UnitPlan, UnitStatus
 from device_sim.faults import Fault
 
 
 def epoch(day: BadDay) -> int:
+    """The lowest of all units."""
     with day.ctx.db.read() as session:
-        kept = session.get(Kept, EPOCH)
-    return int(kept.value) if kept else 0
+        return min(session.scalars(select(UnitStatus.journal_epoch)))
 
 
 def plan_versions(day: BadDay) -> dict[str, int]:

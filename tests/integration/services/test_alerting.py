@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from support.services import HERE, NOON, House, raises
 
 from broadcasts.clock import from_unix_ms, unix_ms
@@ -25,9 +25,15 @@ SCOPE = f"c-{HERE}"
 HOUR = timedelta(hours=1)
 
 
-def sound(house: House, reason: str = "Nước lên", lasts: timedelta = HOUR, scope: str = SCOPE) -> str:
+def sound(
+    house: House,
+    reason: str = "Nước lên",
+    lasts: timedelta = HOUR,
+    scope: str = SCOPE,
+    units: list[str] | None = None,
+) -> str:
     content = [("vi", house.bulletin.sha256), ("km", house.other.sha256)]
-    return alerting.sound(house.ctx, "tinh", scope, AlertKind.FLOOD, content, reason, lasts)
+    return alerting.sound(house.ctx, "tinh", scope, AlertKind.FLOOD, content, reason, lasts, units=units)
 
 
 def stored(house: House, scope: str = SCOPE) -> ScopeDocument:
@@ -130,10 +136,46 @@ def test_a_version_seen_out_there_is_outranked_once(house: House) -> None:
     house.woken.clear()
     alerting.outrank(house.ctx, SCOPE, high, house.now)
     alerting.outrank(house.ctx, SCOPE, high + 1, house.now)
-    alerting.outrank(house.ctx, "c-nobody", high, house.now)
     assert (document(house).version, house.woken) == (high + 1, [])
     sound(house, "Bão")
     assert document(house).version == high + 2
+
+
+def test_a_list_out_there_of_which_the_backup_knows_nothing_is_outranked_by_an_empty_one(house: House) -> None:
+    high = unix_ms(house.now) + 9_000
+    alerting.outrank(house.ctx, SCOPE, high, house.now)
+    found = document(house)
+    assert (found.version, found.alerts, found.void_before) == (high + 1, [], 0)
+    house.woken.clear()
+    alerting.outrank(house.ctx, SCOPE, high, house.now)
+    assert (document(house).version, house.woken) == (high + 1, [])
+
+
+def test_one_alert_more_than_a_list_can_say_is_refused_before_anything_is_decided(house: House) -> None:
+    def one(reason: str) -> str:
+        content = [("vi", house.bulletin.sha256)]
+        return alerting.sound(house.ctx, "tinh", SCOPE, AlertKind.FLOOD, content, reason, HOUR)
+
+    names = [one(f"Nước lên {n}") for n in range(64)]
+    before = stored(house)
+    with raises(Refused, "alert.too_many"):
+        one("Nước lên")
+    assert stored(house).dirty == 0
+    assert stored(house).version == before.version
+    with house.ctx.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(StandingAlert)) == 64
+        assert session.scalar(select(func.count()).where(AuditEntry.act == "alert.sound")) == 64
+    alerting.silence(house.ctx, "tinh", SCOPE, names[0])
+    assert one("Bão") in {alert.id for alert in document(house).alerts}
+
+
+def test_alerts_too_long_for_one_message_are_refused_before_anything_is_decided(house: House) -> None:
+    many = [f"u-{HERE}-{n:020d}" for n in range(1, 900)]
+    sound(house, units=many)
+    with raises(Refused, "alert.too_many"):
+        sound(house, units=many)
+    assert len(document(house).alerts) == 1
+    assert len(stored(house).document) <= topics.MANNERS[topics.ScopeTopic.ALERT].max_bytes
 
 
 class Killed(BaseException):

@@ -11,6 +11,7 @@ from support.services import HERE, NOON, THERE, House
 from broadcasts.clock import VIETNAM, from_unix_ms, unix_ms
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
+from broadcasts.errors import Fault
 from broadcasts.wire import codec
 from broadcasts.wire.jws import Typ, digest
 from broadcasts.wire.plan import Plan
@@ -298,6 +299,63 @@ def test_a_plan_that_can_be_made_again_clears_its_fault(house: House) -> None:
     with house.ctx.db.read() as session:
         faults = session.execute(select(UnitFault.raised_at, UnitFault.cleared_at)).all()
     assert [tuple(each) for each in faults] == [(NOON, house.now)] * 5
+
+
+@pytest.mark.parametrize(
+    "nonsense", [{"repeat": "yearly"}, {"clusters": None}, {"clusters": ["cl-gone"]}, {"late": "never"}], ids=str
+)
+def test_a_broadcast_that_no_calendar_knows_stops_no_other(house: House, nonsense: dict[str, object]) -> None:
+    settled(house)
+    broken, other = house.submit(repeat="daily"), house.submit(repeat="daily")
+    for name in (broken, other):
+        with house.ctx.db.write() as session:  # approved, but not looked at again
+            session.execute(update(Broadcast).where(Broadcast.id == name).values(status="approved"))
+    with house.ctx.db.write() as session:
+        session.execute(update(Broadcast).where(Broadcast.id == broken).values(nonsense))
+    house.compile()
+    assert len(house.deliveries(other)) == 8 * 5
+    assert house.deliveries(broken) == []
+    assert {item.id for item in house.plan(UNIT).items} <= {each.id for each in house.deliveries(other)}
+
+
+def test_a_broken_broadcast_is_a_fault_of_its_poles_until_it_is_gone(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = house.submit(repeat="daily")
+
+    def say(**changed: object) -> None:
+        with house.ctx.db.write() as session:
+            session.execute(update(Broadcast).where(Broadcast.id == broken).values(changed))
+
+    def standing() -> list[tuple[str, str]]:
+        with house.ctx.db.read() as session:
+            rows = session.scalars(select(UnitFault).where(UnitFault.cleared_at.is_(None)).order_by(UnitFault.unit_id))
+            return [(row.unit_id, row.detail) for row in rows if row.code == "broadcast_broken"]
+
+    say(status="approved", repeat="yearly")
+    house.compile()
+    house.compile()
+    assert [unit for unit, _ in standing()] == [f"u-{HERE}-{n}" for n in range(1, 6)]
+    assert all(broken in detail and "yearly" in detail for _, detail in standing())
+    assert caplog.text.count("cannot be expanded") == 1
+    say(repeat="daily")
+    house.compile()
+    assert standing() == []
+    assert len(house.deliveries(broken)) == 8 * 5
+
+
+def test_a_database_that_cannot_write_is_no_fault_of_the_broadcasts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.on_air(repeat="daily")
+    house.clock.advance(2 * DAY)
+
+    def full(*_: object) -> None:
+        raise Fault("database_full")
+
+    monkeypatch.setattr(compiling, "expand", full)
+    with pytest.raises(Fault):
+        house.compile()
 
 
 def test_a_version_that_no_unit_would_apply_is_not_outranked(house: House) -> None:

@@ -198,6 +198,36 @@ def test_a_message_that_no_table_takes_is_put_aside_and_holds_up_nobody(
         assert session.get(UnitStatus, UNIT) is None
 
 
+def test_what_is_found_one_by_one_is_counted_as_in_a_batch(
+    house: House, inbound: Inbound, voice: Voice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.compile()
+
+    def apply(session: object, heard: list[module.Heard], *rest: object) -> object:
+        if any(one.unit.startswith(f"u-{THERE}") for one in heard):
+            raise OverflowError("too large")
+        return original(session, heard, *rest)  # type: ignore[arg-type]
+
+    original = module.apply
+    monkeypatch.setattr(module, "apply", apply)
+    far = Voice(f"u-{HERE}-2", "", 0)
+    broken = Voice(f"u-{THERE}-1", "", 0)
+    plan = house.plan(UNIT).model_copy(update={"version": house.plan(UNIT).version + 5_000})
+    sealed = codec.seal(plan, Typ.PLAN, house.keys.signer(Use.PLAN))
+    house.woken.clear()
+    tally, bad = inbound.consume(
+        [
+            said(house, Out.PRESENCE, broken.presence("online"), unit=broken.unit),
+            said(house, Out.REPORTED, far.reported(NOON, plan_version=unix_ms(NOON) + 999_999_999), unit=far.unit),
+            said(house, Out.JOURNAL, signed(house, voice)),
+            Received(topics.to_unit(UNIT, In.PLAN), sealed, True, NOON),
+        ]
+    )
+    assert [one.reason for one in bad] == ["unstorable"]
+    assert (tally.put_aside, tally.entries, tally.outranked) == (["far_future"], 1, 1)
+    assert house.woken == [NOON]
+
+
 def test_a_full_disk_is_no_fault_of_the_messages(
     house: House, inbound: Inbound, voice: Voice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +307,17 @@ def test_our_own_alert_list_found_above_ours_is_outranked(house: House, inbound:
     assert reasons(house, inbound, [Received(topic, later, True, NOON)]) == []
     with house.ctx.db.read() as session:
         assert session.get_one(ScopeDocument, scope).version > before
+
+
+def test_an_alert_list_moved_to_another_scope_is_put_aside(house: House, inbound: Inbound) -> None:
+    content = [("vi", house.bulletin.sha256)]
+    alerting.sound(house.ctx, "tinh", f"c-{HERE}", AlertKind.FLOOD, content, "x", timedelta(hours=1))
+    with house.ctx.db.read() as session:
+        mine = session.get_one(ScopeDocument, f"c-{HERE}").document
+    topic = topics.to_scope(f"c-{THERE}", ScopeTopic.ALERT)
+    assert reasons(house, inbound, [Received(topic, mine, True, NOON)]) == ["not_for_me"]
+    with house.ctx.db.read() as session:
+        assert session.get(ScopeDocument, f"c-{THERE}") is None
 
 
 class TestCanary:

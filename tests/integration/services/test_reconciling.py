@@ -16,7 +16,7 @@ from broadcasts.wire.status import ClockSource, ClockState, Player, PlayerState,
 from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
 from controller.db.tables import JournalMark, ScopeDocument, UnitPlan, UnitStatus
-from controller.services import alerting, reconciling, trusting
+from controller.services import acknowledging, alerting, reconciling, trusting
 
 UNIT = f"u-{HERE}-1"
 TOPIC = topics.to_unit(UNIT, In.PLAN)
@@ -223,6 +223,37 @@ def test_one_unit_that_is_ahead_does_not_have_all_journals_sent_again(house: Hou
     with house.ctx.db.read() as session:
         assert session.get_one(JournalMark, (UNIT, "j")).acked_seq == 7
     assert not [topic for topic in house.link.topics() if other in topic]
+
+
+def test_the_epoch_of_one_unit_is_no_business_of_another(house: House, planned: str) -> None:
+    """Else every journal of the fleet would be sent again with the next acknowledgement of each unit."""
+    other = f"u-{HERE}-2"
+    with house.ctx.db.write() as session:
+        for unit in (UNIT, other):
+            session.add(JournalMark(unit_id=unit, journal_id="j", seq=7, at=NOON, acked_seq=7))
+    reconcile(house)
+    report(house, house.plan(UNIT).version + 5_000)
+    reconcile(house)
+    with house.ctx.db.write() as session:
+        session.execute(update(JournalMark).values(acked_seq=-1))
+    house.link.sent.clear()
+    reconcile(house)
+    key = house.keys.signer(Use.COMMAND).public
+    acks = [
+        codec.unseal(JournalAck, document, Typ.JOURNAL_ACK, lambda _: key)
+        for topic, document, *_ in house.link.sent
+        if topic.endswith("/in/journal-ack")
+    ]
+    assert {ack.unit: ack.epoch for ack in acks} == {UNIT: int(house.now.timestamp()), other: 0}
+
+
+def test_an_epoch_never_goes_back_with_a_clock(house: House) -> None:
+    with house.ctx.db.write() as session:
+        session.add(UnitStatus(unit_id=UNIT, journal_epoch=9_999_999_999))
+    with house.ctx.db.write() as session:
+        acknowledging.ask_again(session, [UNIT], house.now)
+    with house.ctx.db.read() as session:
+        assert session.get_one(UnitStatus, UNIT).journal_epoch == 10_000_000_000
 
 
 def test_a_version_that_no_unit_would_apply_is_left_alone(house: House, planned: str) -> None:
