@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     seed = verb("seed", "Fill an empty database with the sample province.", commands.seed_database)
     seed.add_argument("--clusters", type=int, default=80)
     seed.add_argument("--all-day", action="store_true", help="stations whose regulation allows 24 hours (for tests)")
+    seed.add_argument("--password-only", type=int, default=0, metavar="N", help="N units without a key of their own")
     seed.add_argument("--fleet", help="where the simulator's file goes (default: DATA/fleet.json)")
     seed.add_argument("--json", action="store_true")
     _user(verb("user", "Accounts: list, add, reset a password.", commands.user))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 
 class Enrolment(TypedDict):
@@ -19,8 +19,10 @@ class Enrolment(TypedDict):
     unit: str
     cluster: str
     secret: str
-    key_jwk: str
+    key_jwk: NotRequired[str]
     """The unit's private key as a JWK with `kid` = unit id (the simulator stands in for the hardware that made it)."""
+    password_only: NotRequired[bool]
+    """It has no key: its journal is unsigned."""
     root_x: str
     """The root public key, base64url."""
     root_kid: str

@@ -56,14 +56,16 @@ class Enrolled:
 
     unit: str
     secret: str
-    key: SigningKey
+    key: SigningKey | None
+    """None: enrolled with a password only, so its journal travels unsigned and proves less."""
     root: PublicKey
 
     @classmethod
     def read(cls, fields: Mapping[str, str]) -> Enrolled:
-        """From `unit`, `secret`, `key_jwk`, `root_kid`, `root_x`. Raises KeyError, ValueError."""
+        """From `unit`, `secret`, `root_kid`, `root_x`, `key_jwk` or `password_only`. Raises KeyError, ValueError."""
         root = PublicKey(fields["root_kid"], fields["root_x"])
-        return cls(fields["unit"], fields["secret"], SigningKey.from_jwk(fields["key_jwk"]), root)
+        key = None if fields.get("password_only") else SigningKey.from_jwk(fields["key_jwk"])
+        return cls(fields["unit"], fields["secret"], key, root)
 
 
 @dataclass(frozen=True)

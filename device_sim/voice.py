@@ -44,7 +44,7 @@ class Voice:
     def __init__(
         self,
         unit: str,
-        key: SigningKey,
+        key: SigningKey | None,
         firmware: str,
         disk: Disk,
         journal: Journal,
@@ -115,8 +115,9 @@ class Voice:
 
     def _say(self, kind: Out, message: Message) -> Publish:
         manner = topics.MANNERS[kind]
-        # The journal is the one document a unit signs.
-        payload = seal(message, Typ.JOURNAL, self._key) if kind is Out.JOURNAL else encode(message)
+        # The journal is the one document a unit signs, if it has something to sign with.
+        signs = kind is Out.JOURNAL and self._key is not None
+        payload = seal(message, Typ.JOURNAL, self._key) if signs and self._key is not None else encode(message)
         return Publish(self._topics[kind], payload, manner.qos, manner.retain)
 
     def _presence(self, state: PresenceState, at: int | None) -> Presence:

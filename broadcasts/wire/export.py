@@ -129,11 +129,14 @@ def _message(spoken: Spoken) -> Json:
     }
     if spoken.typ is None:
         return {**message, "contentType": "application/json", "payload": inside}
+    signed: Json = {"alg": "EdDSA", "typ": str(spoken.typ), "key": _signer(spoken.typ), "payload": inside}
+    if spoken.typ is Typ.JOURNAL:
+        signed["unless"] = "the unit was enrolled without a key: then the payload itself travels, unsigned"
     return {
         **message,
         "contentType": "application/jose",
         "payload": {"type": "string", "pattern": r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$"},
-        "x-signed": {"alg": "EdDSA", "typ": str(spoken.typ), "key": _signer(spoken.typ), "payload": inside},
+        "x-signed": signed,
     }
 
 

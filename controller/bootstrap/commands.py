@@ -104,7 +104,9 @@ def migrate_database(settings: Settings, given: argparse.Namespace) -> int:
 
 def seed_database(settings: Settings, given: argparse.Namespace) -> int:
     ctx = open_context(settings, lambda: None)
-    made = seed(ctx, clusters=given.clusters, hours=ALL_DAY if given.all_day else None)
+    made = seed(
+        ctx, clusters=given.clusters, hours=ALL_DAY if given.all_day else None, password_only=given.password_only
+    )
     if made is None:
         print("loa: the database is not empty, nothing was changed", file=sys.stderr)
         return 0

@@ -70,7 +70,10 @@ class Unit(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     vendor: Mapped[str] = mapped_column(String(60), default="")
     key_x: Mapped[str] = mapped_column(String(64))
-    """Its Ed25519 public key, base64url."""
+    """Its Ed25519 public key, base64url; "" for one that has none."""
+    password_only: Mapped[bool] = mapped_column(default=False)
+    """Enrolled without a key of its own: what it says proves less, and is shown so. Of a unit with a key nothing
+    unsigned counts."""
     secret_hashes: Mapped[dict[str, Any]] = mapped_column(JSON)
     """`sha256` of one random secret that is stored nowhere: for the broker's gate and for the files (decision 7)."""
     enrolled_at: Mapped[datetime]

@@ -7,6 +7,7 @@ from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
 from controller.db.places import Area, Assignment, Cluster, Station, Unit
+from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
     "Approval",
@@ -20,6 +21,7 @@ __all__ = [
     "Cluster",
     "Delivery",
     "DeliveryMove",
+    "EmergencyRecording",
     "Invitation",
     "JournalEntry",
     "JournalMark",
@@ -37,6 +39,7 @@ __all__ = [
     "UnitPlan",
     "UnitStatus",
     "User",
+    "WantedState",
 ]
 
 guard(Base.metadata.tables[AuditEntry.__tablename__])

@@ -54,14 +54,15 @@ class Inbound:
     def __init__(self, ctx: Context, link: Link) -> None:
         self._ctx = ctx
         self._link = link
-        self._keys: dict[str, jws.PublicKey] = {}
+        self._units: dict[str, jws.PublicKey | None] = {}
+        """Who may speak, and the key that must have signed its journal; none: enrolled without one."""
 
     def consume(self, batch: Sequence[Received]) -> tuple[Tally, list[Bad]]:
         """Verify outside, write inside one transaction, answer at once what asks for the time."""
         heard: list[Heard] = []
         bad: list[Bad] = []
         seen: dict[str, int] = {}
-        self._keys = self._meet(batch)
+        self._units = self._meet(batch)
         for received in batch:
             try:
                 one = self._read(received, seen)
@@ -123,12 +124,13 @@ class Inbound:
             _LOG.exception("what was put aside could not be kept: %d messages", len(bad))
         return total
 
-    def _meet(self, batch: Sequence[Received]) -> dict[str, jws.PublicKey]:
+    def _meet(self, batch: Sequence[Received]) -> dict[str, jws.PublicKey | None]:
         """The keys of the units that speak, as of now: a unit that was revoked is not known any more."""
         names = {received.topic.split("/")[3] for received in batch if received.topic.count("/") >= 4}
         with self._ctx.db.read() as session:
-            rows = session.execute(select(Unit.id, Unit.key_x).where(Unit.id.in_(names), Unit.revoked_at.is_(None)))
-            return {name: jws.PublicKey(name, x) for name, x in rows}
+            known = select(Unit.id, Unit.key_x, Unit.password_only)
+            rows = session.execute(known.where(Unit.id.in_(names), Unit.revoked_at.is_(None)))
+            return {name: None if keyless else jws.PublicKey(name, x) for name, x, keyless in rows}
 
     def _read(self, received: Received, seen: dict[str, int]) -> Heard | None:
         address = topics.parse(received.topic)
@@ -137,12 +139,14 @@ class Inbound:
             return None
         if not isinstance(address.kind, Out):
             return None
-        key = self._keys.get(address.about)
-        if key is None:
+        if address.about not in self._units:
             raise ContractViolation("unknown_unit", address.about)
+        key = self._units[address.about]
         model, limit = _MODELS[address.kind], topics.MANNERS[address.kind].max_bytes
-        signed = address.kind is Out.JOURNAL
-        if signed:
+        # What decides is how the unit was enrolled, never what the message looks like: whoever took its password, or
+        # the broker, could leave a signature away.
+        signed = address.kind is Out.JOURNAL and key is not None
+        if signed and key is not None:
             message = codec.unseal(
                 model, received.payload, jws.Typ.JOURNAL, lambda kid: key if kid == key.kid else None, limit
             )
@@ -171,7 +175,7 @@ class Inbound:
             plan = codec.unseal(Plan, received.payload, jws.Typ.PLAN, lambda kid: key if kid == key.kid else None)
             if plan.unit != address.about:
                 raise ContractViolation("not_for_me", "unit differs from topic")
-            if plan.unit in self._keys:  # a database older than the unit does not know it
+            if plan.unit in self._units:  # a database older than the unit does not know it
                 seen[plan.unit] = max(plan.version, seen.get(plan.unit, 0))
         elif address.kind is ScopeTopic.ALERT:
             key = self._ctx.keys.signer(Use.ALERT).public

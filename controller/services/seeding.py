@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,11 @@ def communes(count: int = 16) -> Iterator[Commune]:
         yield Commune(row["gso_code"], row["commune"], row["district"], float(row["lat"]), float(row["lon"]))
 
 
-def seed(ctx: Context, *, clusters: int = 80, hours: list[list[int]] | None = None) -> Seeded | None:
-    """Fill an empty database; none when it is not empty. `hours` in minutes of the day, [[start, end], …].
+def seed(
+    ctx: Context, *, clusters: int = 80, hours: list[list[int]] | None = None, password_only: int = 0
+) -> Seeded | None:
+    """Fill an empty database; none when it is not empty. `hours` in minutes of the day, [[start, end], …]. The first
+    `password_only` units have no key of their own, as the cheapest boxes.
 
     A number above 540 (108 communes) puts more than 5 clusters into a commune.
     """
@@ -80,6 +83,7 @@ def seed(ctx: Context, *, clusters: int = 80, hours: list[list[int]] | None = No
     places = list(communes(-(-clusters // per_commune)))
     # Keys and hashes are made before the transaction begins.
     units = [_unit(place, number) for place in places for number in range(1, per_commune + 1)][:clusters]
+    units = [replace(unit, key=None) for unit in units[:password_only]] + units[password_only:]
     first = {name: accounts.FirstPassword.make() for name, _, _ in ACCOUNTS}
     with ctx.db.write() as session:
         _areas(session, places)
@@ -132,7 +136,7 @@ def _station(place: Commune, hours: list[list[int]]) -> Station:
 class _Made:
     place: Commune
     number: int
-    key: SigningKey
+    key: SigningKey | None
     secret: str
     hashes: dict[str, str]
 
@@ -163,8 +167,16 @@ def _place(ctx: Context, session: Session, made: _Made) -> dict[str, Any]:
         longitude=round(place.longitude + 0.012 * math.cos(around), 5),
         added_at=now,
     )
-    unit = Unit(id=made.unit, vendor="loasim", key_x=made.key.public.x, secret_hashes=made.hashes, enrolled_at=now)
+    unit = Unit(
+        id=made.unit,
+        vendor="loasim",
+        key_x=made.key.public.x if made.key is not None else "",
+        password_only=made.key is None,
+        secret_hashes=made.hashes,
+        enrolled_at=now,
+    )
     session.add_all([cluster, unit])
     session.flush()
     session.add(Assignment(unit_id=unit.id, cluster_id=cluster.id, since=now))
-    return {"unit": unit.id, "cluster": cluster.id, "secret": made.secret, "key_jwk": made.key.to_jwk()}
+    knows = {"password_only": True} if made.key is None else {"key_jwk": made.key.to_jwk()}
+    return {"unit": unit.id, "cluster": cluster.id, "secret": made.secret, **knows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -329,3 +330,15 @@ def test_reboot_in_the_middle_of_a_bulletin_goes_on_at_the_right_place() -> None
     assert [(s.from_ms, s.offset_ms) for s in rig.heard] == [(START, 0), (START + MINUTE, MINUTE)]
     assert any(isinstance(entry, CommandResult) and entry.done for entry in rig.entries.values())
     assert isinstance(rig.journal("news")[-1], Ended)
+
+
+def test_a_unit_without_a_key_of_its_own_sends_the_same_journal_unsigned() -> None:
+    rig = Rig(power=False)
+    rig.enrolled = replace(rig.enrolled, key=None)
+    rig.hold((NEWS_ASSET, NEWS))
+    rig.power_on()
+    plan_news(rig)
+    rig.run(START + HOUR)
+    said = [out for out in rig.published if out.topic.endswith(Out.JOURNAL)]
+    told = [entry.kind for out in said for entry in decode(JournalBatch, out.payload).entries]
+    assert told == ["started", "ended"], "as JSON, and acknowledged: nothing is said twice"

@@ -166,7 +166,11 @@ class Rig:
             nonce = decode(TimeAsk, out.payload).nonce
             self.give(Arrived(topics.to_unit(UNIT, In.TIME), self.signer.time(UNIT, nonce, self.now)))
         if kind is Out.JOURNAL:
-            batch = unseal(JournalBatch, out.payload, Typ.JOURNAL, {UNIT: self.key.public}.get)
+            batch = (
+                decode(JournalBatch, out.payload)
+                if self.enrolled.key is None
+                else unseal(JournalBatch, out.payload, Typ.JOURNAL, {UNIT: self.key.public}.get)
+            )
             self.entries.update({entry.seq: entry for entry in batch.entries})
             if self.acks:
                 ack = self.signer.ack(UNIT, batch.journal_id, max(self.entries), self.epoch)

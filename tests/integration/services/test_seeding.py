@@ -18,6 +18,7 @@ from controller.db.engine import Database
 from controller.db.tables import Area, Assignment, Cluster, Station, Unit, User
 from controller.services import accounts
 from controller.services.seeding import communes, seed
+from device_sim.unit import Enrolled
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -61,6 +62,21 @@ def _told_once(enrolments: list[dict[str, str]], units: dict[str, Unit]) -> None
         assert unit.secret_hashes == {"sha256": hashlib.sha256(told["secret"].encode()).hexdigest()}
         assert SigningKey.from_jwk(told["key_jwk"]).public.x == unit.key_x
     assert len({told["secret"] for told in enrolments}) == len({unit.key_x for unit in units.values()}) == 80
+
+
+def test_a_unit_that_is_seeded_with_a_password_only_has_no_key_anywhere(workshop: Workshop, tmp_path: Path) -> None:
+    with workshop.empty("sqlite", tmp_path) as url:
+        db = Database(url)
+        migrate.upgrade(db)
+        seeded = seed(workshop.context(db, ManualClock(NOON), lambda: None), clusters=3, password_only=1)
+        assert seeded is not None
+        with db.read() as session:
+            units = {unit.id: unit for unit in session.scalars(select(Unit))}
+        first, *others = seeded.enrolments
+        assert (units[first["unit"]].password_only, units[first["unit"]].key_x) == (True, "")
+        assert Enrolled.read(first).key is None
+        assert all(not units[each["unit"]].password_only and Enrolled.read(each).key for each in others)
+        db.close()
 
 
 def test_the_communes_are_those_of_the_plan_in_its_order() -> None:

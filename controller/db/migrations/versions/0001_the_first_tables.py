@@ -131,11 +131,29 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("vendor", sa.String(length=60), nullable=False),
         sa.Column("key_x", sa.String(length=64), nullable=False),
+        sa.Column("password_only", sa.Boolean(), nullable=False),
         sa.Column("secret_hashes", sa.JSON(), nullable=False),
         sa.Column("enrolled_at", base.Instant(timezone=True), nullable=False),
         sa.Column("revoked_at", base.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
     )
+    op.create_table(
+        "emergency_recordings",
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("language", sa.String(length=3), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("set_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("set_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_emergency_recordings_area_id_areas")),
+        sa.ForeignKeyConstraint(
+            ["asset_sha256"], ["assets.sha256"], name=op.f("fk_emergency_recordings_asset_sha256_assets")
+        ),
+        sa.PrimaryKeyConstraint("area_id", "kind", "language", name=op.f("pk_emergency_recordings")),
+    )
+    with op.batch_alter_table("emergency_recordings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_emergency_recordings_asset_sha256"), ["asset_sha256"], unique=False)
+
     op.create_table(
         "journal_marks",
         sa.Column("unit_id", sa.String(length=32), nullable=False),
@@ -246,6 +264,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_users_area_id"), ["area_id"], unique=False)
+
+    op.create_table(
+        "wanted",
+        sa.Column("target", sa.String(length=40), nullable=False),
+        sa.Column("model", sa.String(length=60), nullable=False),
+        sa.Column("firmware_version", sa.String(length=64), nullable=True),
+        sa.Column("firmware_sha256", sa.String(length=64), nullable=True),
+        sa.Column("settings", sa.JSON(), nullable=True),
+        sa.Column("set_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("set_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["firmware_sha256"], ["assets.sha256"], name=op.f("fk_wanted_firmware_sha256_assets")),
+        sa.PrimaryKeyConstraint("target", "model", name=op.f("pk_wanted")),
+    )
+    with op.batch_alter_table("wanted", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_wanted_firmware_sha256"), ["firmware_sha256"], unique=False)
 
     op.create_table(
         "bulletins",
@@ -541,6 +574,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bulletins_station_id"))
 
     op.drop_table("bulletins")
+    with op.batch_alter_table("wanted", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_wanted_firmware_sha256"))
+
+    op.drop_table("wanted")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_users_area_id"))
 
@@ -553,6 +590,10 @@ def downgrade() -> None:
     op.drop_table("unit_faults")
     op.drop_table("stations")
     op.drop_table("journal_marks")
+    with op.batch_alter_table("emergency_recordings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_emergency_recordings_asset_sha256"))
+
+    op.drop_table("emergency_recordings")
     op.drop_table("units")
     op.drop_table("scope_documents")
     op.drop_table("quarantine")
