@@ -28,8 +28,10 @@ class Settings:
     broker: str = _setting("embedded", "`embedded`, or mqtt://host:port, or mqtts://host:port.")
     broker_port: int = _setting(1883, "Port of the embedded broker, on loopback.")
     broker_user: str = _setting("controller", "Name at an external broker; also the MQTT client id.")
-    broker_secret: str = _setting("", "Secret at an external broker.", secret=True)
-    broker_ca: Path | None = _setting(None, "Certificate authority of an mqtts broker.")
+    broker_secret: str = _setting("", "Secret at an external broker, unless broker_cert is given.", secret=True)
+    broker_ca: Path | None = _setting(None, "Certificate authority of an mqtts broker, PEM; empty: the machine's.")
+    broker_cert: Path | None = _setting(None, "Our certificate at an mqtts broker, PEM; its name is broker_user.")
+    broker_key: Path | None = _setting(None, "Its private key, PEM, readable by us only.")
     host: str = _setting("127.0.0.1", "Where the pages listen. Anything but loopback needs tls_cert and tls_key.")
     port: int = _setting(8000, "Port of the pages.")
     tls_cert: Path | None = _setting(None, "Certificate chain for HTTPS, PEM.")
@@ -64,7 +66,11 @@ class Settings:
                 raise Refused("settings.broker", value=self.broker)
             if parts.scheme == "mqtt" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
                 raise Refused("settings.plain_mqtt", host=parts.hostname)
-            if not self.broker_secret:
+            if bool(self.broker_cert) != bool(self.broker_key):
+                raise Refused("settings.missing", name=f"{PREFIX}BROKER_{'KEY' if self.broker_cert else 'CERT'}")
+            if self.broker_cert and parts.scheme == "mqtt":
+                raise Refused("settings.cert_plain", value=self.broker)
+            if not self.broker_secret and not self.broker_cert:
                 raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)

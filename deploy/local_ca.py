@@ -13,7 +13,7 @@ import secrets
 import socket
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,11 +28,19 @@ from broadcasts.clock import SystemClock
 AUTHORITY_LASTS = timedelta(days=3650)
 SERVER_LASTS = timedelta(days=397)
 """Browsers refuse server certificates of more than 398 days (Baseline Requirements 6.3.2)."""
+CLIENT_LASTS = timedelta(days=1826)
+"""Of a unit or a controller at the broker: a pole is visited rarely, and `revoke` ends it before its time."""
+CLIENTS = "clients"
+"""Folder below the authority's: no client's name can be that of the authority or the server."""
+REVOKED = "revoked.crl"
 RENEW_BEFORE = timedelta(days=30)
 EARLIER = timedelta(hours=1)
 """A phone's clock may be behind ours."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound
 HERE = ("localhost", "127.0.0.1", "::1")
+
+
+_Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,59 @@ def ensure(folder: Path, names: Sequence[str], now: datetime) -> Certificates:
     return Certificates(folder / "authority.crt", folder / "server.crt", folder / "server.key", fingerprint)
 
 
+def issue(folder: Path, name: str, now: datetime) -> tuple[Path, Path]:
+    """Certificate and key with which `name` shows itself to a server that trusts the authority in `folder`: made when
+    missing, about to expire, revoked, or of another authority.
+
+    Raises ValueError when there is no authority yet, OSError when the folder cannot be written.
+    """
+    ca, ca_key = _authority(folder)
+    clients = folder / CLIENTS
+    clients.mkdir(mode=0o700, exist_ok=True)
+    certificate, key = clients / f"{name}.crt", clients / f"{name}.key"
+    held = _load(certificate, key)
+    gone = {each.serial_number for each in _revoked(folder)}
+    if held is None or _expires_soon(held[0], now) or not _signed_by(held[0], ca) or held[0].serial_number in gone:
+        _store(clients, name, _make_client(ca, ca_key, name, now))
+    return certificate, key
+
+
+def revoke(folder: Path, names: Iterable[str], now: datetime) -> Path:
+    """Add the certificates of `names` to the list of revoked ones; without names only makes sure that there is one.
+
+    Raises ValueError when there is no authority or no certificate of that name.
+    """
+    ca, ca_key = _authority(folder)
+    serials = {each.serial_number: each.revocation_date_utc for each in _revoked(folder)}
+    for name in names:
+        certificate = folder / CLIENTS / f"{name}.crt"
+        try:
+            serials[x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number] = now
+        except OSError:
+            raise ValueError(f"no certificate was issued for {name}: there is no {certificate}") from None
+    # A list past its date would shut everybody out, so it lasts as long as its authority; each change makes a new one.
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.subject).last_update(now - EARLIER)
+    builder = builder.next_update(ca.not_valid_after_utc)
+    for serial, at in sorted(serials.items()):
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at).build()
+        builder = builder.add_revoked_certificate(entry)
+    listed = builder.sign(ca_key, hashes.SHA256())
+    _replace(folder / REVOKED, listed.public_bytes(serialization.Encoding.PEM), 0o644)
+    return folder / REVOKED
+
+
+def _authority(folder: Path) -> _Pair:
+    found = _load(folder / "authority.crt", folder / "authority.key")
+    if found is None:
+        raise ValueError(f"there is no authority in {folder}")
+    return found
+
+
+def _revoked(folder: Path) -> list[x509.RevokedCertificate]:
+    path = folder / REVOKED
+    return list(x509.load_pem_x509_crl(path.read_bytes())) if path.exists() else []
+
+
 def names_of(host: str) -> list[str]:
     """By which names and addresses a server on `host` may be called: itself, this machine from here, and, when it
     listens everywhere, every address of this machine."""
@@ -101,9 +162,6 @@ def own_addresses() -> list[str]:
     ]
 
 
-_Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
-
-
 def _make_authority(now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     # The random part tells two authorities apart in a browser's list.
@@ -122,16 +180,36 @@ def _make_server(
     ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: datetime
 ) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = (
-        _builder(_named(names[0][:64]), ca.subject, key, now, SERVER_LASTS)
+    builder = _leaf(_named(names[0][:64]), ca, ca_key, key, now, SERVER_LASTS, ExtendedKeyUsageOID.SERVER_AUTH)
+    builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+    return builder.sign(ca_key, hashes.SHA256()), key
+
+
+def _make_client(ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, name: str, now: datetime) -> _Pair:
+    """Its common name is the name at the broker (Mosquitto: `use_identity_as_username`)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    lasts = min(CLIENT_LASTS, ca.not_valid_after_utc - now)
+    builder = _leaf(_named(name), ca, ca_key, key, now, lasts, ExtendedKeyUsageOID.CLIENT_AUTH)
+    return builder.sign(ca_key, hashes.SHA256()), key
+
+
+def _leaf(
+    subject: x509.Name,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    lasts: timedelta,
+    purpose: x509.ObjectIdentifier,
+) -> x509.CertificateBuilder:
+    return (
+        _builder(subject, ca.subject, key, now, lasts)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
-    return builder.sign(ca_key, hashes.SHA256()), key
 
 
 def _builder(

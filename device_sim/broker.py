@@ -1,6 +1,6 @@
 """A broker in memory: what MQTT 3.1.1 promises and the contract relies on, with no thread, clock or socket.
 
-It passes the same suite as the real brokers (`tests/contract/test_broker_semantics.py`), so virtual time may trust it.
+It passes the same suite as the real brokers (`tests/contract/test_broker_*.py`), so virtual time may trust it.
 Everything happens inside the call that causes it, in the order of the calls; a message that a receiver publishes while
 it is being told something is delivered after that, never in the middle.
 """

@@ -70,6 +70,12 @@ def _run_options(part: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="certificates to trust, for files and, unless said otherwise, for the broker",
     )
+    part.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="DIR",
+        help="UNIT.crt and UNIT.key of each unit, shown to the broker instead of name and secret; means TLS",
+    )
     part.add_argument("--state", type=Path, metavar="DIR", help="where the units' disks are; without it they forget")
     part.add_argument("--control", type=Path, metavar="SOCKET", help="Unix-domain socket for poles and faults")
     part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")
@@ -101,7 +107,7 @@ def _seeds(text: str) -> range:
 
 def _run(asked: argparse.Namespace) -> int:
     clock: Clock = SystemClock() if asked.clock_file is None else SandboxClock(asked.clock_file)
-    file = read_fleet(asked.fleet).at(asked.broker, asked.files)
+    file = read_fleet(asked.fleet).at(asked.broker, asked.files, asked.certificates)
     _allow_many_sockets()
     stop = threading.Event()
     fleet = Fleet(file, clock, ca=asked.ca, state=asked.state)

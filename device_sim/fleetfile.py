@@ -26,14 +26,17 @@ class FleetFile:
     """Base address of downloads: a path of a plan is appended to it."""
     members: tuple[Member, ...]
     tls: bool | None = None
-    """Whether the broker speaks TLS; none: it does when somebody says which certificates to trust."""
+    """Whether the broker speaks TLS; none: it does when somebody says which certificates to trust, or to show."""
+    certificates: Path | None = None
+    """Folder with `{unit}.crt` and `{unit}.key` of each unit; none: a unit says its name and its secret."""
 
-    def at(self, broker: str | None, files: str | None) -> FleetFile:
-        """With the broker (`host:port`, `mqtt://…` for surely plain, `mqtts://…` for TLS) and the files elsewhere.
+    def at(self, broker: str | None, files: str | None, certificates: Path | None = None) -> FleetFile:
+        """With the broker (`host:port`, `mqtt://…` for surely plain, `mqtts://…` for TLS), the files and the units'
+        certificates elsewhere.
 
-        Raises Refused: `sim_address`.
+        Raises Refused: `sim_address`, `sim_certificates_plain`.
         """
-        here = self
+        here = self if certificates is None else replace(self, certificates=certificates)
         if broker is not None:
             scheme, _, place = broker.rpartition("://")
             if scheme not in ("", "mqtt", "mqtts"):
@@ -44,6 +47,8 @@ class FleetFile:
             if not host or not port.isdecimal() or not 0 < int(port) < 65536:
                 raise Refused("sim_address", address=broker)
             here = replace(here, host=host.strip("[]"), port=int(port))
+        if here.certificates is not None and here.tls is False:
+            raise Refused("sim_certificates_plain", address=f"{here.host}:{here.port}")
         return here if files is None else replace(here, files=files)
 
 
@@ -55,6 +60,7 @@ def read_fleet(path: Path) -> FleetFile:
         told = json.loads(path.read_bytes())
         root = {"root_kid": told["root"]["kid"], "root_x": told["root"]["x"]} if "root" in told else {}
         members = tuple(Member(str(each["cluster"]), Enrolled.read({**root, **each})) for each in told["units"])
+        folder = told["broker"].get("certificates")
         host, port, files = str(told["broker"]["host"]), int(told["broker"]["port"]), str(told["files"])
     except FileNotFoundError:
         raise Refused("sim_fleet_missing", path=path) from None
@@ -66,4 +72,5 @@ def read_fleet(path: Path) -> FleetFile:
         raise Refused("sim_fleet_broken", path=path, why=failure) from None
     if len({member.enrolled.unit for member in members}) != len(members):
         raise Refused("sim_fleet_broken", path=path, why="a unit stands twice")
-    return FleetFile(host, port, files, members, told["broker"].get("tls"))
+    certificates = None if folder is None else path.parent / str(folder)
+    return FleetFile(host, port, files, members, told["broker"].get("tls"), certificates)

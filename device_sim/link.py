@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from broadcasts.clock import Clock
 from broadcasts.wire import topics
 from device_sim.events import Arrived, Connect, Inbox, LinkDown, LinkUp, Publish
+from device_sim.tls import Tls
 
 DIAL_S = 10.0
 """How long an attempt may take from the first packet to the last granted subscription."""
@@ -97,7 +98,7 @@ class _Line:
 class Links:
     """All connections of a fleet. Events gather until `take` is called, so that no unit runs inside a callback."""
 
-    def __init__(self, host: str, port: int, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, host: str, port: int, clock: Clock, tls: Tls | None = None) -> None:
         """With `tls` every connection is encrypted and the broker's name checked. Raises OSError: no such host."""
         self._host, self._port, self._clock, self._tls = host, port, clock, tls
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -235,7 +236,9 @@ class Links:
             # The wrapped socket takes over the descriptor, so the selector has to meet it anew.
             self._selector.unregister(line.sock)
             line.watched = 0
-            line.sock = self._tls.wrap_socket(line.sock, server_hostname=self._host, do_handshake_on_connect=False)
+            line.sock = self._tls.of(line.unit).wrap_socket(
+                line.sock, server_hostname=self._host, do_handshake_on_connect=False
+            )
             line.phase = _Phase.SHAKING
             self._shake(line)
 
@@ -261,7 +264,8 @@ class Links:
             protocol=MQTTProtocolVersion.MQTTv311,
             userdata=line,
         )
-        client.username_pw_set(asked.client_id, asked.secret)
+        if self._tls is None or line.unit not in self._tls.own:  # else the certificate says it, and no secret travels
+            client.username_pw_set(asked.client_id, asked.secret)
         manner = topics.MANNERS[topics.Out.PRESENCE]
         client.will_set(asked.will_topic, asked.will_payload, manner.qos, manner.retain)
         client.max_inflight_messages_set(IN_FLIGHT)

@@ -10,14 +10,13 @@ import contextlib
 import fcntl
 import heapq
 import random
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broadcasts.clock import Clock, unix_ms
+from broadcasts.clock import Clock, SystemClock, unix_ms
 from broadcasts.errors import Refused
 from device_sim.disk import Disk
 from device_sim.ear import Pole
@@ -43,6 +42,7 @@ from device_sim.hardware import Hardware
 from device_sim.link import Links
 from device_sim.mischief import Eavesdropper
 from device_sim.storage import Shelf, UnitStorage
+from device_sim.tls import Tls, trusting, with_certificates
 from device_sim.unit import Config, Unit
 
 SWITCH_ON_PER_S = 400
@@ -88,7 +88,7 @@ class Fleet:
         state: Path | None = None,
         config: Config | None = None,
     ) -> None:
-        """Raises Refused: `sim_broker_address`, `sim_ca`, `sim_state`, `sim_state_taken`."""
+        """Raises Refused: `sim_broker_address`, `sim_ca`, `sim_certificate`, `sim_state`, `sim_state_taken`."""
         self._clock = clock
         self._config = config or Config()
         self._wakes: list[tuple[int, str]] = []
@@ -96,11 +96,9 @@ class Fleet:
         with contextlib.ExitStack() as undo:
             if state is not None:
                 undo.enter_context(_alone_in(state))
-            own = _trust(ca)
-            tls = own is not None if fleet.tls is None else fleet.tls
-            self._links = _open_links(fleet, clock, (own or ssl.create_default_context()) if tls else None)
+            self._links = _open_links(fleet, clock, _tls(fleet, ca))
             undo.callback(self._links.close)
-            self._fetches = Fetches(fleet.files, clock, self._links.wake, own)
+            self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
             undo.callback(self._fetches.close)
             self.pillars = {each.name: each for each in _build(fleet.members, Shelf(state))}
             self._undo = undo.pop_all()
@@ -283,17 +281,20 @@ def _build(members: Iterable[Member], shelf: Shelf) -> Iterable[Pillar]:
         yield pillar
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext | None:
-    """A certificate file means TLS."""
-    if ca is None:
+def _tls(fleet: FleetFile, ca: Path | None) -> Tls | None:
+    """Unless the fleet says so or not, a certificate of whatever kind means TLS. Their dates are read by the
+    machine's clock, as TLS itself does, also in a sandbox."""
+    encrypted = fleet.certificates is not None or ca is not None if fleet.tls is None else fleet.tls
+    if not encrypted:
         return None
-    try:
-        return ssl.create_default_context(cafile=str(ca))
-    except OSError as failure:  # missing, or no certificate in it
-        raise Refused("sim_ca", path=ca, why=failure.strerror or failure) from None
+    if fleet.certificates is None:
+        return Tls(trusting(ca))
+    return with_certificates(
+        ca, fleet.certificates, [each.enrolled.unit for each in fleet.members], SystemClock().now()
+    )
 
 
-def _open_links(fleet: FleetFile, clock: Clock, tls: ssl.SSLContext | None) -> Links:
+def _open_links(fleet: FleetFile, clock: Clock, tls: Tls | None) -> Links:
     try:
         return Links(fleet.host, fleet.port, clock, tls)
     except OSError as failure:

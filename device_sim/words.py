@@ -15,6 +15,8 @@ SENTENCES = {
     "sim_state": "the state in {path} cannot be used: {why}",
     "sim_state_taken": "another simulator works on {path}",
     "sim_ca": "cannot read the certificates in {path}: {why}",
+    "sim_certificate": "the certificate of {unit} in {path} cannot be used: {why}",
+    "sim_certificates_plain": "certificates need TLS, and {address} is said to be plain",
     "sim_control": "cannot listen on {path}: {why}",
     "sim_request": "not a request: {why}",
     "sim_unknown_request": "unknown request {name}: there are {known}",

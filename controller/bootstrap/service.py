@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from controller.bootstrap.sandbox import Sandbox
 from controller.db import migrate
 from controller.db.engine import Database
 from controller.db.tables import Area
+from controller.mqtt import tls
 from controller.mqtt.broker_users import CONTROLLER, BrokerUser, Role, new_secret, secret_hash, write_private
 from controller.mqtt.canary import Canary
 from controller.mqtt.embedded import EmbeddedBroker
@@ -75,6 +77,16 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
         begun = session.scalar(select(Area.id).limit(1)) is not None
     keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
     return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures())
+
+
+def external_broker(settings: Settings, now: datetime) -> BrokerAddress:
+    """Raises Refused for certificates that cannot be used (`controller.mqtt.tls`)."""
+    parts = urlsplit(settings.broker)
+    made: ssl.SSLContext | None = None
+    if parts.scheme == "mqtts":
+        made = tls.context(settings.broker_ca, settings.broker_cert, settings.broker_key, settings.broker_user, now)
+    secret = "" if settings.broker_cert else settings.broker_secret
+    return BrokerAddress(parts.hostname or "", parts.port or 1883, settings.broker_user, secret, made)
 
 
 class Service:
@@ -157,15 +169,7 @@ class Service:
 
     def _broker_address(self) -> BrokerAddress:
         if self.settings.broker != "embedded":
-            parts = urlsplit(self.settings.broker)
-            return BrokerAddress(
-                parts.hostname or "",
-                parts.port or 1883,
-                self.settings.broker_user,
-                self.settings.broker_secret,
-                tls=parts.scheme == "mqtts",
-                ca=self.settings.broker_ca,
-            )
+            return external_broker(self.settings, self.ctx.wall.now())
         secret = _own_broker_secret(self.settings.data / "keys" / "broker.secret")
         self.broker = EmbeddedBroker(
             self.settings.data / "broker",

@@ -6,11 +6,11 @@ listens, because paho's own `is_connected()` stays true after a callback has kil
 
 from __future__ import annotations
 
+import logging
 import queue
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -22,6 +22,7 @@ from broadcasts.wire import topics
 from controller.mqtt.inbound import Received
 from controller.mqtt.socket_tuning import TunedClient
 
+_LOG = logging.getLogger("loa.mqtt")
 IN_FLIGHT = 1000
 KEEP_ALIVE_S = 30
 FLUSH_S = 15.0
@@ -36,9 +37,9 @@ class BrokerAddress:
     port: int
     user: str
     secret: str
-    tls: bool = False
-    ca: Path | None = None
-    """With TLS: this authority only; none: those that the machine trusts."""
+    """Empty: the certificate in `tls` says who we are."""
+    tls: ssl.SSLContext | None = None
+    """From `controller.mqtt.tls`; none: plain, on loopback."""
 
 
 class PahoLink:
@@ -56,16 +57,18 @@ class PahoLink:
         self._up = False
         self._look_back_s, self._looks_back_until = look_back_s, 0.0
         """Zero: that is over."""
+        self._refused: ReasonCode | None = None
         self._pending: list[mqtt.MQTTMessageInfo] = []
         self._client = TunedClient(
             CallbackAPIVersion.VERSION2, client_id=broker.user, clean_session=False, protocol=mqtt.MQTTv311
         )
-        self._client.username_pw_set(broker.user, broker.secret)
+        if broker.secret:
+            self._client.username_pw_set(broker.user, broker.secret)
         self._client.max_inflight_messages_set(IN_FLIGHT)
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(1, 10)
-        if broker.tls:
-            self._client.tls_set(ca_certs=str(broker.ca) if broker.ca else None, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        if broker.tls is not None:
+            self._client.tls_set_context(broker.tls)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._arrived
@@ -104,7 +107,11 @@ class PahoLink:
 
     def _connected(self, client: mqtt.Client, _: Any, __: Any, reason: ReasonCode, ___: Any) -> None:
         if reason.is_failure:
+            if reason != self._refused:
+                _LOG.warning("the broker refuses us: %s", reason)
+            self._refused = reason
             return
+        self._refused = None
         client.subscribe([(each, 1) for each in (*topics.CONTROLLER_FILTERS, *topics.CONTROLLER_LOOKBACK)])
         self._looks_back_until = self._clock.monotonic() + self._look_back_s
         self._up = True

@@ -8,6 +8,7 @@ held below 3 and a test (`tests/unit/test_socket_tuning.py`) fails when the hook
 from __future__ import annotations
 
 import socket
+import threading
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -20,20 +21,29 @@ class BufferedSocket:
     """A socket, or TLS socket, that reads ahead. Everything but reading is the inner socket's.
 
     `pending` counts the bytes already read: paho's own loop asks for it before it waits.
+
+    One thread may send while another receives. A TLS connection is one state for both directions and OpenSSL does not
+    guard it, so the two take turns here; neither waits for the network, because paho's socket does not block.
     """
 
     def __init__(self, inner: socket.socket) -> None:
         self._inner = inner
+        self._turn = threading.Lock()
         self._ahead = b""
         self._at = 0
 
     def recv(self, size: int) -> bytes:
         if self._at == len(self._ahead):
             self._ahead, self._at = b"", 0  # first, so that a read that would block leaves a clean state
-            self._ahead = self._inner.recv(_BURST)
+            with self._turn:
+                self._ahead = self._inner.recv(_BURST)
         taken = self._ahead[self._at : self._at + size]
         self._at += len(taken)
         return taken
+
+    def send(self, buffer: bytes) -> int:
+        with self._turn:
+            return self._inner.send(buffer)
 
     def pending(self) -> int:
         inner = getattr(self._inner, "pending", None)
@@ -45,6 +55,16 @@ class BufferedSocket:
 
 class TunedClient(mqtt.Client):
     """A paho client for one loop of any kind: its own thread, a selector, asyncio."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._writing = threading.RLock()
+
+    def loop_write(self) -> MQTTErrorCode:
+        """paho writes from the thread that publishes and from that of the loop. A packet of which a full socket took
+        only a part is then finished after another one has begun, and over TLS the connection is lost."""
+        with self._writing:
+            return super().loop_write()
 
     def _create_socket(self) -> Any:
         inner: Any = super()._create_socket()
@@ -60,5 +80,5 @@ class TunedClient(mqtt.Client):
         return result
 
     def _has_more(self) -> bool:
-        now = self.socket()
+        now: Any = self.socket()
         return isinstance(now, BufferedSocket) and now.pending() > 0

@@ -1,73 +1,19 @@
-"""What Loa needs of a broker, held against all three it runs on (design, section 6; MQTT 3.1.1).
+"""What Loa needs of a broker, held against all it runs on (design, section 6; MQTT 3.1.1): what is retained, wills,
+sessions, sizes. Who may do what is in test_broker_rights.py.
 Where brokers differ and Loa does not care, the test says so in its name and allows each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count
 
 import pytest
-from support.brokers import KINDS, UNITS, BrokerUnderTest, Kind, Party, running_broker
+from support.parties import BrokerUnderTest, Enter, Party, payloads, wait_for
 from support.wait import until
 
 from broadcasts.wire import topics
-from broadcasts.wire.topics import In, Out, ScopeTopic
+from broadcasts.wire.topics import In, Out
 from controller.mqtt.broker_users import CONTROLLER
-from device_sim.broker import REFUSED, NotLetIn, Packet
-
-Enter = Callable[..., Party]
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerUnderTest]:
-    kind: Kind = request.param
-    with running_broker(kind, tmp_path_factory.mktemp(kind)) as running:
-        yield running
-
-
-_fresh = count()
-
-
-@pytest.fixture
-def unit() -> str:
-    """A unit that no other test uses."""
-    return UNITS[next(_fresh) % len(UNITS)]
-
-
-@pytest.fixture
-def other() -> str:
-    return UNITS[next(_fresh) % len(UNITS)]
-
-
-@pytest.fixture
-def enter(broker: BrokerUnderTest) -> Iterator[Enter]:
-    """Connects; whoever is still there at the end of the test says goodbye."""
-    inside: list[Party] = []
-
-    def connect(name: str, **manner: object) -> Party:
-        inside.append(broker.enter(name, **manner))  # type: ignore[arg-type]
-        return inside[-1]
-
-    yield connect
-    for party in inside:
-        if party.is_open:
-            party.goodbye()
-
-
-@pytest.fixture
-def controller(enter: Enter) -> Party:
-    return enter(CONTROLLER)
-
-
-def payloads(party: Party, topic: str) -> list[bytes]:
-    return [packet.payload for packet in list(party.inbox) if packet.topic == topic]
-
-
-def wait_for(party: Party, topic: str, payload: bytes) -> Packet:
-    until(lambda: payload in payloads(party, topic), f"{payload!r} on {topic}; have {party.inbox}")
-    return next(packet for packet in party.inbox if (packet.topic, packet.payload) == (topic, payload))
-
+from device_sim.broker import NotLetIn, Packet
 
 # Retained messages
 
@@ -244,128 +190,6 @@ def test_overlapping_filters_give_a_message_once_or_twice_and_never_not_at_all(
     wait_for(listener, presence, b"here")
     wait_for(listener, presence, b"fence")
     assert payloads(listener, presence).count(b"here") in (1, 2)
-
-
-# Rights
-
-
-def test_nobody_enters_without_a_name(enter: Enter) -> None:
-    with pytest.raises(NotLetIn):
-        enter("")
-
-
-def test_nobody_enters_with_a_wrong_or_foreign_secret(
-    broker: BrokerUnderTest, enter: Enter, unit: str, other: str
-) -> None:
-    for secret in ("", "wrong", broker.secrets[other]):
-        with pytest.raises(NotLetIn):
-            enter(unit, secret=secret)
-    with pytest.raises(NotLetIn):
-        enter("stranger", secret="wrong")
-
-
-@pytest.mark.parametrize("victim", ["unit", "controller"])
-def test_a_foreign_client_id_takes_nothing_over_and_hears_nothing(
-    enter: Enter, unit: str, other: str, victim: str
-) -> None:
-    """Refused at the door (embedded, memory), or known under the credential's name (Mosquitto)."""
-    target, pattern, topic, author = (
-        (other, f"loa/v1/u/{other}/in/#", topics.to_unit(other, In.COMMAND), CONTROLLER)
-        if victim == "unit"
-        else (CONTROLLER, "loa/v1/u/+/out/#", topics.from_unit(other, Out.JOURNAL), other)
-    )
-    rightful = enter(target, clean=False)
-    rightful.subscribe(pattern, 1)
-    intruder: Party | None = None
-    with suppress(NotLetIn):
-        intruder = enter(unit, client_id=target, clean=False)
-    enter(author).publish(topic, b"for the rightful one")
-    wait_for(rightful, topic, b"for the rightful one")
-    assert rightful.is_open
-    if intruder is not None:
-        intruder.subscribe(f"loa/v1/u/{unit}/in/#")
-        assert payloads(intruder, topic) == []
-    rightful.goodbye()
-    enter(target).goodbye()
-
-
-def test_a_unit_writes_only_what_it_says_itself(enter: Enter, controller: Party, unit: str, other: str) -> None:
-    """Refused or dropped without a word, as the broker likes; it must not arrive."""
-    foreign = [
-        topics.from_unit(other, Out.REPORTED),
-        topics.to_unit(other, In.PLAN),
-        topics.to_unit(unit, In.PLAN),
-        topics.TRUST,
-        topics.CANARY,
-        topics.to_scope("p-soc-trang", ScopeTopic.ALERT),
-    ]
-    controller.subscribe("loa/v1/u/+/out/#", 1)
-    controller.subscribe(topics.CANARY, 1)
-    witness = enter(other)
-    for pattern in topics.unit_filters(other):
-        witness.subscribe(pattern)
-    for topic in foreign:
-        for retain in (False, True):
-            forger = enter(unit)
-            forger.publish(topic, b"forged", retain=retain)
-            if forger.is_open:
-                forger.goodbye()
-    speaker = enter(unit)
-    speaker.publish(topics.from_unit(unit, Out.REPORTED), b"true")
-    wait_for(controller, topics.from_unit(unit, Out.REPORTED), b"true")
-    controller.publish(topics.TRUST, b"fence")
-    wait_for(witness, topics.TRUST, b"fence")
-    late = enter(unit)
-    for pattern in topics.unit_filters(unit):
-        late.subscribe(pattern)
-    controller.publish(topics.TRUST, b"second fence")
-    wait_for(late, topics.TRUST, b"second fence")
-    heard = [packet for party in (controller, witness, late) for packet in party.inbox]
-    assert [packet for packet in heard if packet.payload == b"forged"] == []
-
-
-def test_a_unit_hears_only_its_own_branch_and_what_is_for_all(
-    enter: Enter, controller: Party, unit: str, other: str
-) -> None:
-    """A forbidden subscription is refused or yields nothing."""
-    plan = topics.to_unit(other, In.PLAN)
-    said = topics.from_unit(other, Out.REPORTED)
-    controller.publish(plan, b"retained", retain=True)
-    spy = enter(unit)
-    forbidden = ["#", "+/#", "loa/v1/u/#", "loa/v1/u/+/in/#", f"loa/v1/u/{other}/in/#", plan, said, topics.CANARY]
-    for pattern in forbidden:
-        for qos in (0, 1):
-            spy.subscribe(pattern, qos)
-    spy = spy if spy.is_open else enter(unit)
-    for pattern in topics.unit_filters(unit):
-        assert spy.subscribe(pattern) != REFUSED
-    controller.publish(plan, b"live")
-    controller.publish(topics.CANARY, b"mine")
-    enter(other).publish(said, b"said", retain=True)
-    alert = topics.to_scope(f"about-{unit}", ScopeTopic.ALERT)
-    controller.publish(alert, b"fence", retain=True)
-    wait_for(spy, alert, b"fence")
-    assert {packet.topic for packet in spy.inbox if packet.topic in (plan, said, topics.CANARY)} == set()
-
-
-def test_every_right_of_the_contract_is_granted(enter: Enter, controller: Party, unit: str) -> None:
-    listener = enter(unit)
-    for pattern in topics.unit_filters(unit):
-        assert listener.subscribe(pattern) == 0
-    for pattern in topics.CONTROLLER_MAY_READ:
-        assert controller.subscribe(pattern, 1) == 1
-    told = [topics.to_unit(unit, kind) for kind in In]
-    told += [topics.to_scope(unit, kind) for kind in ScopeTopic] + [topics.TRUST]
-    for topic in told:
-        controller.publish(topic, topic.encode())
-        wait_for(listener, topic, topic.encode())
-    for topic in [topics.from_unit(unit, kind) for kind in Out]:
-        listener.publish(topic, topic.encode())
-        wait_for(controller, topic, topic.encode())
-    for topic in (topics.CANARY, topics.TRUST, topics.to_unit(unit, In.PLAN), topics.to_scope(unit, ScopeTopic.ALERT)):
-        controller.publish(topic, b"read back")
-        wait_for(controller, topic, b"read back")
-    wait_for(listener, topics.from_unit(unit, Out.PRESENCE), topics.from_unit(unit, Out.PRESENCE).encode())
 
 
 # Size

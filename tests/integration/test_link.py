@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +22,13 @@ from broadcasts.wire.topics import Out
 from controller.mqtt.broker_users import CONTROLLER
 from device_sim.events import Arrived, Connect, Inbox, LinkDown, LinkUp, Publish
 from device_sim.link import DIAL_S, Links
+from device_sim.tls import Tls, trusting
 
 
 class End:
     """Links without units: what a unit would be told, by unit."""
 
-    def __init__(self, address: tuple[str, int], clock: Clock | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, address: tuple[str, int], clock: Clock | None = None, tls: Tls | None = None) -> None:
         self.links = Links(*address, clock or SystemClock(), tls)
         self.told: list[tuple[str, Inbox]] = []
 
@@ -191,15 +191,15 @@ def test_a_unit_speaks_tls_to_the_broker_it_trusts_and_to_no_other(tmp_path: Pat
     )
     child = run_mosquitto(config, port, tmp_path / "log")
     try:
-        trusting = End(("127.0.0.1", port), tls=ssl.create_default_context(cafile=str(ours)))
-        trusting.connect("u-1", "any")
-        trusting.until_told(("u-1", LinkUp()))
+        ours_only = End(("127.0.0.1", port), tls=Tls(trusting(ours)))
+        ours_only.connect("u-1", "any")
+        ours_only.until_told(("u-1", LinkUp()))
         mine = topics.from_unit("u-1", Out.PRESENCE)
         large = b"x" * 200_000  # several TLS records, more than one read
-        trusting.links.publish("u-1", Publish(mine, large, 1, retain=False))
-        trusting.until_told(("u-1", Arrived(mine, large)))
-        trusting.links.close()
-        for tls in (ssl.create_default_context(cafile=str(theirs)), None):
+        ours_only.links.publish("u-1", Publish(mine, large, 1, retain=False))
+        ours_only.until_told(("u-1", Arrived(mine, large)))
+        ours_only.links.close()
+        for tls in (Tls(trusting(theirs)), None):
             wary = End(("127.0.0.1", port), tls=tls)
             wary.connect("u-1", "any")
             wary.until_told(("u-1", LinkDown()))

@@ -4,107 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from support.brokers import free_port, run_mosquitto
+from support.brokers import mosquitto_with_certificates
 from support.paho_client import PahoParty
+from support.parties import WithCertificates
 from support.wait import until
 
 from broadcasts.clock import SystemClock
 from broadcasts.wire import topics
 from broadcasts.wire.topics import In, Out
 from controller.mqtt.broker_users import CONTROLLER
+from deploy.broker_certificates import provide
 from device_sim.broker import NotLetIn
 
 SETTINGS = Path(__file__).parents[2] / "deploy/mosquitto"
 
 
-class Authority:
-    """A certificate authority in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named("authority")
-        builder = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), critical=True)
-        self.file = self._write("authority", builder.sign(self._key, hashes.SHA256()), self._key)[0]
-
-    def issue(self, name: str) -> tuple[str, str]:
-        """File names of certificate and key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-        builder = self._builder(_named(name), key).add_extension(here, critical=False)
-        return self._write(name, builder.sign(self._key, hashes.SHA256()), key)
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = SystemClock().now()
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-        )
-
-    def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[str, str]:
-        self._folder.mkdir(exist_ok=True)
-        pem, secret = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        plain = serialization.NoEncryption()
-        secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
-        return str(pem), str(secret)
-
-
-def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-@dataclass
-class Station:
-    address: tuple[str, int]
-    authority: Authority
-
-    def enter(self, name: str, *, client_id: str | None = None, issuer: Authority | None = None) -> PahoParty:
-        certificate, key = (issuer or self.authority).issue(name)
-        tls = (self.authority.file, certificate, key)
-        return PahoParty(self.address, client_id or name, "", "", clean=True, will=None, tls=tls)
-
-
 @pytest.fixture(scope="module")
-def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithCertificates]:
     """Mosquitto with the production file; only folders and the port are others."""
-    folder = tmp_path_factory.mktemp("station")
-    authority = Authority(folder / "loa")
-    authority.issue("broker")
-    (folder / "loa/acl").write_text((SETTINGS / "acl").read_text(encoding="utf-8"), encoding="utf-8")
-    port = free_port()
-    text = (SETTINGS / "mosquitto.conf").read_text(encoding="utf-8")
-    for there, here in (
-        ("/etc/mosquitto/loa", str(folder / "loa")),
-        ("/var/lib/mosquitto/", f"{folder}/"),
-        ("listener 8883", f"user root\nlistener {port} 127.0.0.1"),
-    ):
-        assert there in text
-        text = text.replace(there, here)
-    config = folder / "mosquitto.conf"
-    config.write_text(text, encoding="utf-8")
-    child = run_mosquitto(config, port, folder / "mosquitto.log")
-    yield Station(("127.0.0.1", port), authority)
-    child.terminate()
-    child.wait(10)
+    known = dict.fromkeys(("u-1", "u-2", "u-3", "u-4", "u-5", CONTROLLER), "")
+    with mosquitto_with_certificates(tmp_path_factory.mktemp("station"), known) as running:
+        yield running
 
 
-def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: Station) -> None:
+def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: WithCertificates) -> None:
     controller, unit, neighbour = station.enter(CONTROLLER), station.enter("u-1"), station.enter("u-2")
     controller.subscribe("loa/v1/u/+/out/#", 1)
     unit.subscribe("loa/v1/u/u-1/in/#")
@@ -122,12 +48,25 @@ def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: S
         party.goodbye()
 
 
-def test_nobody_enters_without_a_certificate_of_the_stations_authority(station: Station, tmp_path: Path) -> None:
-    stranger = Authority(tmp_path / "stranger")
-    with pytest.raises((OSError, NotLetIn)):
-        station.enter("u-1", issuer=stranger)
+def test_nobody_enters_without_a_certificate_of_the_stations_authority(station: WithCertificates) -> None:
+    with pytest.raises(NotLetIn):
+        station.enter("u-1", secret="of a stranger")
+    with pytest.raises(NotLetIn):
+        station.enter("u-1", secret="")
     with pytest.raises((OSError, NotLetIn)):
         PahoParty(station.address, "u-1", "u-1", "", clean=True, will=None)
+
+
+def test_a_revoked_certificate_opens_nothing_after_a_restart_and_its_successor_does(station: WithCertificates) -> None:
+    station.enter("u-4").goodbye()
+    now = SystemClock().now()
+    provide(station.folder, ["127.0.0.1"], ["u-4", "u-5"], now, revoked=["u-4"])
+    station.restart()
+    with pytest.raises(NotLetIn):
+        station.enter("u-4")
+    station.enter("u-5").goodbye()
+    provide(station.folder, ["127.0.0.1"], ["u-4"], now)
+    station.enter("u-4").goodbye()
 
 
 def test_the_acl_says_exactly_what_the_contract_says() -> None:

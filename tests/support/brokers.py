@@ -1,7 +1,9 @@
-"""The three brokers that Loa runs on, as tests use them: the one in memory, the embedded one, Mosquitto.
+"""The brokers that Loa runs on, as tests use them: the one in memory, the embedded one, Mosquitto with passwords, and
+Mosquitto with client certificates.
 
 Mosquitto comes from the first of: an address in LOA_TEST_MQTT, the program on this machine, a container. It runs with
-the production ACL and the production settings, except that a password takes the place of the certificate.
+the production ACL and the production settings, except that a password takes the place of the certificate. With
+certificates it is the program, and only folders and the port differ from the production settings.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import pytest
 from support.paho_client import PahoParty
+from support.parties import BrokerUnderTest, Party, WithCertificates
 from support.wait import until
 
 from broadcasts.clock import SystemClock
@@ -32,48 +35,18 @@ from controller.mqtt.broker_users import (
     write_mosquitto_passwords,
 )
 from controller.mqtt.embedded import EmbeddedBroker
+from deploy.broker_certificates import provide
+from deploy.local_ca import CLIENTS
 from device_sim.broker import Broker, Packet
 
-Kind = Literal["memory", "nats", "mosquitto"]
-KINDS: tuple[Kind, ...] = ("memory", "nats", "mosquitto")
+Kind = Literal["memory", "nats", "mosquitto", "certificates"]
+KINDS: tuple[Kind, ...] = ("memory", "nats", "mosquitto", "certificates")
 Route = Literal["environment", "program", "container"]
 MOSQUITTO_IMAGE = "eclipse-mosquitto:2"
 UNITS = tuple(f"u-{number}" for number in range(1, 61))
 """Known to every broker under test; each test takes names of its own, so that none sees another's leftovers."""
 
 _SETTINGS = Path(__file__).parents[2] / "deploy/mosquitto"
-
-
-class Party(Protocol):
-    """A connected client."""
-
-    inbox: list[Packet]
-
-    @property
-    def is_open(self) -> bool: ...
-    def subscribe(self, pattern: str, qos: int = 0) -> int: ...
-    def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None: ...
-    def goodbye(self) -> None: ...
-    def drop(self) -> None: ...
-
-
-class BrokerUnderTest(Protocol):
-    secrets: dict[str, str]
-
-    def enter(
-        self,
-        name: str,
-        *,
-        client_id: str | None = None,
-        secret: str | None = None,
-        clean: bool = True,
-        will: Packet | None = None,
-    ) -> Party:
-        """Connect with the right secret unless another is given. Raises device_sim.broker.NotLetIn."""
-        ...
-
-    def restart(self) -> None: ...
-    def wipe(self) -> None: ...
 
 
 @contextlib.contextmanager
@@ -89,6 +62,9 @@ def running_broker(kind: Kind, folder: Path) -> Iterator[BrokerUnderTest]:
         case "mosquitto":
             with mosquitto_by(first_route(), folder, known) as mosquitto:
                 yield mosquitto
+        case "certificates":
+            with mosquitto_with_certificates(folder, known) as strict:
+                yield strict
 
 
 class InMemory:
@@ -203,6 +179,31 @@ def mosquitto_settings(listener: str) -> str:
     return "\n".join([*kept, listener, ""])
 
 
+@contextlib.contextmanager
+def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator[WithCertificates]:
+    """The production settings as they are. `known` is filled with the certificates of its names."""
+    if not _program():
+        pytest.fail("no Mosquitto: apt-get install mosquitto", pytrace=False)
+    own, now = folder / "loa", SystemClock().now()
+    provide(own, ["127.0.0.1"], [name for name in known if name != CONTROLLER], now)
+    provide(own / "strangers", ["127.0.0.1"], [], now)
+    known.update({name: str(own / CLIENTS / name) for name in known})
+    shutil.copy(_SETTINGS / "acl", own / "acl")
+    (folder / "store").mkdir()
+    port = free_port()
+    text = (_SETTINGS / "mosquitto.conf").read_text(encoding="utf-8")
+    for there, here in (
+        ("/etc/mosquitto/loa", str(own)),
+        ("/var/lib/mosquitto/", f"{folder}/store/"),
+        ("listener 8883", f"user root\nlistener {port} 127.0.0.1"),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    (folder / "mosquitto.conf").write_text(text, encoding="utf-8")
+    with _restartable(folder, port) as (restart, wipe):
+        yield WithCertificates(("127.0.0.1", port), own, known, restart, wipe)
+
+
 def run_mosquitto(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
     """Returns when it listens."""
     with log.open("ab") as output:
@@ -248,8 +249,15 @@ use_username_as_clientid true
 @contextlib.contextmanager
 def _as_program(folder: Path, known: dict[str, str]) -> Iterator[OverSockets]:
     port = free_port()
-    config = _prepare(folder, known, str(folder), port, "127.0.0.1")
-    log = folder / "mosquitto.log"
+    _prepare(folder, known, str(folder), port, "127.0.0.1")
+    with _restartable(folder, port) as (restart, wipe):
+        yield OverSockets(("127.0.0.1", port), known, restart, wipe)
+
+
+@contextlib.contextmanager
+def _restartable(folder: Path, port: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
+    """The program with `folder/mosquitto.conf`, and how to restart it, and how to wipe `folder/store`."""
+    config, log = folder / "mosquitto.conf", folder / "mosquitto.log"
     child = run_mosquitto(config, port, log)
 
     def restart(between: Callable[[], None] = lambda: None) -> None:
@@ -263,7 +271,7 @@ def _as_program(folder: Path, known: dict[str, str]) -> Iterator[OverSockets]:
         restart(lambda: (folder / "store/mosquitto.db").unlink(missing_ok=True))
 
     try:
-        yield OverSockets(("127.0.0.1", port), known, restart, wipe)
+        yield restart, wipe
     finally:
         child.terminate()
         child.wait(10)

@@ -25,9 +25,10 @@ class PahoParty:
         secret: str,
         clean: bool,
         will: Packet | None,
-        tls: tuple[str, str, str] | None = None,
+        tls: tuple[str, str | None, str | None] | None = None,
     ) -> None:
-        """`name` "" sends no user name; `tls` is (authority, certificate, key) as file names.
+        """`name` "" sends no user name; `tls` is (authority, certificate, key) as file names, the last two
+        None for who has no certificate.
 
         Raises NotLetIn, or OSError where nobody answers.
         """

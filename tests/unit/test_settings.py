@@ -72,6 +72,16 @@ def test_an_external_broker_needs_our_secret() -> None:
     assert from_environment({"LOA_BROKER": "mqtt://127.0.0.1:1883", "LOA_BROKER_SECRET": "x"}).broker_secret == "x"
 
 
+def test_a_certificate_takes_the_place_of_the_secret_and_comes_with_its_key_over_tls() -> None:
+    pair = {"LOA_BROKER_CERT": "/c", "LOA_BROKER_KEY": "/k"}
+    settings = from_environment({"LOA_BROKER": "mqtts://broker.example:8883", **pair})
+    assert (settings.broker_cert, settings.broker_key) == (Path("/c"), Path("/k"))
+    assert refusal({"LOA_BROKER": "mqtt://127.0.0.1:1883", **pair}).key == "settings.cert_plain"
+    for given, lacking in (("LOA_BROKER_CERT", "LOA_BROKER_KEY"), ("LOA_BROKER_KEY", "LOA_BROKER_CERT")):
+        refused = refusal({"LOA_BROKER": "mqtts://broker.example:8883", given: "/x", "LOA_BROKER_SECRET": "x"})
+        assert (refused.key, refused.fields["name"]) == ("settings.missing", lacking)
+
+
 def test_a_secret_comes_from_a_file_without_its_last_newline(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("geheim\n")

@@ -31,7 +31,7 @@ def statements(path: Path) -> set[str]:
 def test_the_brokers_limits_in_compose_are_those_of_production() -> None:
     """Only how a unit says who it is differs, and where files lie."""
     differs = re.compile(
-        r"(acl_file|persistence_location|password_file|cafile|certfile|keyfile|require_certificate|use_identity)"
+        r"(acl_file|persistence_location|password_file|cafile|certfile|keyfile|crlfile|require_certificate|use_identity)"
     )
     here, there = statements(DEPLOY / "compose/mosquitto.conf"), statements(DEPLOY / "mosquitto/mosquitto.conf")
     assert [line for line in here ^ there if not differs.match(line)] == []

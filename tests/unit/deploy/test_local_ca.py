@@ -142,3 +142,50 @@ def test_one_name_means_that_name_and_this_machine_from_here() -> None:
 def test_a_certificate_for_nobody_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="name"):
         ensure(tmp_path, [], NOON)
+
+
+def client(folder: Path, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((folder / local_ca.CLIENTS / f"{name}.crt").read_bytes())
+
+
+def test_a_client_gets_a_certificate_in_its_name_that_is_kept_until_it_is_about_to_expire(tmp_path: Path) -> None:
+    ensure(tmp_path, NAMES, NOON)
+    certificate, key = local_ca.issue(tmp_path, "u-1", NOON)
+    first = certificate.read_bytes()
+    made = client(tmp_path, "u-1")
+    assert made.subject.rfc4514_string() == "CN=u-1"
+    purpose = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(purpose) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert key.stat().st_mode & 0o777 == 0o600
+    local_ca.issue(tmp_path, "u-1", NOON + local_ca.CLIENT_LASTS - timedelta(days=40))
+    assert certificate.read_bytes() == first
+    local_ca.issue(tmp_path, "u-1", NOON + local_ca.CLIENT_LASTS - timedelta(days=20))
+    assert certificate.read_bytes() != first
+
+
+def test_no_client_certificate_outlives_its_authority(tmp_path: Path) -> None:
+    ensure(tmp_path, NAMES, NOON)
+    late = NOON + local_ca.AUTHORITY_LASTS - timedelta(days=90)
+    local_ca.issue(tmp_path, "u-1", late)
+    authority = x509.load_pem_x509_certificate((tmp_path / "authority.crt").read_bytes())
+    assert client(tmp_path, "u-1").not_valid_after_utc == authority.not_valid_after_utc
+
+
+def test_what_is_revoked_stays_on_the_list_and_is_replaced_when_issued_again(tmp_path: Path) -> None:
+    ensure(tmp_path, NAMES, NOON)
+    for name in ("u-1", "u-2"):
+        local_ca.issue(tmp_path, name, NOON)
+    serials = [client(tmp_path, name).serial_number for name in ("u-1", "u-2")]
+    local_ca.revoke(tmp_path, ["u-1"], NOON)
+    listed = local_ca.revoke(tmp_path, ["u-2"], NOON + timedelta(days=1))
+    assert {each.serial_number for each in x509.load_pem_x509_crl(listed.read_bytes())} == set(serials)
+    local_ca.issue(tmp_path, "u-1", NOON)
+    assert client(tmp_path, "u-1").serial_number not in serials
+
+
+def test_nothing_is_issued_without_an_authority_and_nothing_unknown_revoked(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no authority"):
+        local_ca.issue(tmp_path, "u-1", NOON)
+    ensure(tmp_path, NAMES, NOON)
+    with pytest.raises(ValueError, match="no certificate was issued for u-9"):
+        local_ca.revoke(tmp_path, ["u-9"], NOON)
