@@ -36,6 +36,14 @@ def first_start(schedule: Schedule, zone: tzinfo) -> datetime | None:
     return next(starts(schedule, earliest, begin + FAR, zone), None)
 
 
+def last_start(schedule: Schedule, zone: tzinfo) -> datetime | None:
+    """The last one, looked for no further than those nine years; so long a series has its last day known later."""
+    begin = datetime.combine(schedule.first, schedule.at, tzinfo=zone)
+    earliest = min([begin, *schedule.pattern.extra]) - timedelta(days=2)
+    latest = max([begin + FAR, *schedule.pattern.extra]) + timedelta(days=1)
+    return max(starts(schedule, earliest, latest, zone), default=None)
+
+
 def _numbers(pattern: Pattern) -> list[Refused]:
     nth, weekday = pattern.nth_weekday or (1, 0)
     wrong = {

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from broadcasts.domain.model import Pattern
 from broadcasts.errors import LoaError
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
+from controller.services.schedules import schedule_of, stored
 from controller.services.views.broadcast import Row
 from controller.services.views.clusters import ClusterLine
 from controller.services.views.today import Slip
+
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2101, 1, 1))]
+Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2101, 1, 1, tzinfo=UTC))]
+
+
+class PatternIn(BaseModel):
+    """What a schedule says beyond its repeat; each field as in `broadcasts.domain.model.Pattern`."""
+
+    model_config = ConfigDict(extra="forbid")
+    every: int = 1
+    weekdays: list[int] = Field(default=[], max_length=7)
+    month_days: list[int] = Field(default=[], max_length=32)
+    nth_weekday: tuple[int, int] | None = None
+    months: list[int] = Field(default=[], max_length=12)
+    minutes: int | None = None
+    last_at: time | None = None
+    count: int | None = None
+    only_on: list[str] = Field(default=[], max_length=20)
+    not_on: list[str] = Field(default=[], max_length=20)
+    skip_days: list[Day] = Field(default=[], max_length=400)
+    skip: list[Instant] = Field(default=[], max_length=400)
+    extra: list[Instant] = Field(default=[], max_length=400)
+    before: Instant | None = None
+
+    def pattern(self) -> Pattern:
+        told: dict[str, Any] = {
+            name: tuple(sorted(set(value))) if isinstance(value, list) else value for name, value in self
+        }
+        for name in ("skip", "extra"):
+            told[name] = tuple(each.astimezone(UTC) for each in told[name])
+        if self.last_at is not None:
+            told["last_at"] = self.last_at.replace(microsecond=0, tzinfo=None)
+        if self.before is not None:
+            told["before"] = self.before.astimezone(UTC)
+        return Pattern(**told)
 
 
 class DraftIn(BaseModel):
@@ -23,9 +61,10 @@ class DraftIn(BaseModel):
     areas: list[str] = Field(default=[], max_length=500)
     clusters: list[str] = Field(default=[], max_length=5_000)
     repeat: str = "once"
-    first_day: date = Field(ge=date(2000, 1, 1), lt=date(2101, 1, 1))
+    first_day: Day
     at: time
-    until_day: date | None = Field(None, ge=date(2000, 1, 1), lt=date(2101, 1, 1))
+    until_day: Day | None = None
+    pattern: PatternIn = PatternIn()
     priority: int = 3
     on_preempt: str = "resume"
     late: str = "drop"
@@ -36,7 +75,8 @@ class DraftIn(BaseModel):
     def draft(self) -> Draft:
         told = self.model_dump()
         at = self.at.replace(microsecond=0, tzinfo=None)
-        return Draft(**told | {"areas": tuple(self.areas), "clusters": tuple(self.clusters), "at": at})
+        targets = {"areas": tuple(self.areas), "clusters": tuple(self.clusters)}
+        return Draft(**told | targets | {"at": at, "pattern": self.pattern.pattern()})
 
 
 class EditIn(DraftIn):
@@ -81,6 +121,9 @@ class PreviewOut(BaseModel):
     horns: int
     duration_ms: int
     starts: list[datetime]
+    """Within the next 7 days, or the very first."""
+    coming: list[datetime]
+    """The next few, however far."""
     inside_lock: bool
     clashes: int
     problems: list[ProblemOut]
@@ -92,6 +135,7 @@ class PreviewOut(BaseModel):
             horns=seen.horns,
             duration_ms=round(seen.duration.total_seconds() * 1000),
             starts=list(seen.starts),
+            coming=list(seen.coming),
             inside_lock=seen.inside_lock,
             clashes=len(seen.clashes),
             problems=[ProblemOut.of(problem) for problem in seen.problems],
@@ -108,6 +152,8 @@ class BroadcastOut(BaseModel):
     first_day: date
     at: time
     until_day: date | None
+    pattern: dict[str, Any]
+    """As `PatternIn`, only what is not as usual, without what was taken off since."""
     clusters: list[str]
     asset: str
     seen: str
@@ -125,6 +171,7 @@ class BroadcastOut(BaseModel):
             first_day=broadcast.first_day,
             at=broadcast.at_time,
             until_day=broadcast.until_day,
+            pattern=stored(schedule_of(broadcast).pattern),
             clusters=broadcast.clusters,
             asset=asset,
             seen=seen,

@@ -35,6 +35,14 @@ class Broadcast(Base):
     first_day: Mapped[date]
     at_time: Mapped[time]
     until_day: Mapped[date | None]
+    pattern: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """The rest of the schedule (`services.schedules.stored`); empty for a plain one."""
+    taken_off: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Starts that were taken off since it was handed in, as a pattern: never part of what was approved."""
+    last_day: Mapped[date | None]
+    """Local day of the last start; none where it goes on until it is taken off the air."""
+    replaces: Mapped[str | None] = mapped_column(String(32))
+    """The broadcast of which this one is an edit or a copy."""
     push_now: Mapped[bool] = mapped_column(default=False)
     """A start inside the lock window was asked for in so many words."""
     created_at: Mapped[datetime]

@@ -18,6 +18,7 @@ from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
 from controller.services.rights import Actor, Right, all_mine
+from controller.services.schedules import schedule_of
 
 
 def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> Draft:
@@ -36,6 +37,7 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
         first_day=broadcast.first_day,
         at=broadcast.at_time,
         until_day=broadcast.until_day,
+        pattern=schedule_of(broadcast).pattern,
         priority=broadcast.priority,
         on_preempt=broadcast.on_preempt,
         late=broadcast.late,
@@ -62,6 +64,7 @@ def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
         "first_day": broadcast.first_day.isoformat(),
         "at": broadcast.at_time.isoformat(),
         "until_day": broadcast.until_day.isoformat() if broadcast.until_day else None,
+        "pattern": broadcast.pattern,
         "priority": broadcast.priority,
         "rank": broadcast.rank,
         "on_preempt": broadcast.on_preempt,

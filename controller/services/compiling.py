@@ -144,9 +144,8 @@ def _expand_all(ctx: Context, now: datetime) -> None:
     """Broadcasts whose deliveries do not reach past the horizon any more. One of which the tables say what no calendar
     knows leaves a fault at its units; all others go on."""
     behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < now + HORIZON)
-    over = (Broadcast.until_day.is_not(None)) & (Broadcast.until_day < (now - timedelta(days=2)).date())
-    once_over = (Broadcast.repeat == "once") & (Broadcast.first_day < (now - timedelta(days=2)).date())
-    query = select(Broadcast.id).where(Broadcast.status == "approved", behind, ~over, ~once_over)
+    over = (Broadcast.last_day.is_not(None)) & (Broadcast.last_day < (now - timedelta(days=2)).date())
+    query = select(Broadcast.id).where(Broadcast.status == "approved", behind, ~over)
     with ctx.db.read() as session:
         names = list(session.scalars(query))
         broken_before = faults.standing(session, BROKEN)

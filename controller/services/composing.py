@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import islice, pairwise
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain import priority as rules
 from broadcasts.domain.delivery import OPEN
-from broadcasts.domain.model import Field, Late, OnPreempt, Priority, Repeat, Schedule, Slot
+from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule, Slot
 from broadcasts.domain.recurrence import starts
+from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import Conflict, LoaError, Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Asset, Broadcast, Bulletin, Cluster, Delivery, Rendition, Station
@@ -22,6 +24,7 @@ from controller.services import audit, library
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.deliveries import slot_of, withdraw_open
 from controller.services.rights import Actor, Right, all_mine, below
+from controller.services.schedules import last_day, stored
 from controller.services.stations import clusters_in, regulation
 
 LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
@@ -29,6 +32,11 @@ LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
 LONGEST_TITLE = 200
 LONGEST_TEXT = 20_000
 FARTHEST = timedelta(days=732)
+LONG_AGO = 2000
+"""A series that began before this year is a typing mistake."""
+COMING = 6
+CLASHES_AT_MOST = 100_000
+"""Starts times clusters that are looked at for clashes: the earlier starts stand for the later ones."""
 SAVED_LATE = timedelta(seconds=10)
 """A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
 
@@ -53,6 +61,7 @@ class Draft:
     volume: int | None = None
     text: str = ""
     push_now: bool = False
+    pattern: Pattern = PLAIN
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Preview:
     duration: timedelta
     starts: Sequence[datetime]
     """Within the next 7 days, or the very first when that is later."""
+    coming: Sequence[datetime]
+    """The next few, however far."""
     first_end: datetime | None
     inside_lock: bool
     clashes: Sequence[rules.Clash]
@@ -82,38 +93,41 @@ def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None
 
 
 def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, editing: str | None = None) -> Preview:
-    problems: list[LoaError] = []
+    wrong: list[LoaError] = []
     clusters = _targets(session, actor, draft)
     if not clusters:
-        problems.append(Refused("target.empty"))
+        wrong.append(Refused("target.empty"))
     asset = session.get(Asset, draft.asset) if draft.asset else None
     if asset is None:
-        problems.append(Refused("asset.missing"))
+        wrong.append(Refused("asset.missing"))
     if not draft.title.strip():
-        problems.append(Refused("title.missing"))
+        wrong.append(Refused("title.missing"))
     bad = _bad_words(draft, now)
-    problems += bad
+    wrong += bad
     duration = timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
     # Said as soon as it can be known, even while title or recording are still missing.
     ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
     if not (draft.at and draft.first_day):
-        problems.append(Refused("time.missing"))
+        wrong.append(Refused("time.missing"))
     elif not ahead and not bad:
-        problems.append(Refused("time.past"))
-    problems += _outside_hours(session, clusters, ahead, duration)
+        wrong.append(Refused("time.past"))
+    wrong += _outside_hours(session, clusters, _all_times(draft, ahead, now), duration)
+    if any(after - before < duration for before, after in pairwise(ahead)):
+        wrong.append(Refused("schedule.overlap", seconds=round(duration.total_seconds())))
     inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
     if inside_lock and not draft.push_now:
-        problems.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
+        wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
     clashes = _clashes(session, draft, clusters, ahead, duration, editing) if asset else []
     return Preview(
         clusters=clusters,
         horns=sum(cluster.horns for cluster in clusters),
         duration=duration,
         starts=ahead,
+        coming=list(islice(starts(schedule_of(draft), ahead[0], now + FAR, VIETNAM), COMING)) if ahead else [],
         first_end=ahead[0] + duration if ahead else None,
         inside_lock=inside_lock,
         clashes=clashes,
-        problems=problems,
+        problems=wrong,
         titles=_titles(session, clashes),
         illustrative=_illustrative(session, clusters),
     )
@@ -174,15 +188,17 @@ def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
         bad.append(Refused("priority.emergency"))
     if draft.volume is not None and not 0 <= draft.volume <= 100:
         bad.append(Refused("volume.range"))
-    if draft.until_day and draft.first_day and draft.until_day < draft.first_day:
-        bad.append(Refused("time.until_before_first"))
+    if draft.first_day and draft.first_day.year < LONG_AGO:
+        bad.append(Refused("time.past"))
+    if draft.first_day and draft.at and not bad:
+        bad += problems(schedule_of(draft), VIETNAM)
     return bad
 
 
 def schedule_of(draft: Draft) -> Schedule:
     assert draft.first_day is not None
     assert draft.at is not None
-    return Schedule(Repeat(draft.repeat), draft.first_day, draft.at, draft.until_day)
+    return Schedule(Repeat(draft.repeat), draft.first_day, draft.at, draft.until_day, draft.pattern)
 
 
 def _starts(draft: Draft, now: datetime) -> list[datetime]:
@@ -191,8 +207,12 @@ def _starts(draft: Draft, now: datetime) -> list[datetime]:
     near = list(starts(schedule, now + SAVED_LATE, now + HORIZON, VIETNAM))
     if near:
         return near
-    far = datetime.combine(draft.first_day or now.date(), time(0), tzinfo=UTC) + timedelta(days=9)
-    return list(starts(schedule, now + SAVED_LATE, max(far, now + HORIZON), VIETNAM))[:1]
+    return list(islice(starts(schedule, now + SAVED_LATE, now + FAR, VIETNAM), 1))
+
+
+def _all_times(draft: Draft, ahead: Sequence[datetime], now: datetime) -> list[datetime]:
+    """Starts that stand for all: those of a rule come back at the same hours, the extra ones at any."""
+    return [*ahead, *(extra for extra in draft.pattern.extra if extra > now)]
 
 
 def _outside_hours(
@@ -224,6 +244,7 @@ def _clashes(
     """Who displaces whom at the horns of this draft, in the horizon."""
     if not ahead or not clusters:
         return []
+    ahead = ahead[: max(1, CLASHES_AT_MOST // len(clusters))]
     there = session.scalars(
         select(Delivery).where(
             Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
@@ -359,6 +380,8 @@ def _fill(broadcast: Broadcast, draft: Draft, ahead: Preview, now: datetime) -> 
     broadcast.first_day = draft.first_day
     broadcast.at_time = draft.at
     broadcast.until_day = draft.until_day
+    broadcast.pattern, broadcast.taken_off = stored(draft.pattern), {}
+    broadcast.last_day = last_day(schedule_of(draft))
     broadcast.push_now = draft.push_now
     broadcast.changed_at = now
     broadcast.expanded_until = None

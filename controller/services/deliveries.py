@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.delivery import OPEN, Actor, State, check_move
-from broadcasts.domain.model import Late, OnPreempt, Priority, Repeat, Schedule, Slot
+from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
 from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Rendition, Station, UnitPlan
 from controller.services.context import HORIZON
+from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
 
 LONGEST = timedelta(hours=12)
@@ -94,7 +95,6 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     since = broadcast.expanded_until or first or now
     if since >= horizon:
         return 0
-    schedule = Schedule(Repeat(broadcast.repeat), broadcast.first_day, broadcast.at_time, broadcast.until_day)
     rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == broadcast.bulletin_id)).one()
     asset = session.get_one(Asset, rendition.asset_sha256)
     duration = timedelta(milliseconds=asset.duration_ms)
@@ -103,7 +103,7 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     made = 0
-    for start in starts(schedule, since, horizon, VIETNAM):
+    for start in starts(schedule_of(broadcast), since, horizon, VIETNAM):
         for cluster in broadcast.clusters:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, unix_ms(start), ClusterId(cluster))
             if name not in known:

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
-from broadcasts.domain.model import Repeat, Schedule
 from broadcasts.domain.recurrence import starts
 from controller.db.tables import Asset, Broadcast, Bulletin, Delivery, Rendition, Station
 from controller.services.rights import Actor
+from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import Occurrence, occurrences, on_air
 
 DAYS = 7
@@ -68,7 +68,7 @@ def _wishes(session: Session, actor: Actor, since: datetime, until: datetime) ->
         )
         for broadcast, title, duration_ms in rows
         for start in starts(
-            Schedule(Repeat(broadcast.repeat), broadcast.first_day, broadcast.at_time, broadcast.until_day),
+            schedule_of(broadcast),
             max(since, broadcast.changed_at),
             until,
             VIETNAM,
