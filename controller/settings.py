@@ -17,8 +17,15 @@ from broadcasts.errors import Refused
 PREFIX = "LOA_"
 
 
-def _setting(default: Any, about: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"about": about, "secret": secret})
+BITRATES = {"opus": range(12, 97), "mp3": (24, 32, 40, 48, 56, 64, 80, 96, 112, 128)}
+"""kbit/s that make sense for one voice; MP3 knows only these."""
+
+
+def _setting(default: Any, about: str, *, secret: bool = False, bounds: tuple[float, float] | None = None) -> Any:
+    """`bounds`: the least and the most that a number may be, which is said besides."""
+    if bounds is not None:
+        about = f"{about} {bounds[0]:g} to {bounds[1]:g}."
+    return field(default=default, metadata={"about": about, "secret": secret, "bounds": bounds})
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,16 @@ class Settings:
     files_url: str = _setting("", "Base address from which units fetch; empty: made of host and port.")
     metrics_token: str = _setting("", "Bearer token with which Prometheus may read /metrics.", secret=True)
     max_upload_mb: int = _setting(200, "Largest recording that is taken.")
+    loudness_lufs: float = _setting(-16.0, "Loudness of bulletins, LUFS of the mono file.", bounds=(-30, -10))
+    emergency_lufs: float = _setting(-14.0, "Loudness of emergencies, LUFS; not below bulletins.", bounds=(-30, -10))
+    limiter_dbfs: float = _setting(-3.0, "Limiter before the encoder, dBFS; not above ceiling_dbtp.", bounds=(-12, 0))
+    ceiling_dbtp: float = _setting(-1.0, "True peak that no finished file exceeds, dBTP.", bounds=(-12, 0))
+    highpass_hz: float = _setting(250.0, "What lies below only heats a horn, Hz.", bounds=(20, 1000))
+    lowpass_hz: float = _setting(7500.0, "What lies above no horn plays, Hz.", bounds=(3000, 8000))
+    presence_db: float = _setting(4.0, "Lift around 3 kHz, where consonants are, dB.", bounds=(-6, 12))
+    compressor_ratio: float = _setting(3.0, "How much loud passages are held back; 1: not at all.", bounds=(1, 20))
+    codec: str = _setting("opus", "What poles are sent: opus, or mp3 for players that know nothing else.")
+    bitrate_kbit: int = _setting(0, "Bits for a second of sound, kbit; 0: what suits the codec (opus 24, mp3 48).")
     sandbox: Path | None = _setting(None, "Socket of a simulated fleet: this is a demo, its page may break things.")
     sandbox_clock: Path | None = _setting(None, "File with the clock that a demo's controller and units share.")
     log_level: str = _setting("info", "debug, info, warning or error.")
@@ -72,12 +89,29 @@ class Settings:
                 raise Refused("settings.cert_plain", value=self.broker)
             if not self.broker_secret and not self.broker_cert:
                 raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
+        self._check_audio()
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)
 
+    def _check_audio(self) -> None:
+        """Raises Refused("settings.bounds", "settings.value", "settings.order")."""
+        for setting in fields(self):
+            bounds, value = setting.metadata["bounds"], getattr(self, setting.name)
+            if bounds is not None and not bounds[0] <= value <= bounds[1]:  # nothing compares with NaN
+                name = f"{PREFIX}{setting.name.upper()}"
+                raise Refused("settings.bounds", name=name, value=value, least=f"{bounds[0]:g}", most=f"{bounds[1]:g}")
+        if self.codec not in BITRATES:
+            raise Refused("settings.value", name=f"{PREFIX}CODEC", value=self.codec)
+        if self.bitrate_kbit and self.bitrate_kbit not in BITRATES[self.codec]:
+            raise Refused("settings.value", name=f"{PREFIX}BITRATE_KBIT", value=self.bitrate_kbit)
+        for low, high in (("loudness_lufs", "emergency_lufs"), ("limiter_dbfs", "ceiling_dbtp")):
+            if getattr(self, low) > getattr(self, high):
+                raise Refused("settings.order", low=f"{PREFIX}{low.upper()}", high=f"{PREFIX}{high.upper()}")
+
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Raises Refused: "settings.unknown" (with the nearest known name), "settings.value", "settings.file"."""
+    """Raises Refused: "settings.unknown" (with the nearest known name), "settings.value", "settings.file", and those of
+    `Settings.check`."""
     known = {setting.name for setting in fields(Settings)}
     secret = {setting.name for setting in fields(Settings) if setting.metadata["secret"]}
     values: dict[str, Any] = {}
@@ -106,8 +140,8 @@ def _secret_in(variable: str, path: Path) -> str:
 def _typed(variable: str, name: str, text: str) -> Any:
     kind = str(next(setting.type for setting in fields(Settings) if setting.name == name))
     try:
-        if kind == "int":
-            return int(text)
+        if kind in ("int", "float"):
+            return int(text) if kind == "int" else float(text)
         if kind.startswith("Path"):
             return Path(text) if text else None
     except ValueError:

@@ -42,6 +42,21 @@ MP3 = Codec(name="mp3", encoder="libmp3lame", container="mp3", sample_rate=24_00
 """The second rendition, constant bit rate, for players that know nothing else."""
 
 
+CODECS = {codec.name: codec for codec in (OPUS, MP3)}
+
+
+def speech_filters(
+    highpass_hz: float = 250, lowpass_hz: float = 7500, presence_db: float = 4, ratio: float = 3
+) -> tuple[tuple[str, str], ...]:
+    """What a horn cannot pass goes, what makes words understood is raised, loud and soft come nearer to each other."""
+    return (
+        ("highpass", f"f={highpass_hz:g}:p=2"),
+        ("lowpass", f"f={lowpass_hz:g}:p=2"),
+        ("equalizer", f"f=3000:t=q:w=0.8:g={presence_db:g}"),
+        ("acompressor", f"threshold=0.0631:ratio={ratio:g}:attack=5:release=120:knee=6:makeup=1"),
+    )
+
+
 @dataclass(frozen=True)
 class Chain:
     """Filters in FFmpeg's words and the level to reach. LUFS, LU, dBFS, dBTP and dB as named."""
@@ -51,12 +66,7 @@ class Chain:
     limiter_dbfs: float = -3.0
     ceiling_dbtp: float = -1.0
     max_gain_db: float = 40.0
-    filters: tuple[tuple[str, str], ...] = (
-        ("highpass", "f=250:p=2"),
-        ("lowpass", "f=7500:p=2"),
-        ("equalizer", "f=3000:t=q:w=0.8:g=4"),
-        ("acompressor", "threshold=0.0631:ratio=3:attack=5:release=120:knee=6:makeup=1"),
-    )
+    filters: tuple[tuple[str, str], ...] = speech_filters()
     trim_silence: bool = True
     codec: Codec = OPUS
 
@@ -71,6 +81,7 @@ class Chain:
 
 ORDINARY = Chain()
 EMERGENCY = replace(ORDINARY, target_lufs=-14.0, tolerance_lu=1.0)
+"""The defaults; the service's own come with its settings."""
 
 
 _DECODERS = (

@@ -1,21 +1,49 @@
-"""The audio pipeline behind the services' port."""
+"""The audio pipeline behind the services' port, with the chains that the settings ask for."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from broadcasts.audio.chain import Limits
+from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
 from broadcasts.audio.pipeline import Prepared, prepare
 from broadcasts.audio.store import Store
+from controller.settings import Settings
 
 
 class StoredAudio:
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, ordinary: Chain = ORDINARY, emergency: Chain = EMERGENCY) -> None:
         self._store = store
         self._limits = limits
+        self._ordinary, self._emergency = ordinary, emergency
 
-    def prepare(self, source: Path) -> Prepared:
-        return prepare(source, self._store, limits=self._limits)
+    def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
+        chain = self._emergency if emergency else self._ordinary
+        return prepare(source, self._store, chain=chain, limits=self._limits)
 
     def path(self, sha256: str) -> Path:
         return self._store.path(sha256)
+
+
+def audio_room(settings: Settings) -> StoredAudio:
+    """As the settings, which were checked, want it."""
+    limits = Limits(max_bytes=settings.max_upload_mb * 1_000_000)
+    ordinary, emergency = chains(settings)
+    return StoredAudio(Store(settings.data / "audio"), limits, ordinary, emergency)
+
+
+def chains(settings: Settings) -> tuple[Chain, Chain]:
+    """For ordinary bulletins, and for emergencies."""
+    codec = CODECS[settings.codec]
+    ordinary = replace(
+        ORDINARY,
+        target_lufs=settings.loudness_lufs,
+        limiter_dbfs=settings.limiter_dbfs,
+        ceiling_dbtp=settings.ceiling_dbtp,
+        filters=speech_filters(
+            settings.highpass_hz, settings.lowpass_hz, settings.presence_db, settings.compressor_ratio
+        ),
+        codec=replace(codec, bitrate=settings.bitrate_kbit * 1000) if settings.bitrate_kbit else codec,
+    )
+    louder = replace(ordinary, target_lufs=settings.emergency_lufs, tolerance_lu=EMERGENCY.tolerance_lu)
+    return ordinary, louder

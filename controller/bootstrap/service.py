@@ -20,13 +20,12 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
-from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
 from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
 from broadcasts.wire import topics
-from controller.bootstrap.audio_room import StoredAudio
+from controller.bootstrap.audio_room import audio_room
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.sandbox import Sandbox
 from controller.db import migrate
@@ -72,7 +71,7 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     at, head = migrate.current(db), migrate.head()
     if at != head:
         raise Fault("database.behind", at=at or "-", head=head)
-    audio = StoredAudio(Store(settings.data / "audio"), Limits(max_bytes=settings.max_upload_mb * 1_000_000))
+    audio = audio_room(settings)
     with db.read() as session:
         begun = session.scalar(select(Area.id).limit(1)) is not None
     keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")

@@ -60,8 +60,9 @@ class NoMeasures:
 class AudioRoom(Protocol):
     """Turns a recording into an asset, and keeps files by their hash."""
 
-    def prepare(self, source: Path) -> Prepared:
-        """Raises Refused (no audio, empty, too large, …) or Fault (disk full)."""
+    def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
+        """`emergency` makes it as loud as alerts are. Raises Refused (no audio, empty, too large, …) or Fault (disk
+        full)."""
         ...
 
     def path(self, sha256: str) -> Path:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from broadcasts.audio.chain import EMERGENCY, ORDINARY
 from broadcasts.errors import Refused
+from controller.bootstrap.audio_room import chains
 from controller.settings import PREFIX, Settings, example, from_environment, shown
 
 
@@ -38,6 +40,65 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name() -> None:
     refused = refusal({"LOA_PORT": "http"})
     assert (refused.key, refused.fields["name"], refused.fields["value"]) == ("settings.value", "LOA_PORT", "http")
     assert refusal({"LOA_LOG_LEVEL": "loud"}).key == "settings.value"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "key"),
+    [
+        ("LOA_LOUDNESS_LUFS", "-9", "settings.bounds"),
+        ("LOA_LOUDNESS_LUFS", "nan", "settings.bounds"),
+        ("LOA_LOUDNESS_LUFS", "16 LUFS", "settings.value"),
+        ("LOA_LOUDNESS_LUFS", "-13", "settings.order"),
+        ("LOA_EMERGENCY_LUFS", "-17", "settings.order"),
+        ("LOA_EMERGENCY_LUFS", "inf", "settings.bounds"),
+        ("LOA_LIMITER_DBFS", "-0.5", "settings.order"),
+        ("LOA_CEILING_DBTP", "1", "settings.bounds"),
+        ("LOA_HIGHPASS_HZ", "5000", "settings.bounds"),
+        ("LOA_LOWPASS_HZ", "9000", "settings.bounds"),
+        ("LOA_PRESENCE_DB", "20", "settings.bounds"),
+        ("LOA_COMPRESSOR_RATIO", "0", "settings.bounds"),
+        ("LOA_CODEC", "aac", "settings.value"),
+        ("LOA_BITRATE_KBIT", "4", "settings.value"),
+        ("LOA_BITRATE_KBIT", "24.5", "settings.value"),
+    ],
+)
+def test_a_sound_that_no_horn_should_make_is_refused_by_name(variable: str, value: str, key: str) -> None:
+    refused = refusal({variable: value})
+    assert (refused.key, variable in str(refused.fields)) == (key, True)
+
+
+def test_mp3_takes_only_the_rates_that_it_knows() -> None:
+    assert refusal({"LOA_CODEC": "mp3", "LOA_BITRATE_KBIT": "50"}).key == "settings.value"
+    assert from_environment({"LOA_CODEC": "mp3", "LOA_BITRATE_KBIT": "56"}).bitrate_kbit == 56
+    assert from_environment({"LOA_BITRATE_KBIT": "50"}).bitrate_kbit == 50
+
+
+def test_the_default_settings_are_the_chains_that_were_measured() -> None:
+    assert chains(Settings()) == (ORDINARY, EMERGENCY)
+
+
+def test_settings_reach_both_chains() -> None:
+    told = {
+        "LOA_LOUDNESS_LUFS": "-20",
+        "LOA_EMERGENCY_LUFS": "-15.5",
+        "LOA_LIMITER_DBFS": "-4",
+        "LOA_CEILING_DBTP": "-2",
+        "LOA_HIGHPASS_HZ": "300",
+        "LOA_LOWPASS_HZ": "6000",
+        "LOA_PRESENCE_DB": "0",
+        "LOA_COMPRESSOR_RATIO": "2",
+        "LOA_CODEC": "mp3",
+        "LOA_BITRATE_KBIT": "64",
+    }
+    ordinary, emergency = chains(from_environment(told))
+    assert (ordinary.target_lufs, emergency.target_lufs) == (-20.0, -15.5)
+    for chain in (ordinary, emergency):
+        assert (chain.limiter_dbfs, chain.ceiling_dbtp) == (-4.0, -2.0)
+        assert (chain.codec.name, chain.codec.bitrate) == ("mp3", 64_000)
+        assert [text for _, text in chain.filters] == [
+            "f=300:p=2", "f=6000:p=2", "f=3000:t=q:w=0.8:g=0",
+            "threshold=0.0631:ratio=2:attack=5:release=120:knee=6:makeup=1",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "loa.example"])

@@ -15,6 +15,8 @@ from broadcasts.audio.chain import EMERGENCY, MP3, ORDINARY, Chain
 from broadcasts.audio.digest import digest
 from broadcasts.audio.pipeline import Prepared, prepare
 from broadcasts.audio.store import Store
+from controller.bootstrap.audio_room import audio_room
+from controller.settings import from_environment
 
 SECONDS = 3.0
 CODEC_DELAY_MS = {"mp3": 60, "m4a": 60, "m4a-lossless": 0, "aac": 80, "ogg": 0, "wav": 0, "flac": 0, "webm": 20}
@@ -169,3 +171,17 @@ def test_two_equal_channels_are_not_made_louder_than_one(store: Store, tmp_path:
 
     assert both.original_lufs == one.original_lufs
     assert both.sha256 == one.sha256
+
+
+def test_what_the_settings_say_is_what_poles_get(tmp_path: Path) -> None:
+    upload = recording(tmp_path / "upload", seconds=SECONDS)
+    settings = from_environment(
+        {"LOA_DATA": str(tmp_path / "data"), "LOA_LOUDNESS_LUFS": "-20", "LOA_CODEC": "mp3", "LOA_BITRATE_KBIT": "64"}
+    )
+    room = audio_room(settings)
+
+    ordinary, emergency = room.prepare(upload), room.prepare(upload, emergency=True)
+
+    assert (ordinary.codec, ordinary.bitrate) == ("mp3", 64_000)
+    assert ordinary.loudness_lufs == pytest.approx(-20.0, abs=0.5)
+    assert emergency.loudness_lufs == pytest.approx(-14.0, abs=1.0)
