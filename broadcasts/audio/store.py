@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from broadcasts.audio.digest import CHUNK, Digest, digest
 from broadcasts.errors import Fault, Refused
@@ -69,22 +68,6 @@ class Store:
     def path(self, sha256: str) -> Path:
         """Where the file lies or would lie. Raises Refused asset.unknown when it is no name at all."""
         return self._place("assets", sha256)
-
-    def original_path(self, sha256: str) -> Path:
-        return self._place("originals", sha256)
-
-    def open(self, sha256: str) -> BinaryIO:
-        """Raises Refused asset.unknown."""
-        try:
-            return self.path(sha256).open("rb")
-        except FileNotFoundError:
-            raise Refused("asset.unknown", asset=sha256) from None
-
-    def read_range(self, sha256: str, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start`; fewer, or none, at the end. Raises Refused asset.unknown."""
-        with self.open(sha256) as file:
-            file.seek(start)
-            return file.read(length)
 
     def verify(self, sha256: str) -> bool:
         """Whether the bytes on the disk still are what their name says."""

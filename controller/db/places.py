@@ -58,7 +58,7 @@ class Cluster(Base):
     longitude: Mapped[float | None]
     horns: Mapped[int] = mapped_column(default=2)
     horn_watts: Mapped[int] = mapped_column(default=30)
-    """R-073: horns x watts lies between 50 and 120 W, else it is flagged."""
+    """Of one horn. R-073: together 50 to 120 W, else the cluster's page flags it."""
     added_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
 

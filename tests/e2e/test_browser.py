@@ -76,7 +76,7 @@ def first_log_in(stage: Stage, name: str) -> Page:
     return page
 
 
-@pytest.mark.requirement("R-029", "R-030")
+@pytest.mark.requirement("R-029", "R-030", "R-145")
 def test_a_bulletin_goes_from_a_phone_to_the_approver_and_on_air(stage: Stage, tmp_path: Path) -> None:
     recording = tmp_path / "tiêm chủng.wav"
     recording.write_bytes(tone(20.0))

@@ -131,6 +131,7 @@ def test_a_credential_works_under_its_own_client_id_only(broker: EmbeddedBroker,
     rightful.goodbye()
 
 
+@pytest.mark.requirement("R-084")
 def test_a_revoked_unit_is_cut_off_at_once_and_a_new_one_may_enter_while_others_stay(
     broker: EmbeddedBroker, known: dict[str, str]
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_file_that_never_arrives_whole_does_not_sound_and_says_why(day: BadDay
     assert day.faults(post) == set()
 
 
+@pytest.mark.requirement("R-080")
 def test_a_cut_wire_is_told_from_silence_by_the_amplifier(day: BadDay) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:29")

@@ -50,6 +50,7 @@ def refusal(day: BadDay, post: Post) -> tuple[str, str] | None:
     return (told["document"], told["reason"]) if told else None
 
 
+@pytest.mark.requirement("R-134")
 def test_forged_documents_do_not_sound_and_are_reported(day: BadDay) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:20")
@@ -66,6 +67,7 @@ def test_forged_documents_do_not_sound_and_are_reported(day: BadDay) -> None:
     assert day.page(news, post) == "played: heard"
 
 
+@pytest.mark.requirement("R-134")
 def test_a_plan_signed_with_a_key_for_something_else_does_not_sound(day: BadDay) -> None:
     day.air("news", "07:30")
     post = day.posts[0]
@@ -78,6 +80,7 @@ def test_a_plan_signed_with_a_key_for_something_else_does_not_sound(day: BadDay)
     assert day.heard(post) == NOTHING
 
 
+@pytest.mark.requirement("R-134")
 def test_replayed_documents_do_not_bring_back_what_was_withdrawn(day: BadDay) -> None:
     news, post = day.air("news", "07:30"), day.posts[0]
     day.until("07:10")
@@ -93,6 +96,7 @@ def test_replayed_documents_do_not_bring_back_what_was_withdrawn(day: BadDay) ->
     assert day.page(news, post) == "withdrawn: not_played (withdrawn)"
 
 
+@pytest.mark.requirement("R-134")
 def test_a_replayed_plan_after_the_sound_does_not_sound_again(day: BadDay) -> None:
     news, post = day.air("news", "07:30", late="play"), day.posts[0]
     day.until("07:29")
@@ -106,6 +110,7 @@ def test_a_replayed_plan_after_the_sound_does_not_sound_again(day: BadDay) -> No
     assert day.page(news, post) == "played: heard"
 
 
+@pytest.mark.requirement("R-134")
 @pytest.mark.parametrize("field", ["version", "issued_at"])
 def test_a_plan_from_the_far_future_does_not_sound_and_locks_nobody_out(day: BadDay, field: str) -> None:
     """Signed with the right key: accepted, it would outrank every plan that is still to come."""

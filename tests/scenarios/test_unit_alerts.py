@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.rig import UNIT, Rig
 from support.signed import HOUR, MINUTE, SECOND, T0, Repeat, asset_of, item, opus, policy, siren
 
@@ -246,6 +247,7 @@ def test_without_trusted_time_an_alert_issued_days_later_still_sounds() -> None:
     assert [sound.item for sound in rig.heard] == ["a-1"]
 
 
+@pytest.mark.requirement("R-144")
 def test_alert_content_is_fetched_before_everything_else() -> None:
     rig = Rig()
     rig.hold((NEWS_ASSET, NEWS), (STORM_ASSET, STORM))

@@ -46,6 +46,7 @@ def presences(rig: Rig) -> list[Presence]:
 # --- files
 
 
+@pytest.mark.requirement("R-144")
 def test_a_download_broken_at_byte_n_resumes_there() -> None:
     rig = ready()
     broken = [7_000]
@@ -126,6 +127,7 @@ def test_a_download_that_never_ends_is_given_up_after_ten_minutes() -> None:
     assert len(rig.fetched) == 2
 
 
+@pytest.mark.requirement("R-082")
 def test_a_full_cache_drops_what_nothing_names_and_keeps_what_something_does() -> None:
     old = opus(MINUTE, "old", filler=15_000)
     old_asset = asset_of(old, MINUTE)
@@ -286,6 +288,7 @@ def test_a_connected_unit_that_sees_its_own_death_is_born_again() -> None:
     assert len(presences(rig)) == births + 2
 
 
+@pytest.mark.requirement("R-144")
 def test_an_idle_unit_says_its_numbers_every_15_minutes_and_little_else() -> None:
     rig = ready()
     rig.plan([], [])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.domain.power import LEAST_W, MOST_W, within_limits
 from broadcasts.domain.presence import Presence, presence
 from broadcasts.errors import Refused
 from controller.db.tables import (
@@ -49,6 +50,15 @@ class ClusterLine:
     applied: int | None
     """The version that the unit says it follows."""
     faults: Sequence[UnitFault]
+
+    @property
+    def power_fits(self) -> bool:
+        """R-073: what the horns take together is what a cluster should have."""
+        return within_limits(self.horns, self.horn_watts)
+
+    @property
+    def power_limits(self) -> tuple[int, int]:
+        return LEAST_W, MOST_W
 
     @property
     def old_plan(self) -> bool:

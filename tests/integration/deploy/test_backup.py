@@ -177,6 +177,7 @@ def test_the_restored_controller_publishes_every_plan_anew(
     assert set(restored.link.plans()) == published
 
 
+@pytest.mark.requirement("R-136")
 def test_every_file_that_lasts_comes_back_private_and_nothing_else(
     house: House, settings: Settings, elsewhere: Settings, tmp_path: Path
 ) -> None:
@@ -308,6 +309,7 @@ def climbing(archive: Path) -> None:
         tar.add(text, "../out")
 
 
+@pytest.mark.requirement("R-136")
 @pytest.mark.parametrize("harm", [turned, cut, nonsense, climbing])
 def test_a_damaged_backup_is_refused_and_the_old_data_stay(
     house: House, settings: Settings, elsewhere: Settings, tmp_path: Path, harm: Callable[[Path], None]
@@ -324,6 +326,7 @@ def test_a_damaged_backup_is_refused_and_the_old_data_stay(
     assert not elsewhere.data.with_name("elsewhere.restoring").exists()
 
 
+@pytest.mark.requirement("R-136")
 def test_an_older_backup_of_the_same_name_is_not_overwritten(house: House, settings: Settings, tmp_path: Path) -> None:
     back_up(settings, tmp_path / "one.tar", house.now)
     before = (tmp_path / "one.tar").read_bytes()

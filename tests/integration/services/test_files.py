@@ -28,7 +28,7 @@ def test_a_unit_fetches_what_its_plan_names_byte_for_byte(house: House) -> None:
     assert hashlib.sha256(fetch(house)).hexdigest() == house.bulletin.sha256
 
 
-@pytest.mark.requirement("R-084")
+@pytest.mark.requirement("R-084", "R-084")
 def test_each_unit_has_its_own_secret_and_one_that_is_revoked_is_out_alone(house: House) -> None:
     house.on_air()
     house.compile()

@@ -168,7 +168,7 @@ def no_stream_lasts(house: House) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE)
-@pytest.mark.requirement("R-113")
+@pytest.mark.requirement("R-113", "R-112")
 def test_each_route_opens_for_those_who_may_and_for_nobody_else(
     house: House, people: dict[str, Person], told: dict[str, str], method: str, path: str
 ) -> None:
@@ -217,6 +217,7 @@ def test_a_form_without_its_token_changes_nothing(
         assert status == 403
 
 
+@pytest.mark.requirement("R-112", "R-008")
 @pytest.mark.parametrize(("method", "path"), [key for key in TABLE if "_id}" in key[1] or "{sha256}" in key[1]])
 def test_what_lies_in_another_commune_is_as_unknown_as_what_never_was(
     people: dict[str, Person], told: dict[str, str], method: str, path: str

@@ -18,7 +18,7 @@ from support.pages import Person, person
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
-from controller.db.tables import Asset, Station, UnitFault, UnitPlan, UnitStatus
+from controller.db.tables import Asset, Cluster, Station, UnitFault, UnitPlan, UnitStatus
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 
@@ -163,6 +163,25 @@ def test_the_worst_cluster_comes_first_and_says_why(house: House) -> None:
     ill = technician.get(f"/clusters/{clusters[1].id}")
     for sentence in ("Dây loa đứt", "Ắc quy", "12.4 V", "-91 dBm", "41 °C", "sai không quá 40 ms", "Giờ đáng tin"):
         assert sentence in ill.text
+
+
+@pytest.mark.requirement("R-073")
+def test_a_cluster_whose_horns_are_too_weak_or_too_strong_together_says_so(house: House) -> None:
+    technician, cluster = person(house, "kythuat"), house.clusters()[0]
+
+    def flagged(horns: int, watts: int) -> bool:
+        with house.ctx.db.write() as session:
+            stored = session.get_one(Cluster, cluster.id)
+            stored.horns, stored.horn_watts = horns, watts
+        return "ngoài khoảng 50 đến 120 W" in technician.get(f"/clusters/{cluster.id}").text
+
+    assert [flagged(*each) for each in ((2, 25), (4, 30), (2, 24), (4, 31), (0, 30))] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_a_cluster_shows_the_plan_that_it_holds_against_the_one_it_should(house: House) -> None:

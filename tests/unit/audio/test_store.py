@@ -74,27 +74,14 @@ def test_the_same_bytes_twice_are_one_file(store: Store, upload: Path, tmp_path:
 def test_originals_lie_beside_and_are_no_assets(store: Store, upload: Path) -> None:
     original = store.put_original(upload)
 
-    assert store.original_path(original.sha256).read_bytes() == BYTES
+    assert original.path.read_bytes() == BYTES
     assert not store.has(original.sha256)
-
-
-def test_a_range_is_read_as_http_asks_for_it(store: Store, upload: Path) -> None:
-    name = store.put(upload).sha256
-
-    assert store.read_range(name, 65_530, 12) == BYTES[65_530:65_542]
-    assert store.read_range(name, len(BYTES) - 3, 100) == BYTES[-3:]
-    assert store.read_range(name, len(BYTES), 100) == b""
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "\n"])
 def test_what_is_no_name_never_becomes_a_path(store: Store, name: str) -> None:
     with pytest.raises(Refused, match=r"asset\.unknown"):
         store.path(name)
-
-
-def test_an_unknown_name_is_refused(store: Store) -> None:
-    with pytest.raises(Refused, match=r"asset\.unknown"):
-        store.read_range("0" * 64, 0, 1)
 
 
 def test_a_full_disk_is_a_fault_and_leaves_no_trace(
