@@ -29,6 +29,8 @@ import httpx
 from broadcasts.audio.sample import write_sample
 from broadcasts.clock import VIETNAM
 from controller.mqtt.broker_users import CONTROLLER, new_secret, write_mosquitto_passwords, write_private
+from deploy.broker_certificates import provide
+from deploy.local_ca import CLIENTS
 from device_sim.control import ask
 
 BIN = Path(sys.executable).parent
@@ -42,14 +44,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="One bulletin to every pole, proven.")
     parser.add_argument("--units", type=int, default=80)
     parser.add_argument("--broker", choices=["embedded", "mosquitto"], default="embedded")
+    parser.add_argument("--certificates", action="store_true", help="mosquitto over TLS, a certificate for everybody")
     parser.add_argument("--keep", type=Path, help="keep data and logs in this folder")
     asked = parser.parse_args()
+    if asked.certificates and asked.broker != "mosquitto":
+        parser.error("--certificates needs --broker mosquitto")
     began = time.monotonic()
     with ExitStack() as undo:
         folder = asked.keep or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="loa-smoke-")))
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            rows = Smoke(folder, asked.units, asked.broker, undo).run()
+            rows = Smoke(folder, asked.units, asked.broker, undo, certificates=asked.certificates).run()
         except (SmokeFailed, httpx.HTTPError) as failure:
             print(f"smoke: FAILED: {failure}", file=sys.stderr)
             _show_logs(folder)
@@ -75,8 +80,9 @@ class SmokeFailed(Exception):
 
 
 class Smoke:
-    def __init__(self, folder: Path, units: int, broker: str, undo: ExitStack) -> None:
+    def __init__(self, folder: Path, units: int, broker: str, undo: ExitStack, *, certificates: bool = False) -> None:
         self._folder, self._units, self._broker, self._undo = folder, units, broker, undo
+        self._tls = folder / "tls" if certificates else None
         self._port, self._mqtt = free_port(), free_port()
         self._url = f"http://127.0.0.1:{self._port}"
         self._socket = folder / "fleet.sock"
@@ -86,7 +92,16 @@ class Smoke:
             "LOA_PORT": str(self._port),
             "LOA_BROKER_PORT": str(self._mqtt),
         }
-        if broker == "mosquitto":
+        if self._tls is not None:
+            provide(self._tls, ["127.0.0.1"], [], datetime.now(UTC))
+            own = self._tls / CLIENTS / CONTROLLER
+            self._environment |= {
+                "LOA_BROKER": f"mqtts://127.0.0.1:{self._mqtt}",
+                "LOA_BROKER_CA": str(self._tls / "authority.crt"),
+                "LOA_BROKER_CERT": f"{own}.crt",
+                "LOA_BROKER_KEY": f"{own}.key",
+            }
+        elif broker == "mosquitto":
             self._secret = new_secret()
             write_private(folder / "broker.secret", self._secret)
             self._environment |= {
@@ -101,6 +116,8 @@ class Smoke:
         serve = self._start("serve", [str(BIN / "loa"), "serve"])
         until(lambda: self._answers(serve), "the controller answers", 40)
         sim = [str(BIN / "loasim"), "run", "--fleet", str(self._fleet), "--control", str(self._socket)]
+        if self._tls is not None:
+            sim += ["--ca", str(self._tls / "authority.crt"), "--certificates", str(self._tls / CLIENTS)]
         self._start("loasim", [*sim, "--state", str(self._folder / "sim")])
         with self._person(accounts, "phatthanh") as author, self._person(accounts, "lanhdao") as approver:
             until(lambda: self._online(approver) == self._units, f"{self._units} units are connected", 60)
@@ -137,11 +154,20 @@ class Smoke:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         if program is None:
             raise SmokeFailed("no mosquitto here: apt-get install mosquitto")
+        config = self._folder / "mosquitto.conf"
         members = json.loads(self._fleet.read_text(encoding="utf-8"))["units"]
+        lines = self._strict(members) if self._tls is not None else self._with_passwords(members)
+        if os.geteuid() == 0:
+            lines.insert(0, "user root")  # else it drops rights and cannot read a private folder
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self._start("mosquitto", [program, "-c", str(config)])
+        until(lambda: listens(self._mqtt), "mosquitto listens", 10)
+
+    def _with_passwords(self, members: list[dict[str, str]]) -> list[str]:
+        passwords = self._folder / "passwords"
         known = [(CONTROLLER, self._secret), *((each["unit"], each["secret"]) for each in members)]
-        passwords, config = self._folder / "passwords", self._folder / "mosquitto.conf"
         write_mosquitto_passwords(passwords, known)
-        lines = [
+        return [
             "per_listener_settings true",
             f"listener {self._mqtt} 127.0.0.1",
             "allow_anonymous false",
@@ -152,11 +178,15 @@ class Smoke:
             "max_queued_messages 100000",
             "set_tcp_nodelay true",
         ]
-        if os.geteuid() == 0:
-            lines.append("user root")  # else it drops rights and cannot read a private folder
-        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self._start("mosquitto", [program, "-c", str(config)])
-        until(lambda: listens(self._mqtt), "mosquitto listens", 10)
+
+    def _strict(self, members: list[dict[str, str]]) -> list[str]:
+        """The production settings; only folders and the port are others."""
+        assert self._tls is not None
+        provide(self._tls, ["127.0.0.1"], [each["unit"] for each in members], datetime.now(UTC))
+        shutil.copy(ACL, self._tls / "acl")
+        text = (ACL.parent / "mosquitto.conf").read_text(encoding="utf-8")
+        text = text.replace("/etc/mosquitto/loa/", f"{self._tls}/").replace("/var/lib/mosquitto/", f"{self._folder}/")
+        return text.replace("listener 8883", f"listener {self._mqtt} 127.0.0.1").splitlines()
 
     def _answers(self, serve: subprocess.Popen[bytes]) -> bool:
         if serve.poll() is not None:

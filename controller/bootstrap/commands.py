@@ -24,6 +24,7 @@ from broadcasts.wire import jws
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
 from controller.app import create_app
+from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.service import Service, open_context
 from controller.db import migrate
@@ -213,6 +214,8 @@ def _hours(wire: Plan) -> str:
 def check(settings: Settings, given: argparse.Namespace) -> int:
     """Each line: what, whether it is well, and what was found. Exit 1 when something is not."""
     found = [_look(name, looker) for name, looker in _lookers(settings)]
+    if settings.broker != "embedded":
+        found += [(line.name, line.well, line.found) for line in look_at_broker(settings)]
     if given.json:
         print(json.dumps([{"name": name, "well": well, "found": what} for name, well, what in found]))
     else:
@@ -235,7 +238,7 @@ def _lookers(settings: Settings) -> list[tuple[str, Any]]:
         ("packages", _ours),
         ("database", lambda: _database(settings)),
         ("keys", lambda: _keys(settings)),
-        ("broker", lambda: find_binary(None) if settings.broker == "embedded" else settings.broker),
+        *([("broker", lambda: find_binary(None))] if settings.broker == "embedded" else []),
         ("disk", lambda: f"{shutil.disk_usage(settings.data).free // 1_000_000} MB free"),
         ("pages", _assets),
     ]

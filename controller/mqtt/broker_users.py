@@ -25,6 +25,8 @@ _MOSQUITTO_ROUNDS = 101
 
 CONTROLLER = "controller"
 """The controller's own user name; no unit may have it (deploy/mosquitto/acl names it too)."""
+CHECK = "loa-check"
+"""In whose branch `loa check` tries our rights; no unit may have this name either."""
 
 
 class Role(StrEnum):

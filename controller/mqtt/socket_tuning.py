@@ -60,6 +60,10 @@ class TunedClient(mqtt.Client):
         super().__init__(*arguments, **named)
         self._writing = threading.RLock()
 
+    def close(self) -> None:
+        """Gives back all sockets, also the pair with which paho wakes its loop. The client is of no use afterwards."""
+        self._reset_sockets()
+
     def loop_write(self) -> MQTTErrorCode:
         """paho writes from the thread that publishes and from that of the loop. A packet of which a full socket took
         only a part is then finished after another one has begun, and over TLS the connection is lost."""

@@ -1,4 +1,4 @@
-"""The main job with real processes, on both brokers: what `make smoke` does."""
+"""The main job with real processes, on both brokers, and over mutual TLS: what `make smoke` does."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("broker", ["embedded", "mosquitto"])
+@pytest.mark.parametrize("broker", ["embedded", "mosquitto", "mosquitto --certificates"])
 @pytest.mark.requirement("R-002", "R-046", "R-048", "R-079")
 def test_a_bulletin_reaches_every_pole_and_is_proven_also_where_the_link_was_cut(broker: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.smoke", "--broker", broker, "--units", "20"],
+        [sys.executable, "-m", "deploy.smoke", "--units", "20", "--broker", *broker.split()],
         capture_output=True,
         text=True,
         timeout=180,

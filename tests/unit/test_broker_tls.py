@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from broadcasts.errors import Refused
-from controller.cli import sentence
 from controller.mqtt.broker_users import CONTROLLER
 from controller.mqtt.tls import context
+from controller.web.catalogue import say
 from deploy.broker_certificates import provide
 from deploy.local_ca import CLIENT_LASTS, CLIENTS
 
@@ -31,7 +31,7 @@ class Files:
         """The sentence at the terminal."""
         with pytest.raises(Refused) as caught:
             context(self.ca, self.certificate, self.key, user, now)
-        return sentence(caught.value)
+        return say("en", f"errors.{caught.value.key}", **caught.value.fields)
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""What `loa check` says of an external broker."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from broadcasts.clock import SystemClock
+from broadcasts.errors import Refused
+from controller.bootstrap.service import external_broker
+from controller.mqtt import tls
+from controller.mqtt.probe import Line, reach, rights
+from controller.settings import Settings
+from controller.web.catalogue import say
+
+
+def look_at_broker(settings: Settings) -> list[Line]:
+    """One line each; what cannot be tried because of an earlier one is left out."""
+    clock = SystemClock()
+    now = clock.now()
+    try:
+        broker = external_broker(settings, now)
+        stranger = tls.context(settings.broker_ca, None, None, "", now) if broker.tls is not None else None
+    except Refused as refused:
+        return [Line("broker-files", False, say("en", f"errors.{refused.key}", **refused.fields))]
+    told = reach(broker)
+    if not all(line.well for line in told):
+        return told
+    if (process := _running(settings.data)) is not None:
+        why = f"not tried: the controller runs (process {process}), and the broker would cut it off"
+        return [*told, Line("broker-login", True, why)]
+    return told + rights(broker, stranger, clock)
+
+
+def _running(data: Path) -> str | None:
+    """The process of the controller that holds this data folder."""
+    try:
+        with (data / "loa.lock").open("r+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return lock.read().strip() or "?"
+    except FileNotFoundError:
+        pass
+    return None
