@@ -37,7 +37,7 @@ from controller.mqtt.canary import Canary
 from controller.mqtt.embedded import EmbeddedBroker
 from controller.mqtt.inbound import Inbound, Received
 from controller.mqtt.link import BrokerAddress, PahoLink
-from controller.services import compiling, enrolling, files, measuring, reconciling, settling, trusting
+from controller.services import commanding, compiling, enrolling, files, measuring, reconciling, settling, trusting
 from controller.services.context import Context
 from controller.services.office import Office
 from controller.services.ports import NoMeasures
@@ -110,6 +110,7 @@ class Service:
             {
                 "compile": lambda now: compiling.step(self.ctx, now),
                 "reconcile": lambda now: reconciling.step(self.ctx, self.link, now),
+                "command": lambda now: commanding.step(self.ctx, self.link, now),
                 "settle": lambda now: settling.step(self.ctx, now),
                 "canary": self._canary.step,
                 "broker": self._keep_broker,

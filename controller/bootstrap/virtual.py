@@ -29,7 +29,7 @@ from controller.db.engine import Database
 from controller.db.tables import Approval, Delivery, StandingAlert, Unit
 from controller.mqtt.canary import Canary
 from controller.mqtt.inbound import Inbound, Received
-from controller.services import compiling, files, reconciling, settling, trusting
+from controller.services import commanding, compiling, files, reconciling, settling, trusting
 from controller.services.context import Context
 from controller.services.seeding import seed
 
@@ -75,6 +75,7 @@ class _Process:
         self.steps: dict[str, Callable[[datetime], datetime]] = {
             "compile": lambda at: compiling.step(ctx, at),
             "reconcile": lambda at: reconciling.step(ctx, link, at),
+            "command": lambda at: commanding.step(ctx, link, at),
             "settle": lambda at: settling.step(ctx, at),
             "canary": self.canary.step,
         }

@@ -3,6 +3,7 @@
 from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, StandingAlert
 from controller.db.append_only import guard
 from controller.db.base import Base
+from controller.db.commands import Command
 from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
@@ -19,6 +20,7 @@ __all__ = [
     "Broadcast",
     "Bulletin",
     "Cluster",
+    "Command",
     "Delivery",
     "DeliveryMove",
     "EmergencyRecording",

@@ -22,6 +22,7 @@ from controller.db.tables import (
     Broadcast,
     Bulletin,
     Cluster,
+    Command,
     Delivery,
     Station,
     Unit,
@@ -90,8 +91,8 @@ def _station(session: Session, about: str) -> str | None:
             .order_by(Assignment.id.desc())
             .limit(1)
         )
-    if (delivery := session.get(Delivery, about)) is not None:
-        return session.get_one(Cluster, delivery.cluster_id).station_id
+    if (at_pole := session.get(Delivery, about) or session.get(Command, about)) is not None:
+        return session.get_one(Cluster, at_pole.cluster_id).station_id
     found = session.get(Broadcast, about) or session.get(Bulletin, about) or session.get(Cluster, about)
     if found is not None:
         return found.station_id

@@ -37,6 +37,8 @@ class Tally:
     entries: int = 0
     verdicts: int = 0
     illegal_moves: int = 0
+    commands_due: bool = False
+    """A unit for which a command waits is there again, or has answered the one before."""
     outranked: int = 0
     """Plans out there that are newer than ours: we were restored, and must make ours anew."""
     put_aside: list[str] = field(default_factory=list)
@@ -50,6 +52,7 @@ class Tally:
         self.verdicts += other.verdicts
         self.illegal_moves += other.illegal_moves
         self.outranked += other.outranked
+        self.commands_due |= other.commands_due
         self.put_aside += other.put_aside
         self.applied += other.applied
 

@@ -16,7 +16,16 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.presence import newer
 from broadcasts.wire import codec, topics
 from broadcasts.wire.base import Message
-from broadcasts.wire.journal import AnyEntry, Ended, FaultEntry, JournalBatch, OtherEntry, Skipped, Started
+from broadcasts.wire.journal import (
+    AnyEntry,
+    CommandResult,
+    Ended,
+    FaultEntry,
+    JournalBatch,
+    OtherEntry,
+    Skipped,
+    Started,
+)
 from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
 from broadcasts.wire.topics import Out
@@ -29,7 +38,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import evidence
+from controller.services import answering, commanding, evidence
 from controller.services.correcting import touched_by
 from controller.services.deliveries import move_all
 from controller.services.heard import Bad, Heard, Tally, printable
@@ -62,6 +71,10 @@ def apply(
         changed = _take_statuses(session, heard, statuses, tally)
     session.flush()
     _readiness(session, changed)
+    births = [one for one in heard if isinstance(one.message, Presence) and one.message.state is PresenceState.ONLINE]
+    there = {one.unit for one in births if statuses[one.unit].connected}
+    if there and commanding.connected(session, there, max(one.at for one in births)):
+        tally.commands_due = True
     for one in heard:
         if isinstance(one.message, JournalBatch):
             _journal(session, statuses[one.unit], one, one.message, tally)
@@ -244,6 +257,9 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
             evidence.fault(session, one.unit, batch.journal_id, entry)
             items |= touched_by(session, one.unit, batch.journal_id, entry)
     evidence.settle(session, one, items, tally)
+    results = [entry for entry in fresh if isinstance(entry, CommandResult)]
+    if results and answering.settle(session, one.unit, results, one.at):
+        tally.commands_due = True
 
 
 def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> JournalMark:

@@ -30,6 +30,8 @@ class Right(StrEnum):
     LOOK = "look"
     HEALTH = "health"
     SANDBOX = "sandbox"
+    COMMAND = "command"
+    """Ask a unit for something: no horn sounds for it."""
     METRICS = "metrics"
     ALERT = "alert"
     """Sound and silence an emergency."""
@@ -43,7 +45,7 @@ class Right(StrEnum):
 ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.TECHNICIAN: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.TECHNICIAN: frozenset({Right.COMMAND, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK}),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.UNLOCK, Right.LOOK}),

@@ -427,6 +427,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_broadcasts_status"), ["status"], unique=False)
 
     op.create_table(
+        "commands",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("unit_id", sa.String(length=32), nullable=False),
+        sa.Column("cluster_id", sa.String(length=32), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("args", sa.JSON(), nullable=False),
+        sa.Column("issued_by", sa.String(length=60), nullable=False),
+        sa.Column("issued_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("expires_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("sent_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("due_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("answered_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("done", sa.Boolean(), nullable=True),
+        sa.Column("detail", sa.String(length=500), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("expired_at", base.Instant(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["cluster_id"], ["clusters.id"], name=op.f("fk_commands_cluster_id_clusters")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_commands_unit_id_units")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_commands")),
+        sa.UniqueConstraint("unit_id", "seq", name=op.f("uq_commands_unit_id_seq")),
+    )
+    with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.create_index("ix_commands_cluster_issued", ["cluster_id", "issued_at"], unique=False)
+
+    op.create_table(
         "renditions",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("bulletin_id", sa.String(length=32), nullable=False),
@@ -542,6 +569,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_renditions_bulletin_id"))
 
     op.drop_table("renditions")
+    with op.batch_alter_table("commands", schema=None) as batch_op:
+        batch_op.drop_index("ix_commands_cluster_issued")
+
+    op.drop_table("commands")
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_broadcasts_status"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_station_id"))

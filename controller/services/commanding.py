@@ -1,0 +1,220 @@
+"""Commands to single units: issued once, said until they are answered or expire (CONTRACT.md, section 10).
+
+None of them sounds a horn, so none asks for an approval or for hours. Of one unit only the oldest open command is on
+its way: a unit obeys no number below the highest it has seen, and the younger one must not overtake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import unix_ms
+from broadcasts.domain.versions import next_version
+from broadcasts.errors import Conflict, Refused
+from broadcasts.wire import codec, status, topics
+from broadcasts.wire.jws import SigningKey, Typ
+from broadcasts.wire.status import CAPTURE_DEFAULT_S, CAPTURE_MOST_S, CommandKind
+from broadcasts.wire.topics import In
+from broadcasts.wire.trust import Use
+from controller.db.tables import Assignment, Cluster, Command, Station, Unit
+from controller.services import audit
+from controller.services.context import Context
+from controller.services.ports import Link
+from controller.services.rights import Actor, Right
+
+LASTS = timedelta(minutes=15)
+"""A command that nobody waits for any more does not happen."""
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=24)
+SAY_AGAIN = timedelta(seconds=10)
+"""After the first time; doubled each time, up to `SAY_AGAIN_MOST`."""
+SAY_AGAIN_MOST = timedelta(minutes=2)
+LOOK_AGAIN = timedelta(minutes=10)
+OURS = "loa"
+"""Who gave a command up, in the audit log."""
+
+
+def issue(
+    ctx: Context,
+    actor: Actor,
+    where: str,
+    kind: str,
+    args: Mapping[str, str] | None = None,
+    *,
+    lasts: timedelta = LASTS,
+    sure: bool = False,
+) -> str:
+    """Ask the unit that serves a cluster for something, once, until now + `lasts`; the command's id.
+
+    `where` is a cluster, or the unit that serves one. Raises Refused: "no_right", "cluster.unknown" (also: elsewhere),
+    "command.no_unit", "choice.unknown" (kind, argument), "command.length" (not between 1 min and 24 h),
+    "command.confirm" (a reboot without `sure`); Conflict("command.in_flight") while one of this kind is open there.
+    """
+    actor = actor.need(Right.COMMAND)
+    now = ctx.clock.now()
+    with ctx.db.write() as session:
+        cluster, unit = _place(session, actor, where)
+        told = _kind(kind)
+        given = _arguments(told, args or {})
+        if not SHORTEST <= lasts <= LONGEST:
+            raise Refused("command.length")
+        if unit is None:
+            raise Refused("command.no_unit", cluster=cluster.name)
+        if told is CommandKind.REBOOT and not sure:
+            raise Refused("command.confirm", cluster=cluster.name)
+        same = (Command.unit_id == unit, Command.kind == told)
+        if session.scalar(select(Command.id).where(*same, _open(now)).limit(1)) is not None:
+            raise Conflict("command.in_flight", cluster=cluster.name)
+        last = session.scalar(select(func.max(Command.seq)).where(Command.unit_id == unit)) or 0
+        name = ctx.ids.new("k")
+        session.add(
+            Command(
+                id=name, unit_id=unit, cluster_id=cluster.id, seq=next_version(last, 0, unix_ms(now)), kind=told,
+                args=given, issued_by=actor.name, issued_at=now, expires_at=now + lasts, due_at=now,
+            )
+        )  # fmt: skip
+        about = {
+            "kind": told,
+            "cluster": cluster.id,
+            "unit": unit,
+            "args": given,
+            "minutes": lasts.total_seconds() / 60,
+        }
+        audit.record(session, now, actor.name, "command.issue", name, about)
+    ctx.wake()
+    return name
+
+
+def step(ctx: Context, link: Link, now: datetime) -> datetime:
+    """Give up what expired, say what is due. Returns when something is due next; a unit that connects, an answer and a
+    new command wake us earlier."""
+    _expire(ctx, now)
+    with ctx.db.read() as session:
+        first = _first_of_each_unit(session, now)
+    due = [row for row in first if row.due_at <= now]
+    if due and link.up:
+        _note(ctx, _say(link, ctx.keys.signer(Use.COMMAND), due), now)
+        with ctx.db.read() as session:
+            first = _first_of_each_unit(session, now)
+    marks = [min(row.expires_at, row.due_at) if link.up else row.expires_at for row in first]
+    # What the link did not take is still due: its coming back wakes us, and so does the next second.
+    return max(min([*marks, now + LOOK_AGAIN]), now + timedelta(seconds=1))
+
+
+def document(row: Command, signer: SigningKey) -> bytes:
+    """As it travels. Signed each time it is said: keys may have been changed in between."""
+    return codec.seal(
+        status.Command(
+            unit=row.unit_id,
+            seq=row.seq,
+            id=row.id,
+            kind=CommandKind(row.kind),
+            args=row.args,
+            issued_at=unix_ms(row.issued_at),
+            expires_at=unix_ms(row.expires_at),
+        ),
+        Typ.COMMAND,
+        signer,
+    )
+
+
+def connected(session: Session, units: Iterable[str], at: datetime) -> bool:
+    """These units said that they are there: whether anything waits for them, which is due now."""
+    mine = Command.unit_id.in_(list(units))
+    waiting = session.scalars(update(Command).where(mine, _open(at)).values(due_at=at).returning(Command.id)).all()
+    return bool(waiting)
+
+
+def _place(session: Session, actor: Actor, where: str) -> tuple[Cluster, str | None]:
+    """The cluster and who serves it now."""
+    row = session.execute(
+        select(Cluster, Assignment.unit_id)
+        .join(Station, Cluster.station_id == Station.id)
+        .outerjoin(Assignment, (Assignment.cluster_id == Cluster.id) & Assignment.until.is_(None))
+        .where(Station.area_id.in_(actor.areas), Cluster.removed_at.is_(None))
+        .where(or_(Cluster.id == where, Assignment.unit_id == where))
+        .limit(1)
+    ).first()
+    if row is None:
+        raise Refused("cluster.unknown", cluster=where[:40])
+    return row[0], row[1]
+
+
+def _kind(told: str) -> CommandKind:
+    try:
+        return CommandKind(told)
+    except ValueError:
+        raise Refused("choice.unknown", name="kind", value=told[:20]) from None
+
+
+def _arguments(kind: CommandKind, args: Mapping[str, str]) -> dict[str, str]:
+    if kind is not CommandKind.CAPTURE:
+        strange = next(iter(args), None)
+        if strange is not None:
+            raise Refused("choice.unknown", name="args", value=strange[:20])
+        return {}
+    seconds = args.get("seconds", str(CAPTURE_DEFAULT_S))
+    if args.keys() - {"seconds"} or not (seconds.isascii() and seconds.isdigit()) or len(seconds) > 3:
+        raise Refused("choice.unknown", name="seconds", value=seconds[:20])
+    if not 1 <= int(seconds) <= CAPTURE_MOST_S:
+        raise Refused("choice.unknown", name="seconds", value=seconds)
+    return {"seconds": str(int(seconds))}
+
+
+def _open(now: datetime) -> ColumnElement[bool]:
+    return Command.answered_at.is_(None) & Command.expired_at.is_(None) & (Command.expires_at > now)
+
+
+def _first_of_each_unit(session: Session, now: datetime) -> Sequence[Command]:
+    """The oldest open command of each unit that may still connect."""
+    rows = session.scalars(
+        select(Command)
+        .join(Unit, Unit.id == Command.unit_id)
+        .where(_open(now), Unit.revoked_at.is_(None))
+        .order_by(Command.unit_id, Command.seq)
+    ).all()
+    first: dict[str, Command] = {}
+    for row in rows:
+        first.setdefault(row.unit_id, row)
+    return list(first.values())
+
+
+def _say(link: Link, signer: SigningKey, due: Sequence[Command]) -> list[Command]:
+    manner = topics.MANNERS[In.COMMAND]
+    left: list[Command] = []
+    for row in due:
+        topic = topics.to_unit(row.unit_id, In.COMMAND)
+        if not link.publish(topic, document(row, signer), qos=manner.qos, retain=manner.retain):
+            break
+        left.append(row)
+    return left
+
+
+def _note(ctx: Context, said: Sequence[Command], now: datetime) -> None:
+    """Died in between, we say it once more; the unit does it once."""
+    if not said:
+        return
+    with ctx.db.write() as session:
+        for row in said:
+            wait = min(SAY_AGAIN * 2 ** min(row.sent, 10), SAY_AGAIN_MOST)
+            session.execute(
+                update(Command)
+                .where(Command.id == row.id)
+                .values(sent=Command.sent + 1, sent_at=now, due_at=now + wait)
+            )
+
+
+def _expire(ctx: Context, now: datetime) -> None:
+    over = (Command.answered_at.is_(None), Command.expired_at.is_(None), Command.expires_at <= now)
+    with ctx.db.read() as session:
+        if session.scalar(select(Command.id).where(*over).limit(1)) is None:
+            return
+    with ctx.db.write() as session:
+        given_up = session.execute(
+            update(Command).where(*over).values(expired_at=now).returning(Command.id, Command.sent)
+        ).all()
+        for name, sent in sorted(given_up):
+            audit.record(session, now, OURS, "command.expire", name, {"sent": sent})
