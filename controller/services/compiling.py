@@ -198,10 +198,9 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
     status = (UnitStatus.plan_version.label("reported"), UnitStatus.seen_plan_version.label("seen"))
     rows = session.execute(
-        select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Station, *plan, *status)
+        select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Cluster.station_id, *plan, *status)
         .join(Assignment, Assignment.unit_id == Unit.id)
         .join(Cluster, Assignment.cluster_id == Cluster.id)
-        .join(Station, Cluster.station_id == Station.id)
         .outerjoin(UnitPlan, UnitPlan.unit_id == Unit.id)
         .outerjoin(UnitStatus, UnitStatus.unit_id == Unit.id)
         .where(
@@ -216,11 +215,12 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     deliveries = _due(session, [row.cluster for row in rows], now)
     assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
     provinces = _provinces(session)
+    stations = {row.id: row for row in session.scalars(select(Station))}
     policies: dict[str, Policy] = {}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
-        unit, mine, station = row.id, deliveries[row.cluster], row.Station
+        unit, mine, station = row.id, deliveries[row.cluster], stations[row.station_id]
         scopes = [provinces[station.area_id], station.scope]
         found.append(
             _Wanted(
@@ -255,11 +255,18 @@ def _build(
     return plan_document.build(unit, assignment, policy, deliveries, assets)
 
 
+_PLANNED = (
+    *(Delivery.id, Delivery.cluster_id, Delivery.unit_id, Delivery.asset_sha256, Delivery.plan_version),
+    *(Delivery.start, Delivery.end, Delivery.not_after, Delivery.priority, Delivery.rank, Delivery.volume),
+    *(Delivery.on_preempt, Delivery.late),
+)
+
+
 def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, list[Any]]:
-    """By cluster, what may still sound and starts within the horizon: rows with every column of `Delivery`."""
+    """By cluster, what may still sound and starts within the horizon: rows with the columns that a plan is made of."""
     found: dict[str, list[Any]] = defaultdict(list)
     rows: Any = session.execute(
-        select(*Delivery.__table__.columns).where(
+        select(*_PLANNED).where(
             Delivery.cluster_id.in_(clusters),
             Delivery.state.in_([str(state) for state in OPEN]),
             may_sound_after(now),
@@ -304,14 +311,14 @@ def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:
         session.execute(insert(UnitPlan), [{"unit_id": name, "dirty_since": now, **changed[name]} for name in new])
     table: Any = UnitPlan.__table__
     core = session.connection()
-    if renewed := [{"unit": name, **columns} for name, columns in changed.items() if name in stored]:
+    # Looked at under the lock of this transaction: the mark that was seen is the one that goes.
+    if renewed := [
+        {"unit": name, "dirty_since": None, **columns} for name, columns in changed.items() if name in stored
+    ]:
         values: dict[str, Any] = {name: bindparam(name) for name in renewed[0] if name != "unit"}
         core.execute(update(table).where(table.c.unit_id == bindparam("unit")).values(values), renewed)
-    seen = [one.want for one in good if one.want.dirty_since is not None]
-    if seen:
-        same = (table.c.unit_id == bindparam("unit"), table.c.dirty_since == bindparam("mark"))
-        marks = [{"unit": want.unit, "mark": want.dirty_since} for want in seen]
-        core.execute(update(table).where(*same).values(dirty_since=None), marks)
+    if same := [one.want.unit for one in good if one.plan is None]:
+        core.execute(update(table).where(table.c.unit_id.in_(same)).values(dirty_since=None))
     named = [
         {"name": item.id, "unit": one.plan.unit, "first": one.plan.version}
         for one in good

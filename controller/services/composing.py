@@ -220,8 +220,8 @@ def _outside_hours(
 ) -> list[LoaError]:
     """One refusal for each station whose regulation says no at any of the starts (R-032, R-051)."""
     refused: list[LoaError] = []
-    for station_id in sorted({cluster.station_id for cluster in clusters}):
-        station = session.get_one(Station, station_id)
+    ids = {cluster.station_id for cluster in clusters}
+    for station in session.scalars(select(Station).where(Station.id.in_(ids)).order_by(Station.id)):
         rule = regulation(station)
         for start in ahead:
             if not rule.allows(start, duration, VIETNAM):

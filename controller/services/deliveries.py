@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.delivery import OPEN, Actor, State, check_move
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
 from broadcasts.domain.recurrence import starts
+from broadcasts.domain.regulation import Regulation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
 from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Rendition, Station, UnitPlan
@@ -100,60 +102,72 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     duration = timedelta(milliseconds=asset.duration_ms)
     unit_of = units_of(session, broadcast.clusters)
     stations = _stations(session, broadcast.clusters)
+    rules = {station.id: regulation(station) for station in stations.values()}
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
     known = set(session.scalars(select(Delivery.id).where(*same)))
-    made = 0
+    rows: list[dict[str, Any]] = []
+    closed: list[dict[str, Any]] = []
+    # Plain rows: a thousand poles are one approval that somebody waits for.
     for start in starts(schedule_of(broadcast), since, horizon, VIETNAM):
+        at, ruled = unix_ms(start), {name: _ruled(rule, start, duration) for name, rule in rules.items()}
         for cluster in broadcast.clusters:
-            name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, unix_ms(start), ClusterId(cluster))
-            if name not in known:
-                station, unit = stations[cluster], unit_of.get(cluster)
-                _make(session, broadcast, name, start, duration, asset, cluster, unit, station, now)
-                made += 1
+            name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
+            if name in known:
+                continue
+            known.add(name)
+            unit, (allowed, ceiling) = unit_of.get(cluster), ruled[stations[cluster].id]
+            row = _row(broadcast, name, start, duration, asset, cluster, unit)
+            row["volume"] = min(stations[cluster].volume if broadcast.volume is None else broadcast.volume, ceiling)
+            if not allowed or unit is None:
+                why = "no_unit" if allowed else "quiet_hours"
+                row |= {
+                    "state": str(State.WITHDRAWN),
+                    "verdict": str(Verdict.NOT_PLAYED),
+                    "reason": why,
+                    "verdict_at": now,
+                }
+                closed.append({"delivery_id": name, "why": why})
+            rows.append(row)
+    if rows:
+        session.execute(insert(Delivery), rows)
+    if closed:
+        check_move(State.PLANNED, State.WITHDRAWN, Actor.CONTROLLER)
+        moved = {"before": str(State.PLANNED), "after": str(State.WITHDRAWN), "at": now}
+        session.execute(insert(DeliveryMove), [{**each, **moved} for each in closed])
     broadcast.expanded_until = horizon
     mark_dirty(session, broadcast.clusters, now)
-    return made
+    return len(rows)
 
 
-def _make(
-    session: Session,
-    broadcast: Broadcast,
-    name: str,
-    start: datetime,
-    duration: timedelta,
-    asset: Asset,
-    cluster: str,
-    unit: str | None,
-    station: Station,
-    now: datetime,
-) -> None:
-    rule = regulation(station)
+def _ruled(rule: Regulation, start: datetime, duration: timedelta) -> tuple[bool, int]:
+    """Whether it may sound then, and how loud at most."""
+    return rule.allows(start, duration, VIETNAM), rule.ceiling(start, duration, VIETNAM)
+
+
+def _row(
+    broadcast: Broadcast, name: str, start: datetime, duration: timedelta, asset: Asset, cluster: str, unit: str | None
+) -> dict[str, Any]:
+    """Planned, and no volume yet."""
     late = Late(broadcast.late)
-    wanted = station.volume if broadcast.volume is None else broadcast.volume
-    delivery = Delivery(
-        id=name,
-        broadcast_id=broadcast.id,
-        revision=broadcast.revision,
-        cluster_id=cluster,
-        unit_id=unit,
-        asset_sha256=asset.sha256,
-        start=start,
-        end=start + duration,
-        not_after=start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
-        priority=broadcast.priority,
-        rank=broadcast.rank,
-        on_preempt=broadcast.on_preempt,
-        late=broadcast.late,
-        volume=min(wanted, rule.ceiling(start, duration, VIETNAM)),
-        state=State.PLANNED,
-    )
-    session.add(delivery)
-    if not rule.allows(start, duration, VIETNAM):
-        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, "quiet_hours")
-        close(delivery, Verdict.NOT_PLAYED, "quiet_hours", now)
-    elif unit is None:
-        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, "no_unit")
-        close(delivery, Verdict.NOT_PLAYED, "no_unit", now)
+    return {
+        "id": name,
+        "broadcast_id": broadcast.id,
+        "revision": broadcast.revision,
+        "cluster_id": cluster,
+        "unit_id": unit,
+        "asset_sha256": asset.sha256,
+        "start": start,
+        "end": start + duration,
+        "not_after": start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
+        "priority": broadcast.priority,
+        "rank": broadcast.rank,
+        "on_preempt": broadcast.on_preempt,
+        "late": broadcast.late,
+        "state": str(State.PLANNED),
+        "verdict": None,
+        "reason": None,
+        "verdict_at": None,
+    }
 
 
 def _stations(session: Session, clusters: list[str]) -> dict[str, Station]:

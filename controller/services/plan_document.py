@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.wire import plan as wire
@@ -30,29 +32,44 @@ def policy(station: Station, scopes: Sequence[str], now: datetime) -> wire.Polic
 
 
 def item(delivery: Delivery) -> wire.Item:
-    return wire.Item(
-        id=delivery.id,
-        asset=delivery.asset_sha256,
-        start=unix_ms(delivery.start),
-        not_after=unix_ms(delivery.not_after),
-        level=delivery.priority,
-        rank=delivery.rank,
-        volume=delivery.volume,
-        on_preempt=wire.OnPreempt(delivery.on_preempt),
-        deadline=unix_ms(delivery.not_after) if delivery.on_preempt == "next_slot" else None,
-        late=wire.Late(delivery.late),
-    )
+    what = (delivery.start, delivery.not_after, delivery.asset_sha256, delivery.priority, delivery.rank)
+    return wire.Item(id=delivery.id, **_how(*what, delivery.volume, delivery.on_preempt, delivery.late))
+
+
+@lru_cache(maxsize=4096)
+def _how(
+    start: datetime, not_after: datetime, asset_sha256: str, level: int, rank: int, volume: int, preempt: str, late: str
+) -> dict[str, Any]:
+    """All of an item but its name: the poles of one occurrence share it."""
+    return {
+        "asset": asset_sha256,
+        "start": unix_ms(start),
+        "not_after": unix_ms(not_after),
+        "level": level,
+        "rank": rank,
+        "volume": volume,
+        "on_preempt": wire.OnPreempt(preempt),
+        "deadline": unix_ms(not_after) if preempt == "next_slot" else None,
+        "late": wire.Late(late),
+    }
 
 
 def asset(row: Asset) -> wire.Asset:
+    return _asset(row.sha256, row.size, row.codec, row.duration_ms, row.chunk_size, tuple(row.chunks))
+
+
+@lru_cache(maxsize=1024)
+def _asset(
+    sha256: str, size: int, codec: str, duration_ms: int, chunk_size: int, chunks: tuple[str, ...]
+) -> wire.Asset:
     return wire.Asset(
-        sha256=row.sha256,
-        size=row.size,
-        codec=row.codec,
-        duration_ms=row.duration_ms,
-        path=f"assets/{row.sha256}.{row.codec}",
-        chunk_size=row.chunk_size,
-        chunks=row.chunks,
+        sha256=sha256,
+        size=size,
+        codec=codec,
+        duration_ms=duration_ms,
+        path=f"assets/{sha256}.{codec}",
+        chunk_size=chunk_size,
+        chunks=list(chunks),
     )
 
 

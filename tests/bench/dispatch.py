@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ from controller.mqtt.link import BrokerAddress
 from deploy.smoke import BIN, Smoke, answer, say, until
 from device_sim.control import ask
 from device_sim.fleetfile import read_fleet
-from tests.bench import floor
+from tests.bench import floor, processor
 
 Kind = Literal["embedded", "mosquitto"]
 PATIENCE_S = 120.0
@@ -127,6 +128,7 @@ class _Product(Smoke):
     """The processes of `make smoke`, with a stopwatch."""
 
     def play(self, rounds: int) -> list[float]:
+        self._processes: dict[str, int] = {}
         accounts = self._prepare()
         if self._broker == "mosquitto":
             self._start_mosquitto()
@@ -150,6 +152,11 @@ class _Product(Smoke):
             self._spread_ms = self._starts(soon)
         return lasted
 
+    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        process = super()._start(name, command)
+        self._processes["broker" if name == "mosquitto" else name] = process.pid
+        return process
+
     def results(self) -> tuple[int, dict[str, bytes], int, Path, Any]:
         """Spread, plans by unit, size of `reported`, the fleet file, the key that signs plans."""
         with self._db.read() as session:
@@ -171,10 +178,12 @@ class _Product(Smoke):
         }
         name = answer(author.post("/api/v1/broadcasts", json=draft))["id"]
         seen = answer(approver.get(f"/api/v1/broadcasts/{name}"))["seen"]
+        before = processor.spent(self._processes)
         answer(approver.post(f"/api/v1/broadcasts/{name}/approve", json={"seen": seen}))
         with self._db.read() as session:
             approved = session.scalars(select(Approval).where(Approval.broadcast_id == name)).one().at
         until(lambda: self._waiting(approved) == 0, "every unit applied its plan", PATIENCE_S)
+        spent = {each: seconds - before.get(each, 0.0) for each, seconds in processor.spent(self._processes).items()}
         with self._db.read() as session:
             marks = [
                 ("last compile step", select(func.max(UnitPlan.compiled_at))),
@@ -184,8 +193,7 @@ class _Product(Smoke):
             ]
             instants = {name: session.scalar(query) for name, query in marks}
         after = {name: (at - approved).total_seconds() for name, at in instants.items() if at is not None}
-        told = ", ".join(f"{name} {seconds:.3f}" for name, seconds in after.items())
-        say(f"{self._broker} {self._units}: seconds after the approval: {told}")
+        say(f"{self._broker} {self._units}: seconds after the approval: {_told(after)}; processor: {_told(spent)}")
         return after["last report"]
 
     def _waiting(self, since: datetime | None = None) -> int:
@@ -220,6 +228,10 @@ class _Product(Smoke):
         return max(found) - min(found)
 
 
+def _told(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {each:.3f}" for name, each in seconds.items())
+
+
 def _floor_broker(folder: Path, units: int, broker: Kind, undo: ExitStack, fleet: Path) -> BrokerAddress:
     (folder / "floor").mkdir()
     if broker == "mosquitto":
@@ -248,5 +260,4 @@ class _Bare(Smoke):
 
 
 def _spawn(name: str, work: Any) -> None:
-
     threading.Thread(target=work, name=name, daemon=True).start()
