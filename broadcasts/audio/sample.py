@@ -20,6 +20,13 @@ SAMPLE_TEXT = (
     "Bản tin phát thử đến đây là hết. Xin cảm ơn bà con đã lắng nghe."
 )
 
+EMERGENCY_TEXT = (
+    "Khẩn cấp. Khẩn cấp. "
+    "Đây là bản ghi mẫu, chỉ để thử hệ thống loa khi có tình huống khẩn cấp. Bà con không cần làm gì cả. "
+    "Xin nhắc lại, đây chỉ là phát thử."
+)
+"""For the emergency set of a sample province: says of itself that nothing has happened."""
+
 
 def write_sample(path: Path, *, text: str = SAMPLE_TEXT, with_chime: bool = True) -> Path:
     """A mono 16-bit WAV; the same bytes every time. It is an upload like any other: prepare it.

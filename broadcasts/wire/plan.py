@@ -144,7 +144,7 @@ class Wanted(Message):
     asset: Sha256 | None = None
 
 
-MAX_ITEMS, MAX_ASSETS = 2000, 500
+MAX_ITEMS, MAX_ASSETS, MAX_EMERGENCY_SET = 2000, 500, 64
 
 
 class Plan(Versioned):
@@ -158,7 +158,7 @@ class Plan(Versioned):
     policy: Policy
     items: Annotated[list[Item], Field(max_length=MAX_ITEMS)]
     assets: Annotated[list[Asset], Field(max_length=MAX_ASSETS)]
-    emergency_set: Annotated[list[Sha256], Field(max_length=64)] = []
+    emergency_set: Annotated[list[Sha256], Field(max_length=MAX_EMERGENCY_SET)] = []
     """Assets to hold for alerts, fetched before all others and never dropped from the cache."""
     firmware: Wanted | None = None
     configuration: Wanted | None = None

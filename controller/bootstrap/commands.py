@@ -9,6 +9,7 @@ import platform
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -18,9 +19,11 @@ from urllib.parse import urlsplit
 import uvicorn
 from sqlalchemy import select
 
+from broadcasts.audio.sample import EMERGENCY_TEXT, write_sample
 from broadcasts.clock import VIETNAM, from_unix_ms
 from broadcasts.errors import Fault, LoaError, Refused
 from broadcasts.wire import jws
+from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
 from controller.app import create_app
@@ -32,9 +35,10 @@ from controller.db.engine import Database
 from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Delivery, UnitPlan, UnitStatus, User
 from controller.mqtt.broker_users import write_private
 from controller.mqtt.embedded import find_binary
-from controller.services import accounts
+from controller.services import accounts, emergency_set
+from controller.services.context import Context
 from controller.services.rights import Role, grants_of
-from controller.services.seeding import ALL_DAY, seed
+from controller.services.seeding import ACCOUNTS, ALL_DAY, PROVINCE, seed
 from controller.settings import Settings
 from controller.web.desk import DIST
 
@@ -111,6 +115,7 @@ def seed_database(settings: Settings, given: argparse.Namespace) -> int:
     if made is None:
         print("loa: the database is not empty, nothing was changed", file=sys.stderr)
         return 0
+    _preload(ctx, settings.data)
     fleet = Path(given.fleet) if given.fleet else settings.data / "fleet.json"
     root = ctx.keys.root_public()
     broker = urlsplit(settings.broker) if settings.broker != "embedded" else None
@@ -132,6 +137,16 @@ def seed_database(settings: Settings, given: argparse.Namespace) -> int:
             print(f"{name:12} {password}")
     ctx.db.close()
     return 0
+
+
+def _preload(ctx: Context, folder: Path) -> None:
+    """The sample recording for emergencies, for every pole to hold."""
+    with ctx.db.read() as session:
+        actor = accounts.actor_by_name(session, ACCOUNTS[-1][0], ctx.wall.now())
+    with tempfile.TemporaryDirectory(prefix="sample-", dir=folder) as work:
+        path = write_sample(Path(work) / "emergency.wav", text=EMERGENCY_TEXT)
+        for kind in (AlertKind.STORM, AlertKind.OTHER):
+            emergency_set.put(ctx, actor, PROVINCE[0], kind, "vi", path, path.name)
 
 
 def user(settings: Settings, given: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from broadcasts.clock import VIETNAM
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
 from controller.db.tables import Area, Broadcast
-from controller.services import accounts, alerting, approving, composing
+from controller.services import accounts, alerting, approving, composing, emergency_set
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
@@ -39,7 +39,9 @@ class Officers:
             self._author = accounts.actor_by_name(session, "phatthanh", ctx.wall.now())
             self._approver = accounts.actor_by_name(session, "lanhdao", ctx.wall.now())
             self._communes = list(session.scalars(select(Area.id).where(Area.kind == "commune").order_by(Area.id)))
+            province = accounts.actor_by_name(session, "tinh", ctx.wall.now())
         self._assets = [self._record(folder, seconds, hertz) for seconds, hertz in _RECORDINGS]
+        emergency_set.put(ctx, province, PROVINCE[0], AlertKind.STORM, "vi", folder / f"{_RECORDINGS[3][1]}.wav", "")
         self._plan(start, days)
 
     def step(self, now: datetime) -> datetime:
@@ -155,11 +157,15 @@ class Officers:
             return
 
     def _warn(self, now: datetime) -> None:
-        """A warning in one commune or the whole province, silenced by hand or left to end."""
+        """A warning in the whole province, of what its poles hold, or in one commune, of what they have to fetch;
+        silenced by hand or left to end."""
         scope = self._chance.choice([PROVINCE[0], *self._communes[:3]])
-        content = [("vi", self._assets[3])]
         lasts = timedelta(minutes=self._chance.randint(2, 20))
-        alerting.sound(self._ctx, "virtual", scope, AlertKind.STORM, content, "storm", lasts)
+        if scope == PROVINCE[0]:
+            emergency_set.sound(self._ctx, "virtual", scope, AlertKind.STORM, "storm", lasts)
+        else:
+            content = [("vi", self._assets[3])]
+            alerting.sound(self._ctx, "virtual", scope, AlertKind.STORM, content, "storm", lasts)
         if self._chance.random() < 0.5:
             self._at(now + lasts / 3, lambda _: self._silence(scope))
 

@@ -25,7 +25,7 @@ from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
 from controller.db.tables import Asset, Assignment, Bulletin, Rendition, UnitPlan
 from controller.mqtt.embedded import EmbeddedBroker
-from controller.services import accounts, alerting, approving, composing
+from controller.services import accounts, alerting, approving, composing, emergency_set
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.ports import Link
@@ -157,10 +157,11 @@ class Sandbox:
         return asset
 
     def _alert(self) -> None:
-        asset = self._newest_recording()
-        alerting.sound(
-            self._ctx, "sandbox", PROVINCE[0], AlertKind.STORM, [("vi", asset)], "Sandbox", ALERT_LASTS, volume=90
-        )
+        """From the set that the poles hold beforehand; without one, whatever was recorded last."""
+        with self._ctx.db.read() as session:
+            content = emergency_set.content_for(session, PROVINCE[0], AlertKind.STORM)
+        content = content or [("vi", self._newest_recording())]
+        alerting.sound(self._ctx, "sandbox", PROVINCE[0], AlertKind.STORM, content, "Sandbox", ALERT_LASTS, volume=90)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

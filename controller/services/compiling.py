@@ -36,7 +36,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import faults, plan_document
+from controller.services import emergency_set, faults, plan_document
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 from controller.services.stations import units_of
@@ -216,16 +216,20 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
     provinces = _provinces(session)
     stations = {row.id: row for row in session.scalars(select(Station))}
+    sets = emergency_set.held_below(session, {stations[row.station_id].area_id for row in rows})
     policies: dict[str, Policy] = {}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
         unit, mine, station = row.id, deliveries[row.cluster], stations[row.station_id]
         scopes = [provinces[station.area_id], station.scope]
+        held = sets.get(station.area_id, ())
         found.append(
             _Wanted(
                 unit=unit,
-                build=partial(_build, unit, (row.cluster, row.since), policies, station, scopes, mine, assets, now),
+                build=partial(
+                    _build, unit, (row.cluster, row.since), policies, station, scopes, mine, assets, held, now
+                ),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
                 seen=max(each if each and each <= latest else 0 for each in (row.reported, row.seen)),
@@ -245,6 +249,7 @@ def _build(
     scopes: Sequence[str],
     deliveries: Sequence[Any],
     assets: dict[str, Asset],
+    emergency: Sequence[Asset],
     now: datetime,
 ) -> Plan:
     """`policies` are those of the stations so far, each said once. Raises ValueError where a row says what no plan
@@ -252,7 +257,7 @@ def _build(
     if station.id not in policies:
         policies[station.id] = plan_document.policy(station, scopes, now)
     policy = policies[station.id].model_copy(update={"scopes": [*scopes, unit]})
-    return plan_document.build(unit, assignment, policy, deliveries, assets)
+    return plan_document.build(unit, assignment, policy, deliveries, assets, emergency)
 
 
 _PLANNED = (

@@ -1,4 +1,5 @@
-"""Which unit may fetch which file: only what its own plan, or an alert it follows, names (design, section 6)."""
+"""Which unit may fetch which file: only what its own plan, its emergency set or an alert it follows names (design,
+section 6)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from controller.db.tables import Area, Assignment, Cluster, Delivery, StandingAlert, Station, Unit
+from controller.services import emergency_set
 from controller.services.context import Context
 
 
@@ -23,7 +25,11 @@ def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Path:
         known = str(row.secret_hashes.get("sha256", "")) if row else ""
         if not hmac.compare_digest(told, known) or row is None or row.revoked_at is not None:
             raise Refused("unit.unknown")
-        if not (_planned(session, unit, sha256) or _alerted(session, unit, sha256, now)):
+        if not (
+            _planned(session, unit, sha256)
+            or emergency_set.named_for(session, unit, sha256)
+            or _alerted(session, unit, sha256, now)
+        ):
             raise Refused("asset.not_yours")
     return ctx.audio.path(sha256)
 

@@ -12,7 +12,7 @@ from broadcasts.audio.sample import write_sample
 from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Refused
 from broadcasts.ids import SHA256
-from controller.db.tables import Asset, AuditEntry, Bulletin, Rendition, Station
+from controller.db.tables import Asset, AuditEntry, Bulletin, EmergencyRecording, Rendition, Station
 from controller.services.context import Context
 from controller.services.library import add_recording
 from controller.services.rights import Actor, Right
@@ -34,7 +34,8 @@ def add_sample(ctx: Context, actor: Actor, folder: Path) -> Asset:
 
 
 def heard_by(ctx: Context, actor: Actor, sha256: str) -> Path:
-    """The file, for the ears of people: who added it, and everybody in whose area a bulletin uses it.
+    """The file, for the ears of people: who added it, and everybody in whose area a bulletin or an
+    emergency set uses it.
 
     Raises Refused("asset.unknown") for all others too: what lies elsewhere is nobody's business.
     """
@@ -54,7 +55,10 @@ def _may_listen(session: Session, actor: Actor, sha256: str) -> bool:
         .join(Station, Bulletin.station_id == Station.id)
         .where(Rendition.asset_sha256 == sha256, Station.area_id.in_(actor.areas))
     )
+    preloaded = select(EmergencyRecording.kind).where(
+        EmergencyRecording.asset_sha256 == sha256, EmergencyRecording.area_id.in_(actor.areas)
+    )
     mine = select(AuditEntry.id).where(
         AuditEntry.act == "recording.add", AuditEntry.about == sha256, AuditEntry.actor == actor.name
     )
-    return session.scalar(used.limit(1)) is not None or session.scalar(mine.limit(1)) is not None
+    return any(session.scalar(query.limit(1)) is not None for query in (used, preloaded, mine))

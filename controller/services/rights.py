@@ -35,6 +35,8 @@ class Right(StrEnum):
     METRICS = "metrics"
     ALERT = "alert"
     """Sound and silence an emergency."""
+    PRELOAD = "preload"
+    """Say which recordings for emergencies every unit holds beforehand."""
     PEOPLE = "people"
     """Invite, grant, disable."""
     UNLOCK = "unlock"
@@ -46,8 +48,8 @@ ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.TECHNICIAN: frozenset({Right.COMMAND, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK}),
-    Role.EMERGENCY: frozenset({Right.ALERT, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD}),
+    Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.UNLOCK, Right.LOOK}),
     Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),
 }

@@ -71,7 +71,7 @@ class Studio:
         seeded = seed(ctx, clusters=UNITS)
         assert seeded is not None
         with db.read() as session:
-            author = accounts.actor_by_name(session, "phatthanh")
+            author = accounts.actor_by_name(session, "phatthanh", ctx.wall.now())
         sounds = {}
         for name, (seconds, hertz) in RECORDINGS.items():
             path = folder / f"{name}.wav"
@@ -112,9 +112,11 @@ class Hand(VirtualController):
         self.spoils: dict[str, int] = {}
         """Unit to how many of its next downloads arrive with a wrong bit."""
         self.downloads: list[tuple[str, int]] = []
+        self.closed = False
+        """No file is given to anybody; messages still travel."""
 
     def get(self, unit: str, secret: str, path: str, offset: int) -> tuple[int, bytes]:
-        status, body = super().get(unit, secret, path, offset)
+        status, body = super().get(unit, secret, path, offset) if not self.closed else (503, b"")
         self.downloads.append((unit, offset))
         if body and self.spoils.get(unit, 0) > 0:
             self.spoils[unit] -= 1
@@ -144,8 +146,8 @@ class BadDay:
         self.posts = self.world.posts
         self.ctx = self.controller.ctx
         with db.read() as session:
-            self.author = accounts.actor_by_name(session, "phatthanh")
-            self.approver = accounts.actor_by_name(session, "lanhdao")
+            self.author = accounts.actor_by_name(session, "phatthanh", self.ctx.wall.now())
+            self.approver = accounts.actor_by_name(session, "lanhdao", self.ctx.wall.now())
         self.until(opens)
 
     def close(self) -> None:
