@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
@@ -60,7 +61,14 @@ class PublicKey:
     """Base64url without padding, 43 characters (RFC 8037, section 2)."""
 
     def okp(self) -> OKPKey:
-        return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": self.x})
+        """Made once for each key, because one journal of a unit follows the other. Raises ValueError or JoseError when
+        `x` is no such key."""
+        return _okp(self.x)
+
+
+@lru_cache(maxsize=20_000)
+def _okp(x: str) -> OKPKey:
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": x})
 
 
 class SigningKey:

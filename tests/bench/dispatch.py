@@ -56,6 +56,8 @@ class Figures:
     floor: list[float]
     spread_ms: int
     load: float
+    processor: dict[str, float]
+    """Processor seconds of one round (median), by process."""
 
     @property
     def figure(self) -> float:
@@ -98,6 +100,8 @@ def main(arguments: Sequence[str]) -> int:
         "units": last.units,
         "broker": last.broker,
         "start_spread_ms": last.spread_ms,
+        "processor_s": last.processor,
+        "load": round(last.load, 1),
     }
     print(json.dumps(told))
     return 0
@@ -121,7 +125,7 @@ def _measure(folder: Path, units: int, broker: Kind, rounds: int) -> Figures:
     with ExitStack() as undo:
         address = _floor_broker(folder, units, broker, undo, fleet)
         least = floor.measure(address, fleet, key, plans, size, rounds)
-    return Figures(broker, units, lasted, least, spread, os.getloadavg()[0])
+    return Figures(broker, units, lasted, least, spread, os.getloadavg()[0], product.processor())
 
 
 class _Product(Smoke):
@@ -129,6 +133,7 @@ class _Product(Smoke):
 
     def play(self, rounds: int) -> list[float]:
         self._processes: dict[str, int] = {}
+        self._spent: list[dict[str, float]] = []
         accounts = self._prepare()
         if self._broker == "mosquitto":
             self._start_mosquitto()
@@ -157,6 +162,11 @@ class _Product(Smoke):
         self._processes["broker" if name == "mosquitto" else name] = process.pid
         return process
 
+    def processor(self) -> dict[str, float]:
+        """Processor seconds of one round, by process. The first round, which warms everything up, is not counted."""
+        counted = self._spent[1:]
+        return {name: round(statistics.median(each[name] for each in counted), 2) for name in counted[0]}
+
     def results(self) -> tuple[int, dict[str, bytes], int, Path, Any]:
         """Spread, plans by unit, size of `reported`, the fleet file, the key that signs plans."""
         with self._db.read() as session:
@@ -184,6 +194,7 @@ class _Product(Smoke):
             approved = session.scalars(select(Approval).where(Approval.broadcast_id == name)).one().at
         until(lambda: self._waiting(approved) == 0, "every unit applied its plan", PATIENCE_S)
         spent = {each: seconds - before.get(each, 0.0) for each, seconds in processor.spent(self._processes).items()}
+        self._spent.append(spent)
         with self._db.read() as session:
             marks = [
                 ("last compile step", select(func.max(UnitPlan.compiled_at))),
