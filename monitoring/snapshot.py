@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 OTHER = "other"
@@ -47,6 +47,8 @@ class FleetSnapshot:
     """Alerts that stand in any scope's document: not silenced, hard end not reached."""
     ingest_queue: int = 0
     """Messages from the broker that wait for the consumer."""
+    ingest_dropped: int = 0
+    """Messages that found that queue full, since the start: journals come again, the rest was status of the moment."""
     broker_thread_alive: bool = False
     """`Thread.is_alive()` of the network thread, never the client's own opinion: paho stays "connected" after an
     exception has killed its thread."""
@@ -82,6 +84,9 @@ class Fleet(Collector):
         yield _one("loa_plan_lag_seconds", "Age of the oldest plan that a connected unit lacks", shown.plan_lag_s)
         yield _one("loa_alerts_active", "Emergency alerts that stand", shown.alerts_active)
         yield _one("loa_ingest_queue_depth", "Messages that wait to be taken in", shown.ingest_queue)
+        yield CounterMetricFamily(
+            "loa_ingest_dropped", "Messages thrown away because the queue was full", value=float(shown.ingest_dropped)
+        )
         yield _one("loa_broker_thread_alive", "1 while the network thread lives", shown.broker_thread_alive)
         yield _one("loa_broker_connected", "1 while the broker has accepted us", shown.broker_connected)
         if shown.audit_chain_ok is not None:

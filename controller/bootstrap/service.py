@@ -242,6 +242,7 @@ class Service:
                 self.ctx,
                 self.settings.data,
                 queue=self.link.inbox.qsize(),
+                dropped=self.link.dropped,
                 thread_alive=mqtt is not None and mqtt.is_alive(),
                 connected=self.link.up,
                 chain_ok=chain_ok,

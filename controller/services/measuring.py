@@ -24,9 +24,16 @@ SIGN_OF_LIFE = timedelta(seconds=2 * TELEMETRY_IDLE_S)
 
 
 def snapshot(
-    ctx: Context, folder: Path, *, queue: int, thread_alive: bool, connected: bool, chain_ok: bool | None
+    ctx: Context,
+    folder: Path,
+    *,
+    queue: int,
+    dropped: int,
+    thread_alive: bool,
+    connected: bool,
+    chain_ok: bool | None,
 ) -> FleetSnapshot:
-    """`folder` lies on the disk whose free part is told."""
+    """`folder` lies on the disk whose free part is told; `dropped` messages found the `queue` full."""
     now = ctx.clock.now()
     with ctx.db.read() as session:
         behind, lag = _behind(session, now)
@@ -44,6 +51,7 @@ def snapshot(
             )
             or 0,
             ingest_queue=queue,
+            ingest_dropped=dropped,
             broker_thread_alive=thread_alive,
             broker_connected=connected,
             audit_chain_ok=chain_ok,

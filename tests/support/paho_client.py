@@ -88,6 +88,7 @@ class PahoParty:
         while self._client.loop(timeout=0.2) == MQTTErrorCode.MQTT_ERR_SUCCESS:
             pass
         self._over.set()
+        self._client.close()
 
     def _connected(self, _client: object, _data: object, flags: mqtt.ConnectFlags, code: Any, _more: object) -> None:
         self.session_present = flags.session_present

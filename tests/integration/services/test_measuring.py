@@ -18,7 +18,7 @@ from monitoring.snapshot import FleetSnapshot
 
 
 def look(house: House, folder: Path) -> FleetSnapshot:
-    return measuring.snapshot(house.ctx, folder, queue=3, thread_alive=True, connected=False, chain_ok=None)
+    return measuring.snapshot(house.ctx, folder, queue=3, dropped=2, thread_alive=True, connected=False, chain_ok=None)
 
 
 def test_units_are_counted_by_presence(house: House, tmp_path: Path) -> None:

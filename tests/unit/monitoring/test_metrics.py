@@ -45,9 +45,11 @@ def test_the_fleet_is_shown_as_the_newest_snapshot_says(metrics: FleetMetrics) -
             plan_lag_s=41.5,
             alerts_active=2,
             ingest_queue=9,
+            ingest_dropped=4,
             broker_thread_alive=True,
         )
     )
+    assert shown(metrics, "loa_ingest_dropped_total") == 4
     assert shown(metrics, "loa_units", presence="online") == 78
     assert shown(metrics, "loa_units", presence="offline") == 2
     assert shown(metrics, "loa_units", presence="silent") == 0
