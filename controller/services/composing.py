@@ -14,15 +14,14 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain import priority as rules
 from broadcasts.domain.delivery import OPEN
-from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule, Slot
+from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import Conflict, LoaError, Refused
-from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Asset, Broadcast, Bulletin, Cluster, Delivery, Rendition, Station
-from controller.services import audit, library
+from controller.services import audit, clashing, library
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
-from controller.services.deliveries import slot_of, withdraw_open
+from controller.services.deliveries import withdraw_open
 from controller.services.rights import Actor, Right, all_mine, below
 from controller.services.schedules import last_day, stored
 from controller.services.stations import clusters_in, regulation
@@ -35,8 +34,6 @@ FARTHEST = timedelta(days=732)
 LONG_AGO = 2000
 """A series that began before this year is a typing mistake."""
 COMING = 6
-CLASHES_AT_MOST = 100_000
-"""Starts times clusters that are looked at for clashes: the earlier starts stand for the later ones."""
 SAVED_LATE = timedelta(seconds=10)
 """A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
 
@@ -117,7 +114,11 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
     inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
     if inside_lock and not draft.push_now:
         wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
-    clashes = _clashes(session, draft, clusters, ahead, duration, editing) if asset else []
+    found = (
+        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, duration, editing)
+        if asset and not bad
+        else []
+    )
     return Preview(
         clusters=clusters,
         horns=sum(cluster.horns for cluster in clusters),
@@ -126,9 +127,9 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         coming=list(islice(starts(schedule_of(draft), ahead[0], now + FAR, VIETNAM), COMING)) if ahead else [],
         first_end=ahead[0] + duration if ahead else None,
         inside_lock=inside_lock,
-        clashes=clashes,
+        clashes=found,
         problems=wrong,
-        titles=_titles(session, clashes),
+        titles=clashing.titles(session, found),
         illustrative=_illustrative(session, clusters),
     )
 
@@ -233,54 +234,6 @@ def _outside_hours(
     return refused
 
 
-def _clashes(
-    session: Session,
-    draft: Draft,
-    clusters: Sequence[Cluster],
-    ahead: Sequence[datetime],
-    duration: timedelta,
-    editing: str | None,
-) -> list[rules.Clash]:
-    """Who displaces whom at the horns of this draft, in the horizon."""
-    if not ahead or not clusters:
-        return []
-    ahead = ahead[: max(1, CLASHES_AT_MOST // len(clusters))]
-    there = session.scalars(
-        select(Delivery).where(
-            Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
-            Delivery.state.in_([str(state) for state in OPEN]),
-            Delivery.end > ahead[0],
-            Delivery.start < ahead[-1] + duration,
-            Delivery.broadcast_id != (editing or ""),
-        )
-    )
-    slots = [slot_of(delivery) for delivery in there]
-    ours = [
-        Slot(
-            DeliveryId(f"~{cluster.id}"),
-            BroadcastId(""),
-            ClusterId(cluster.id),
-            AssetId(draft.asset),
-            start,
-            duration,
-            Priority(draft.priority),
-        )
-        for cluster in clusters
-        for start in ahead
-    ]
-    return [clash for clash in rules.clashes([*slots, *ours]) if "" in (clash.loser.broadcast, clash.winner.broadcast)]
-
-
-def _titles(session: Session, clashes: Sequence[rules.Clash]) -> dict[str, str]:
-    wanted = {clash.loser.broadcast for clash in clashes} | {clash.winner.broadcast for clash in clashes}
-    rows = session.execute(
-        select(Broadcast.id, Bulletin.title)
-        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
-        .where(Broadcast.id.in_(wanted))
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, revision: int | None = None) -> str:
     """Save and hand in for approval; an edit is a new revision, and what was approved before no longer is (R-029).
 
@@ -290,28 +243,39 @@ def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None,
     actor = actor.need(Right.COMPOSE)
     now = ctx.clock.now()
     with ctx.db.write() as session:
-        ahead = look_ahead(session, actor, draft, now, editing)
-        if ahead.problems:
-            raise ahead.problems[0]
-        station = _home_station(session, actor) or ahead.clusters[0].station_id
-        library.find(session, draft.asset)
-        broadcast = _edited(session, actor, editing, revision) if editing else None
-        if broadcast is None:
-            broadcast = _new(ctx, session, actor, draft, station, now)
-        else:
-            _revise(session, broadcast, draft, now)
-        _fill(broadcast, draft, ahead, now)
-        audit.record(
-            session,
-            now,
-            actor.name,
-            "broadcast.submit",
-            broadcast.id,
-            {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]},
-        )
-        found = broadcast.id
+        found = hand_in(ctx, session, actor, draft, now, editing=editing, revision=revision)
     ctx.wake()
     return found
+
+
+def hand_in(
+    ctx: Context,
+    session: Session,
+    actor: Actor,
+    draft: Draft,
+    now: datetime,
+    *,
+    editing: str | None = None,
+    revision: int | None = None,
+    replaces: str | None = None,
+) -> str:
+    """As `submit`, within a transaction of the caller, whose actor is narrowed already. `replaces`: of which broadcast
+    a new one is an edit or a copy."""
+    ahead = look_ahead(session, actor, draft, now, editing)
+    if ahead.problems:
+        raise ahead.problems[0]
+    station = _home_station(session, actor) or ahead.clusters[0].station_id
+    library.find(session, draft.asset)
+    broadcast = editable(session, actor, editing, revision) if editing else None
+    if broadcast is None:
+        broadcast = _new(ctx, session, actor, draft, station, now)
+        broadcast.replaces = replaces
+    else:
+        _revise(session, broadcast, draft, now)
+    _fill(broadcast, draft, ahead, now)
+    told = {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]}
+    audit.record(session, now, actor.name, "broadcast.submit", broadcast.id, told)
+    return broadcast.id
 
 
 def _home_station(session: Session, actor: Actor) -> str | None:
@@ -319,7 +283,8 @@ def _home_station(session: Session, actor: Actor) -> str | None:
     return session.scalar(select(Station.id).where(Station.area_id == actor.area))
 
 
-def _edited(session: Session, actor: Actor, broadcast_id: str, revision: int | None) -> Broadcast:
+def editable(session: Session, actor: Actor, broadcast_id: str, revision: int | None) -> Broadcast:
+    """Raises Refused("not_yours"), Conflict("broadcast.changed")."""
     broadcast = session.get(Broadcast, broadcast_id)
     if broadcast is None or session.get_one(Station, broadcast.station_id).area_id not in actor.areas:
         raise Refused("not_yours")

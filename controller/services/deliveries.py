@@ -181,8 +181,8 @@ def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetim
     delivery.verdict, delivery.reason, delivery.verdict_at = verdict, reason, now
 
 
-def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) -> int:
-    """Take everything of this broadcast off the air that has not ended; how many deliveries that were.
+def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, *which: ColumnElement[bool]) -> int:
+    """Take everything of this broadcast off the air that has not ended, or only `which` of it; how many that were.
 
     The verdict follows from evidence: a unit that the withdrawal did not reach in time may still sound it.
     """
@@ -192,6 +192,7 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str) 
             Delivery.broadcast_id == broadcast_id,
             Delivery.state.in_([str(state) for state in OPEN]),
             may_sound_after(now),
+            *which,
         )
     ):
         if last_sound(delivery) <= now:

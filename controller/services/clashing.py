@@ -1,0 +1,68 @@
+"""Who would displace whom, before anything is saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.domain import priority as rules
+from broadcasts.domain.delivery import OPEN
+from broadcasts.domain.model import Priority, Slot
+from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
+from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
+from controller.services.deliveries import slot_of
+
+AT_MOST = 100_000
+"""Starts times clusters that are looked at: the earlier starts stand for the later ones."""
+
+
+def clashes(
+    session: Session,
+    asset: str,
+    priority: int,
+    clusters: Sequence[Cluster],
+    ahead: Sequence[datetime],
+    duration: timedelta,
+    editing: str | None,
+) -> list[rules.Clash]:
+    """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called ""."""
+    if not ahead or not clusters:
+        return []
+    ahead = ahead[: max(1, AT_MOST // len(clusters))]
+    there = session.scalars(
+        select(Delivery).where(
+            Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
+            Delivery.state.in_([str(state) for state in OPEN]),
+            Delivery.end > ahead[0],
+            Delivery.start < ahead[-1] + duration,
+            Delivery.broadcast_id != (editing or ""),
+        )
+    )
+    slots = [slot_of(delivery) for delivery in there]
+    ours = [
+        Slot(
+            DeliveryId(f"~{cluster.id}"),
+            BroadcastId(""),
+            ClusterId(cluster.id),
+            AssetId(asset),
+            start,
+            duration,
+            Priority(priority),
+        )
+        for cluster in clusters
+        for start in ahead
+    ]
+    return [clash for clash in rules.clashes([*slots, *ours]) if "" in (clash.loser.broadcast, clash.winner.broadcast)]
+
+
+def titles(session: Session, found: Sequence[rules.Clash]) -> dict[str, str]:
+    wanted = {clash.loser.broadcast for clash in found} | {clash.winner.broadcast for clash in found}
+    rows = session.execute(
+        select(Broadcast.id, Bulletin.title)
+        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .where(Broadcast.id.in_(wanted))
+    )
+    return {row[0]: row[1] for row in rows}
