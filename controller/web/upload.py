@@ -63,10 +63,20 @@ async def read_form_with_file(request: Request, folder: Path, max_file_bytes: in
     return await _read(request, MAX_FIELD_BYTES, 2 * max_file_bytes + MAX_FIELD_BYTES, (folder, max_file_bytes))
 
 
-async def _read(request: Request, max_fields: int, max_body: int, files: tuple[Path, int] | None) -> Posted:
+async def read_fields(request: Request, max_body: int) -> Posted:
+    """The fields of a form, at most SMALL_BODY; what is a file in it is read over and kept nowhere.
+
+    Raises Refused("form.broken", "form.too_large").
+    """
+    return await _read(request, SMALL_BODY, max_body, None, skip_files=True)
+
+
+async def _read(
+    request: Request, max_fields: int, max_body: int, files: tuple[Path, int] | None, *, skip_files: bool = False
+) -> Posted:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        reader = _Reader(options[b"boundary"], max_fields, max_body, files)
+        reader = _Reader(options[b"boundary"], max_fields, max_body, files, skip_files)
         try:
             return await reader.read(request.stream())
         except BaseException:
@@ -91,10 +101,13 @@ def _too_large(limit: int) -> Refused:
 class _Reader:
     """One multipart body. Parsing is quick and done in place; writing goes to a thread, a chunk at a time."""
 
-    def __init__(self, boundary: bytes, max_fields: int, max_body: int, files: tuple[Path, int] | None) -> None:
-        """`files`: where they go and how large one may be; none where no file is taken."""
+    def __init__(
+        self, boundary: bytes, max_fields: int, max_body: int, files: tuple[Path, int] | None, skip_files: bool
+    ) -> None:
+        """`files`: where they go and how large one may be; none where no file is taken. Then it is an error to send
+        one, unless `skip_files`."""
         self._max_fields, self._max_body = max_fields, max_body
-        self._takes_files = files is not None
+        self._takes_files, self._skips_files = files is not None, skip_files
         self._folder, self._max = files or (Path(), 0)
         self._posted = Posted()
         self._header, self._value = b"", b""
@@ -168,9 +181,9 @@ class _Reader:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         told = options.get(b"filename")
         self._file_name = None if told is None else told.decode("utf-8", "replace")
-        if self._file_name and not self._takes_files:
+        if self._file_name and not self._takes_files and not self._skips_files:
             raise Refused("form.no_file")
-        if self._file_name:
+        if self._file_name and self._takes_files:
             name = self._name
             self._todo.append(lambda: self._open(name))
         if len(self._posted.fields) + len(self._posted.files) > MAX_FIELDS:
@@ -183,13 +196,13 @@ class _Reader:
             if self._field_bytes > self._max_fields:
                 raise Refused("form.too_large")
             self._text += piece
-        elif self._file_name:
+        elif self._file_name and self._takes_files:
             self._todo.append(lambda: self._write(piece))
 
     def _end(self) -> None:
         if self._file_name is None:
             self._posted.fields.append((self._name, self._text.decode("utf-8", "replace")))
-        elif self._file_name:
+        elif self._file_name and self._takes_files:
             name, told = self._name, self._file_name
             self._todo.append(lambda: self._close(name, told))
 

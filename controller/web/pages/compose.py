@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Broadcast
+from controller.services import kept_forms
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, submit
 from controller.services.library import add_recording
@@ -19,6 +20,8 @@ from controller.services.views.broadcast import whole
 from controller.services.views.places import places
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
+from controller.web.kept_form import KeepingAuthorForm
+from controller.web.upload import Posted
 
 router = APIRouter()
 
@@ -26,6 +29,8 @@ router = APIRouter()
 @router.get("/broadcasts/new")
 def new(desk: AuthorDesk) -> Response:
     actor = desk.actor.need(Right.COMPOSE)
+    if (back := _kept(desk)) is not None:
+        return back
     with desk.office.ctx.db.read() as session:
         form = fresh(actor, places(session, actor), desk.office.ctx.clock.now())
     return _form(desk, form, fresh=True)
@@ -35,13 +40,16 @@ def new(desk: AuthorDesk) -> Response:
 def edit(desk: AuthorDesk, broadcast_id: str) -> Response:
     with desk.office.ctx.db.read() as session:
         whole(session, desk.actor.need(Right.COMPOSE), broadcast_id)
+    if (back := _kept(desk, broadcast_id)) is not None:
+        return back
+    with desk.office.ctx.db.read() as session:
         broadcast = session.get_one(Broadcast, broadcast_id)
         form = from_draft(draft_of(session, broadcast, frozen=False), broadcast)
     return _form(desk, form, fresh=True)
 
 
 @router.post("/broadcasts")
-def hand_in(desk: AuthorForm) -> Response:
+def hand_in(desk: KeepingAuthorForm) -> Response:
     """One form, four buttons: upload, sample and preview are for browsers without script."""
     form, act = typed(desk.posted), desk.posted.get("act", "submit")
     asset, failure = _recording(desk, sample=act == "sample")
@@ -101,6 +109,12 @@ def _recording(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaEr
     return None, None
 
 
+def _kept(desk: Desk, editing: str = "") -> Response | None:
+    """What this person handed in when the session was over."""
+    fields = kept_forms.take(desk.office.ctx, desk.actor, editing)
+    return _form(desk, typed(Posted(fields)), kept=True) if fields is not None else None
+
+
 def _with_asset(form: DraftForm, sha256: str) -> DraftForm:
     return DraftForm(**{**vars(form), "asset": sha256})
 
@@ -117,6 +131,7 @@ def _form(
     error: LoaError | None = None,
     recording_error: LoaError | None = None,
     fresh: bool = False,
+    kept: bool = False,
 ) -> Response:
     with desk.office.ctx.db.read() as session:
         offered = places(session, desk.actor)
@@ -129,6 +144,7 @@ def _form(
         error=error,
         recording_error=recording_error,
         fresh=fresh,
+        kept=kept,
         max_bytes=desk.office.max_upload_bytes,
         **_ahead(desk, form),
     )
