@@ -130,10 +130,11 @@ def test_nobody_listening_is_a_failed_attempt() -> None:
     end.links.close()
 
 
-def test_a_broker_that_accepts_and_says_nothing_is_given_up() -> None:
+@pytest.mark.parametrize("tls", [None, Tls(trusting(None))], ids=["plain", "in the middle of the handshake"])
+def test_a_broker_that_accepts_and_says_nothing_is_given_up(tls: Tls | None) -> None:
     clock = ManualClock(datetime(2026, 11, 23, tzinfo=UTC))
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        end = End(mute.getsockname(), clock)
+        end = End(mute.getsockname(), clock, tls)
         end.connect("u-1", "secret")
         line, _ = mute.accept()
         with line:
