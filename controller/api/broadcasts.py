@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,8 @@ from controller.api.models import (
     AssetOut,
     BroadcastOut,
     ClusterOut,
+    CommandIn,
+    CommandOut,
     DecisionIn,
     DeliveryOut,
     DraftIn,
@@ -28,12 +30,14 @@ from controller.api.models import (
     SlipOut,
 )
 from controller.services.approving import approve, as_it_stands, reject, withdraw
+from controller.services.commanding import issue
 from controller.services.composing import preview, submit
 from controller.services.library import add_recording
 from controller.services.office import Office
 from controller.services.rights import Actor, Right
 from controller.services.views.broadcast import proof, whole
 from controller.services.views.clusters import health, lines
+from controller.services.views.commands import history
 from controller.services.views.today import slips
 
 router = APIRouter(prefix="/api/v1")
@@ -144,6 +148,22 @@ def clusters(office: TheOffice, caller: Caller) -> list[ClusterOut]:
 def cluster(office: TheOffice, caller: Caller, cluster_id: str) -> ClusterOut:
     with office.ctx.db.read() as session:
         return ClusterOut.of(health(session, caller, cluster_id, office.ctx.clock.now()).line)
+
+
+@router.get("/clusters/{cluster_id}/commands")
+def commands(office: TheOffice, caller: Caller, cluster_id: str) -> list[CommandOut]:
+    with office.ctx.db.read() as session:
+        return [CommandOut.of(line) for line in history(session, caller, cluster_id, office.ctx.clock.now())]
+
+
+@router.post("/clusters/{cluster_id}/commands", status_code=201)
+def command(office: TheOffice, caller: Caller, cluster_id: str, asked: CommandIn) -> CommandOut:
+    """Taken down, which is not done: look at the list for what came of it."""
+    lasts = timedelta(minutes=asked.minutes)
+    name = issue(office.ctx, caller, cluster_id, asked.kind, asked.args, lasts=lasts, sure=asked.sure)
+    with office.ctx.db.read() as session:
+        lines = history(session, caller, cluster_id, office.ctx.clock.now())
+    return CommandOut.of(next(line for line in lines if line.command.id == name))
 
 
 def _one(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:

@@ -14,6 +14,7 @@ from controller.services.composing import Draft, Preview
 from controller.services.schedules import schedule_of, stored
 from controller.services.views.broadcast import Row
 from controller.services.views.clusters import ClusterLine
+from controller.services.views.commands import CommandLine
 from controller.services.views.today import Slip
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2101, 1, 1))]
@@ -249,4 +250,62 @@ class ClusterOut(BaseModel):
             plan_wanted=line.wanted,
             plan_applied=line.applied,
             faults=[fault.code for fault in line.faults],
+        )
+
+
+class CommandIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: str = Field(max_length=20)
+    """quiet_test, capture, reboot, upload_log"""
+    args: dict[str, str] = Field(default={}, max_length=8)
+    """capture: seconds, 1 to 30"""
+    minutes: int = Field(15, ge=0, le=100_000)
+    """For how long somebody waits for it."""
+    sure: bool = False
+    """Said in so many words, which a reboot asks for."""
+
+
+class CommandOut(BaseModel):
+    id: str
+    unit: str
+    kind: str
+    args: dict[str, str]
+    state: str
+    """waiting, sent, done, not_done, expired"""
+    by: str
+    issued_at: datetime
+    expires_at: datetime
+    sent: int
+    """How often it left, which says nothing about whether it arrived."""
+    sent_at: datetime | None
+    answered_at: datetime | None
+    signed: bool | None
+    """Whether the answer carries the unit's own signature."""
+    late: bool
+    """The answer came after the end."""
+    detail: str
+    text: str
+
+    @classmethod
+    def of(cls, line: CommandLine) -> CommandOut:
+        it = line.command
+        same = (
+            "id",
+            "kind",
+            "args",
+            "issued_at",
+            "expires_at",
+            "sent",
+            "sent_at",
+            "answered_at",
+            "signed",
+            "detail",
+            "text",
+        )
+        return cls(
+            unit=it.unit_id,
+            state=line.state,
+            by=it.issued_by,
+            late=line.late,
+            **{name: getattr(it, name) for name in same},
         )

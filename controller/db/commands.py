@@ -37,6 +37,8 @@ class Command(Base):
     answered_at: Mapped[datetime | None]
     """When the first answer was taken in. It stands, also when it came after the end."""
     done: Mapped[bool | None]
+    signed: Mapped[bool | None]
+    """Whether the answer carries the unit's own signature."""
     detail: Mapped[str] = mapped_column(String(500), default="")
     text: Mapped[str] = mapped_column(Text, default="")
     """What the unit brought along: levels, or the tail of its log."""

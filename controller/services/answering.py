@@ -14,7 +14,7 @@ from controller.services import audit
 from controller.services.heard import printable
 
 
-def settle(session: Session, unit: str, results: Iterable[CommandResult], at: datetime) -> int:
+def settle(session: Session, unit: str, results: Iterable[CommandResult], at: datetime, signed: bool) -> int:
     """How many commands of this unit got their answer; what nobody asked for, or was answered before, changes
     nothing. `at`: when it was taken in."""
     settled = 0
@@ -22,6 +22,7 @@ def settle(session: Session, unit: str, results: Iterable[CommandResult], at: da
         values = {
             "answered_at": at,
             "done": result.done,
+            "signed": signed,
             "detail": printable(result.detail),
             "text": printable(result.text),
         }
@@ -30,6 +31,6 @@ def settle(session: Session, unit: str, results: Iterable[CommandResult], at: da
         if name is None:
             continue
         settled += 1
-        about = {"done": result.done, "detail": printable(result.detail), "journal": result.seq}
+        about = {"done": result.done, "signed": signed, "detail": printable(result.detail), "journal": result.seq}
         audit.record(session, at, unit, "command.answer", name, about)
     return settled

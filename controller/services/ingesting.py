@@ -258,7 +258,7 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
             items |= touched_by(session, one.unit, batch.journal_id, entry)
     evidence.settle(session, one, items, tally)
     results = [entry for entry in fresh if isinstance(entry, CommandResult)]
-    if results and answering.settle(session, one.unit, results, one.at):
+    if results and answering.settle(session, one.unit, results, one.at, one.signed):
         tally.commands_due = True
 
 

@@ -25,6 +25,11 @@ class Words:
         key = f"{prefix}.{name}"
         return self.t(key if knows(key) else f"{prefix}.{fallback}", name=name)
 
+    def answer(self, told: str) -> str:
+        """What a unit answers in a word or two; what the catalogue lacks as it was said."""
+        key = f"command.answer.{told.replace(' ', '_')}"
+        return self.t(key) if knows(key) else told
+
     def clock(self, instant: datetime | None) -> str:
         return instant.astimezone(VIETNAM).strftime("%H:%M") if instant else "–"
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.domain.delivery import State
 from broadcasts.errors import Refused
-from broadcasts.wire.status import CommandKind
-from controller.db.tables import Cluster, Command, Station, User
+from controller.db.tables import Broadcast, Bulletin, Cluster, Command, Delivery, Station, User
 from controller.services.rights import Actor, Right
 
 MOST = 20
+BACK_AFTER = timedelta(minutes=2)
+"""A unit that boots is deaf and dumb for no longer."""
 
 
 class CommandState(StrEnum):
@@ -71,9 +72,14 @@ def history(session: Session, actor: Actor, cluster_id: str, now: datetime, most
     return [CommandLine(row[0], state_of(row[0], now), row[1] or row[0].issued_by) for row in rows]
 
 
-def free_kinds(lines: Sequence[CommandLine], unit: str | None) -> list[CommandKind]:
-    """What may be asked now: of each kind one at a time."""
-    if unit is None:
-        return []
-    busy = {line.command.kind for line in lines if line.open and line.command.unit_id == unit}
-    return [kind for kind in CommandKind if kind not in busy]
+def cut_by_reboot(session: Session, cluster_id: str, now: datetime) -> list[str]:
+    """Titles of what plays there, or begins before a unit that boots now would be back."""
+    rows = session.scalars(
+        select(Bulletin.title)
+        .join(Broadcast, Broadcast.bulletin_id == Bulletin.id)
+        .join(Delivery, Delivery.broadcast_id == Broadcast.id)
+        .where(Delivery.cluster_id == cluster_id, Delivery.start < now + BACK_AFTER, Delivery.end > now)
+        .where(Delivery.state != State.WITHDRAWN, Delivery.verdict.is_(None))
+        .order_by(Delivery.start)
+    )
+    return list(dict.fromkeys(rows))

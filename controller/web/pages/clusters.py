@@ -7,11 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from broadcasts.errors import Refused
+from broadcasts.errors import LoaError, Refused
+from controller.services.commanding import issue
 from controller.services.rights import Right
+from controller.services.views import commands
 from controller.services.views.clusters import FILTERS, counts, health, lines
 from controller.web import live
-from controller.web.desk import Desk, PersonDesk
+from controller.web.desk import Desk, PersonDesk, PersonForm
 
 router = APIRouter()
 
@@ -35,9 +37,53 @@ def every_live(desk: PersonDesk) -> Response:
 
 @router.get("/clusters/{cluster_id}")
 def one(desk: PersonDesk, cluster_id: str) -> Response:
+    return _one(desk, cluster_id)
+
+
+@router.post("/clusters/{cluster_id}/commands")
+def command(desk: PersonForm, cluster_id: str) -> Response:
+    """`kind` as in the contract; `sure` for a reboot."""
+    try:
+        issue(desk.office.ctx, desk.actor, cluster_id, desk.posted.get("kind"), sure=desk.posted.get("sure") == "yes")
+    except LoaError as error:
+        if error.key in ("no_right", "cluster.unknown"):
+            raise
+        return _one(desk, cluster_id, error)
+    return desk.go(f"/clusters/{cluster_id}?done=command#commands")
+
+
+@router.get("/clusters/{cluster_id}/commands/rows")
+def command_rows(desk: PersonDesk, cluster_id: str) -> Response:
+    return live.rows(desk, "_commands.html", f"/clusters/{cluster_id}/commands", {}, commands=_said(desk, cluster_id))
+
+
+@router.get("/clusters/{cluster_id}/commands/live")
+def command_live(desk: PersonDesk, cluster_id: str) -> Response:
+    _said(desk, cluster_id)
+    return live.stream(desk, lambda: desk.text("_commands.html", commands=_said(desk, cluster_id)))
+
+
+def _one(desk: Desk, cluster_id: str, error: LoaError | None = None) -> Response:
+    actor, now = desk.actor, desk.office.ctx.clock.now()
     with desk.office.ctx.db.read() as session:
-        found = health(session, desk.actor, cluster_id, desk.office.ctx.clock.now())
-    return desk.page("cluster.html", it=found)
+        it = health(session, actor, cluster_id, now)
+        cuts = commands.cut_by_reboot(session, cluster_id, now)
+    said = _said(desk, cluster_id)
+    return desk.page(
+        "cluster.html",
+        desk.status(error) if error else 200,
+        it=it,
+        may_command=it.station.area_id in actor.within(Right.COMMAND),
+        cuts=cuts,
+        live=live.inside(desk, "_commands.html", f"/clusters/{cluster_id}/commands", {}, commands=said),
+        error=error,
+        done="command" if desk.request.query_params.get("done") == "command" else "",
+    )
+
+
+def _said(desk: Desk, cluster_id: str) -> list[commands.CommandLine]:
+    with desk.office.ctx.db.read() as session:
+        return commands.history(session, desk.actor, cluster_id, desk.office.ctx.clock.now())
 
 
 def _query(desk: Desk) -> dict[str, str]:

@@ -246,7 +246,7 @@ def test_an_answer_ends_it(house: House) -> None:
     assert step(house) == house.now + commanding.LOOK_AGAIN
     assert len(said(house)) == 1
     found = row(house, name)
-    assert (found.done, found.detail, found.answered_at) == (True, "line closed", NOON)
+    assert (found.done, found.detail, found.answered_at, found.signed) == (True, "line closed", NOON, True)
     assert log(house, name)[1:] == [(UNIT, "command.answer", f"c-{HERE}")]
 
 

@@ -17,10 +17,11 @@ from broadcasts.domain.presence import Presence
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.journal import NotPlayed
-from broadcasts.wire.status import ClockSource, PowerSource
+from broadcasts.wire.status import ClockSource, CommandKind, PowerSource
 from controller.services.rights import Role
 from controller.services.sandbox import ACTS
 from controller.services.views.clusters import FILTERS
+from controller.services.views.commands import CommandState
 from controller.web.catalogue import LANGUAGES, say, sentences
 from controller.web.words import Words
 
@@ -73,7 +74,10 @@ def named() -> Iterator[str]:
         "sandbox.why": [act.name for act in ACTS],
         "weekday": list(range(7)),
         "status": ["submitted", "approved", "rejected", "withdrawn"],
-        "done": ["password", "submitted", "approved", "rejected", "withdrawn"],
+        "done": ["password", "submitted", "approved", "rejected", "withdrawn", "command"],
+        "command.kind": list(CommandKind),
+        "command.why": [kind for kind in CommandKind if kind is not CommandKind.REBOOT],
+        "command.state": list(CommandState),
         "form.when": ["soon", "once", "daily", "weekdays"],
         "repeat": ["once", "daily", "daily.until", "weekdays", "weekdays.until"],
         "repeat.short": ["once", "daily", "weekdays"],
@@ -170,7 +174,7 @@ def test_templates_say_nothing_outside_the_catalogue() -> None:
 
 
 ALLOWED = frozenset(
-    {"preview", "upload", "sample", "submit", "approve", "reject"}
+    {"preview", "upload", "sample", "submit", "approve", "reject", "reboot", "yes"}
     | {"open", "hour", "soon", "once", "daily", "weekdays", "/login", "/more"}
 )
 """Values that only the server reads."""

@@ -442,6 +442,7 @@ def upgrade() -> None:
         sa.Column("due_at", base.Instant(timezone=True), nullable=False),
         sa.Column("answered_at", base.Instant(timezone=True), nullable=True),
         sa.Column("done", sa.Boolean(), nullable=True),
+        sa.Column("signed", sa.Boolean(), nullable=True),
         sa.Column("detail", sa.String(length=500), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("expired_at", base.Instant(timezone=True), nullable=True),
