@@ -175,7 +175,7 @@ def no_stream_lasts(house: House) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE)
-@pytest.mark.requirement("R-113", "R-112")
+@pytest.mark.requirement("R-113", "R-112", "R-120")
 def test_each_route_opens_for_those_who_may_and_for_nobody_else(
     house: House, people: dict[str, Person], told: dict[str, str], method: str, path: str
 ) -> None:

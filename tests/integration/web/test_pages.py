@@ -141,7 +141,7 @@ def _status(unit: str, house: House, **changed: Any) -> UnitStatus:
     return UnitStatus(unit_id=unit, **told | changed)
 
 
-@pytest.mark.requirement("R-077")
+@pytest.mark.requirement("R-077", "R-070", "R-071", "R-075")
 def test_the_worst_cluster_comes_first_and_says_why(house: House) -> None:
     technician = person(house, "kythuat")
     clusters = house.clusters()
