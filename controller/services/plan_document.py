@@ -87,7 +87,7 @@ def build(
         sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)), len(emergency)
     )
     needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))
-    known = {**assets, **{row.sha256: row for row in emergency}}
+    held = {row.sha256: row for row in emergency}
     cluster, since = assignment
     return wire.Plan(
         unit=unit,
@@ -97,7 +97,7 @@ def build(
         assignment=wire.Assignment(cluster=cluster, since=unix_ms(since)),
         policy=the_policy,
         items=items,
-        assets=[asset(known[name]) for name in needed],
+        assets=[asset(held.get(name) or assets[name]) for name in needed],
         emergency_set=[row.sha256 for row in emergency],
     )
 
