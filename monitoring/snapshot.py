@@ -25,6 +25,7 @@ STATES = (
     "failed",
     "withdrawn",
 )
+COMMAND_STATES = ("waiting", "sent", "done", "not_done", "expired")
 VERDICTS = ("heard", "played", "failed_to_sound", "not_played", "unknown", "open")
 """The five verdicts, and "open" for a delivery that has none yet."""
 
@@ -39,6 +40,8 @@ class FleetSnapshot:
     """Deliveries that were due to start in the last 24 h, by state (`STATES`)."""
     verdicts: Mapping[str, int] = field(default_factory=dict)
     """The same deliveries by verdict (`VERDICTS`), without the withdrawn ones: nobody waits for those to sound."""
+    commands: Mapping[str, int] = field(default_factory=dict)
+    """Commands that were issued in the last 24 h, by state (`COMMAND_STATES`)."""
     plans_behind: int = 0
     """Connected units that have not reported their newest plan as applied, published or not."""
     plan_lag_s: float = 0.0
@@ -79,6 +82,13 @@ class Fleet(Collector):
             "verdict",
             VERDICTS,
             shown.verdicts,
+        )
+        yield _split(
+            "loa_commands_recent",
+            "Commands to units issued in the last 24 h, by state",
+            "state",
+            COMMAND_STATES,
+            shown.commands,
         )
         yield _one("loa_plans_behind", "Connected units that did not report their newest plan", shown.plans_behind)
         yield _one("loa_plan_lag_seconds", "Age of the oldest plan that a connected unit lacks", shown.plan_lag_s)

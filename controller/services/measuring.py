@@ -17,6 +17,7 @@ from controller.db.tables import Delivery, StandingAlert, Unit, UnitPlan, UnitSt
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.plan_document import TELEMETRY_IDLE_S
+from controller.services.views import commands
 from monitoring.snapshot import FleetSnapshot
 
 SIGN_OF_LIFE = timedelta(seconds=2 * TELEMETRY_IDLE_S)
@@ -42,6 +43,7 @@ def snapshot(
             units=_presences(session, now),
             states=_recent(session, now, Delivery.state),
             verdicts=_recent(session, now, func.coalesce(Delivery.verdict, "open"), Delivery.state != State.WITHDRAWN),
+            commands=commands.counts(session, now, timedelta(days=1)),
             plans_behind=behind,
             plan_lag_s=lag,
             alerts_active=session.scalar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -70,6 +71,12 @@ def history(session: Session, actor: Actor, cluster_id: str, now: datetime, most
         .limit(most)
     )
     return [CommandLine(row[0], state_of(row[0], now), row[1] or row[0].issued_by) for row in rows]
+
+
+def counts(session: Session, now: datetime, within: timedelta) -> Counter[str]:
+    """Commands issued within this time, by state."""
+    rows = session.scalars(select(Command).where(Command.issued_at > now - within))
+    return Counter(str(state_of(row, now)) for row in rows)
 
 
 def cut_by_reboot(session: Session, cluster_id: str, now: datetime) -> list[str]:

@@ -13,7 +13,7 @@ from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
 from broadcasts.wire.alert import AlertKind
 from controller.db.tables import AuditEntry, Delivery, Unit
-from controller.services import alerting, measuring
+from controller.services import alerting, commanding, measuring
 from monitoring.snapshot import FleetSnapshot
 
 
@@ -82,3 +82,17 @@ def test_a_broken_audit_chain_is_noticed(house: House) -> None:
     with house.ctx.db.write() as session:
         session.execute(update(AuditEntry).where(AuditEntry.act == "seed").values(actor="nobody"))
     assert not measuring.chain_ok(house.ctx)
+
+
+def test_commands_of_the_last_day_are_counted_by_state(house: House, tmp_path: Path) -> None:
+    technician, (first, second, third) = house.actor("kythuat"), [f"u-{HERE}-{number}" for number in (1, 2, 3)]
+    assert look(house, tmp_path).commands == {}
+    commanding.issue(house.ctx, technician, first, "quiet_test", lasts=timedelta(minutes=1))
+    house.clock.advance(60)
+    for unit in (second, third):
+        commanding.issue(house.ctx, technician, unit, "quiet_test")
+    assert look(house, tmp_path).commands == {"expired": 1, "waiting": 2}
+    commanding.step(house.ctx, house.link, house.now)
+    assert look(house, tmp_path).commands == {"expired": 1, "sent": 2}
+    house.clock.advance(86_400)
+    assert look(house, tmp_path).commands == {}

@@ -13,8 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.verdict import Verdict
+from controller.services.views.commands import CommandState
 from monitoring.metrics import MAX_ROUTES, REASONS, FleetMetrics, Step
-from monitoring.snapshot import PRESENCES, STATES, VERDICTS, FleetSnapshot
+from monitoring.snapshot import COMMAND_STATES, PRESENCES, STATES, VERDICTS, FleetSnapshot
 
 ROOT = Path(__file__).parents[3]
 SOURCES = ("broadcasts", "controller")
@@ -41,6 +42,7 @@ def test_the_fleet_is_shown_as_the_newest_snapshot_says(metrics: FleetMetrics) -
             units={"online": 78, "offline": 2},
             states={"played": 70},
             verdicts={"heard": 60, "open": 7},
+            commands={"sent": 2, "expired": 1},
             plans_behind=3,
             plan_lag_s=41.5,
             alerts_active=2,
@@ -56,6 +58,9 @@ def test_the_fleet_is_shown_as_the_newest_snapshot_says(metrics: FleetMetrics) -
     assert shown(metrics, "loa_deliveries_recent", state="played") == 70
     assert shown(metrics, "loa_deliveries_recent_verdicts", verdict="heard") == 60
     assert shown(metrics, "loa_deliveries_recent_verdicts", verdict="open") == 7
+    assert shown(metrics, "loa_commands_recent", state="sent") == 2
+    assert shown(metrics, "loa_commands_recent", state="expired") == 1
+    assert shown(metrics, "loa_commands_recent", state="done") == 0
     assert shown(metrics, "loa_plans_behind") == 3
     assert shown(metrics, "loa_plan_lag_seconds") == 41.5
     assert shown(metrics, "loa_alerts_active") == 2
@@ -94,6 +99,7 @@ def test_the_words_are_those_of_the_rules() -> None:
     assert set(PRESENCES) == set(Presence)
     assert set(STATES) == set(State)
     assert set(VERDICTS) == {*Verdict, "open"}
+    assert set(COMMAND_STATES) == set(CommandState)
 
 
 def test_every_reason_that_the_code_gives_has_its_own_count() -> None:
