@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true")
     check = verb("check", "Look whether everything that Loa needs is here.", commands.check)
     check.add_argument("--json", action="store_true")
+    about = "log in at the broker even while the controller runs, which loses its connection for a moment"
+    check.add_argument("--insist", action="store_true", help=about)
     config = verb("config", "Show the settings in force, secrets hidden.", _config)
     config.add_argument("--example", action="store_true", help="every setting with its default, as a file")
     config.add_argument("--json", action="store_true")

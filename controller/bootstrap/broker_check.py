@@ -14,8 +14,9 @@ from controller.settings import Settings
 from controller.web.catalogue import say
 
 
-def look_at_broker(settings: Settings) -> list[Line]:
-    """One line each; what cannot be tried because of an earlier one is left out."""
+def look_at_broker(settings: Settings, *, insist: bool = False) -> list[Line]:
+    """One line each; what cannot be tried because of an earlier one is left out. `insist`: log in although a controller
+    runs; where it is connected it loses its connection, and comes back by itself."""
     clock = SystemClock()
     now = clock.now()
     try:
@@ -26,8 +27,8 @@ def look_at_broker(settings: Settings) -> list[Line]:
     told = reach(broker)
     if not all(line.well for line in told):
         return told
-    if (process := _running(settings.data)) is not None:
-        why = f"not tried: the controller runs (process {process}), and the broker would cut it off"
+    if not insist and (process := _running(settings.data)) is not None:
+        why = f"not tried: the controller runs (process {process}) and would be cut off; --insist tries all the same"
         return [*told, Line("broker-login", True, why)]
     return told + rights(broker, stranger, clock)
 

@@ -236,7 +236,7 @@ def check(settings: Settings, given: argparse.Namespace) -> int:
     """Each line: what, whether it is well, and what was found. Exit 1 when something is not."""
     found = [_look(name, looker) for name, looker in _lookers(settings)]
     if settings.broker != "embedded":
-        found += [(line.name, line.well, line.found) for line in look_at_broker(settings)]
+        found += [(line.name, line.well, line.found) for line in look_at_broker(settings, insist=given.insist)]
     if given.json:
         print(json.dumps([{"name": name, "well": well, "found": what} for name, well, what in found]))
     else:

@@ -1,10 +1,10 @@
 """`loa check` at an external broker: can we get there, are we let in, and are our rights those of the contract?
 
-It comes in the controller's own name, because the rights hang on it, so it must not run beside a controller: the broker
-would cut that one off. The controller's session is left as it was: what units said meanwhile is not acknowledged here
-and waits for the controller. Brokers refuse without a word (Mosquitto grants every subscription and drops what may not
-be delivered), so a right is what arrives: everything is said to ourselves, in the branches of two names that no unit
-has. What every unit would hear (trust, alerts) is not tried.
+It comes in the controller's own name, because the rights hang on it, so beside a controller it runs only when told to:
+the broker cuts that one off. The controller's session is left as it was: what units said meanwhile is not acknowledged
+here and waits for the controller. Brokers refuse without a word (Mosquitto grants every subscription and drops what
+may not be delivered), so a right is what arrives: everything is said to ourselves, in the branches of two names that
+no unit has. What every unit would hear (trust, alerts) is not tried.
 """
 
 from __future__ import annotations
@@ -100,6 +100,8 @@ def _try_rights(visit: _Visit, user: str) -> list[Line]:
     for topic in (*forbidden.values(), *needed.values()):  # in this order: what is heard last says that all is through
         visit.say(topic)
     visit.wait(lambda: visit.heard.issuperset(needed.values()) or visit.lost)
+    if visit.lost:
+        return [Line("broker-may", False, "the connection ended meanwhile: does a controller run with this name?")]
     visit.unsubscribe([*topics.CONTROLLER_LOOKBACK, topics.to_unit(CHECK, In.COMMAND)])
     lacking = [what for what, topic in needed.items() if topic not in visit.heard]
     if not granted:

@@ -245,7 +245,7 @@ def test_a_look_leaves_no_session_where_there_was_none(with_secrets: OverSockets
     with_secrets.enter(CONTROLLER).goodbye()
 
 
-def test_beside_a_controller_that_runs_nothing_is_tried_that_would_cut_it_off(
+def test_beside_a_controller_that_runs_nothing_cuts_it_off_unless_told_to(
     with_secrets: OverSockets, tmp_path: Path
 ) -> None:
     running = with_secrets.enter(CONTROLLER)
@@ -254,7 +254,10 @@ def test_beside_a_controller_that_runs_nothing_is_tried_that_would_cut_it_off(
         lock.write("4711")
         lock.flush()
         lines = told(by_secret(with_secrets, tmp_path))
+        assert running.is_open
+        insisting = look_at_broker(by_secret(with_secrets, tmp_path), insist=True)
     assert list(lines) == ALL[:3]
     assert "the controller runs (process 4711)" in lines["broker-login"]
-    assert running.is_open
+    assert [line.name for line in insisting if line.well] == ALL
+    until(lambda: not running.is_open, "it was cut off")
     running.goodbye()
