@@ -14,7 +14,7 @@ from controller.api.errors import status_of
 from controller.services.office import Office
 from controller.web import front as web
 from controller.web.catalogue import LANGUAGES
-from controller.web.desk import ChangePasswordFirst, LogInFirst
+from controller.web.desk import LogInFirst, SomethingFirst
 from controller.web.security import HEADERS, Shield
 from controller.web.words import Words
 
@@ -57,9 +57,9 @@ def create_app(office: Office) -> FastAPI:
     def log_in(request: Request, error: LogInFirst) -> Response:
         return web.to_login(request, error.wanted)
 
-    @app.exception_handler(ChangePasswordFirst)
-    def change_password(request: Request, _: ChangePasswordFirst) -> Response:
-        return web.to_password(request)
+    @app.exception_handler(SomethingFirst)
+    def something_first(request: Request, error: SomethingFirst) -> Response:
+        return web.to_first(request, error.owes)
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> Response:

@@ -19,13 +19,18 @@ PREFIX = "LOA_"
 
 BITRATES = {"opus": range(12, 97), "mp3": (24, 32, 40, 48, 56, 64, 80, 96, 112, 128)}
 """kbit/s that make sense for one voice; MP3 knows only these."""
+SECOND_HAND = "TCVN 14423:2026, read second hand; a sample value, another one needs a written reason"
+GUESS = "a guess of ours"
 
 
-def _setting(default: Any, about: str, *, secret: bool = False, bounds: tuple[float, float] | None = None) -> Any:
-    """`bounds`: the least and the most that a number may be, which is said besides."""
+def _setting(
+    default: Any, about: str, *, secret: bool = False, source: str = "", bounds: tuple[float, float] | None = None
+) -> Any:
+    """`source`: who says so and how sure that is, where a rule stands behind the number. `bounds`: the least and the
+    most that it may be, which is said besides."""
     if bounds is not None:
         about = f"{about} {bounds[0]:g} to {bounds[1]:g}."
-    return field(default=default, metadata={"about": about, "secret": secret, "bounds": bounds})
+    return field(default=default, metadata={"about": about, "secret": secret, "source": source, "bounds": bounds})
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,42 @@ class Settings:
     bitrate_kbit: int = _setting(0, "Bits for a second of sound, kbit; 0: what suits the codec (opus 24, mp3 48).")
     sandbox: Path | None = _setting(None, "Socket of a simulated fleet: this is a demo, its page may break things.")
     sandbox_clock: Path | None = _setting(None, "File with the clock that a demo's controller and units share.")
+    second_factor: str = _setting(
+        "required",
+        "`required` for approvers, emergencies, administrators; `off` only in a demo (LOA_SANDBOX).",
+        source=f"R-115: {SECOND_HAND}",
+    )
+    password_length: int = _setting(
+        14, "Characters of a password without a second factor.", source=f"R-114: {SECOND_HAND}"
+    )
+    password_classes: int = _setting(
+        4, "Of small letters, capitals, digits, others in such a password.", source=f"R-114: {SECOND_HAND}"
+    )
+    password_length_strong: int = _setting(
+        8, "Characters of a password beside a second factor.", source=f"R-114: {SECOND_HAND}"
+    )
+    password_former: int = _setting(
+        10, "How many former passwords do not come back.", source=f"R-116, level 3: {SECOND_HAND}"
+    )
+    admin_password_days: int = _setting(
+        60, "Days after which an administrator's password is changed.", source=f"R-116, level 2: {SECOND_HAND}"
+    )
+    lock_tries: int = _setting(5, "Wrong tries until the account locks.", source=f"R-117: {SECOND_HAND}")
+    lock_hours: int = _setting(
+        12, "Hours of the first lock; each further one lasts twice as long.",
+        source=f"R-117: {SECOND_HAND}; the doubling is {GUESS}",
+    )  # fmt: skip
+    lock_longest_days: int = _setting(30, "Days of the longest lock.", source=f"R-117: {SECOND_HAND}")
+    idle_minutes: int = _setting(15, "Minutes without a word that end a session.", source=f"R-118: {SECOND_HAND}")
+    admin_idle_minutes: int = _setting(5, "The same for an administrator.", source=f"R-118: {SECOND_HAND}")
+    session_hours: int = _setting(12, "Hours after which every session ends.", source=f"R-118: {GUESS}, a working day")
+    unused_days: int = _setting(
+        45, "Days after which an account that nobody used is off.", source=f"R-119: {SECOND_HAND}"
+    )
+    review_days: int = _setting(
+        365, "Days after which somebody has to confirm each account.", source=f"R-119, level 2: {SECOND_HAND}"
+    )
+    invitation_hours: int = _setting(72, "Hours in which an invitation can be taken up.", source=GUESS)
     log_level: str = _setting("info", "debug, info, warning or error.")
 
     @property
@@ -90,6 +131,15 @@ class Settings:
             if not self.broker_secret and not self.broker_cert:
                 raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
         self._check_audio()
+        if self.second_factor not in ("required", "off"):
+            raise Refused("settings.value", name=f"{PREFIX}SECOND_FACTOR", value=self.second_factor)
+        if self.second_factor == "off" and self.sandbox is None:
+            raise Refused("settings.second_factor")
+        for setting in fields(self):
+            if setting.metadata["source"] and setting.type == "int" and getattr(self, setting.name) < 1:
+                raise Refused(
+                    "settings.value", name=f"{PREFIX}{setting.name.upper()}", value=getattr(self, setting.name)
+                )
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)
 
@@ -159,11 +209,21 @@ def shown(settings: Settings) -> dict[str, str]:
     return found
 
 
+def sources() -> dict[str, str]:
+    """Who says so, and how sure that is, of the settings that stand for a rule."""
+    return {
+        f"{PREFIX}{setting.name.upper()}": setting.metadata["source"]
+        for setting in fields(Settings)
+        if setting.metadata["source"]
+    }
+
+
 def example() -> str:
     """Every setting with what it is for and its default, as a file for the environment (deploy/env.example)."""
     lines = ["# Every setting of Loa. Made by `loa config --example`; a test keeps it true.", ""]
     for setting in fields(Settings):
         suffix = "_FILE" if setting.metadata["secret"] else ""
         default = "" if setting.default is None else setting.default
-        lines += [f"# {setting.metadata['about']}", f"#{PREFIX}{setting.name.upper()}{suffix}={default}", ""]
+        source = [f"# {setting.metadata['source']}"] if setting.metadata["source"] else []
+        lines += [f"# {setting.metadata['about']}", *source, f"#{PREFIX}{setting.name.upper()}{suffix}={default}", ""]
     return "\n".join(lines)

@@ -86,6 +86,7 @@ class Demo:
             "LOA_FILES_URL": f"{address.base}/u",
             "LOA_SANDBOX": str(self.socket),
             "LOA_SANDBOX_CLOCK": str(data / "sandbox-clock.json"),
+            "LOA_SECOND_FACTOR": os.environ.get("LOA_SECOND_FACTOR", "off"),
             **tls,
         }
 

@@ -36,21 +36,37 @@ def basic(request: Request) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
-def caller(request: Request, office: TheOffice) -> Actor:
-    """Raises Refused: "login.first", "login.wrong", "login.locked", "password.first"; for what changes something by
-    way of a cookie also "form.foreign" (header X-Form-Token)."""
-    credential = basic(request)
-    if credential is not None:
-        return actor_by_password(office.ctx, *credential)
-    token = request.cookies.get(office.session_cookie, "")
+def known(request: Request, office: TheOffice) -> Actor:
+    """Whoever has a session, by cookie or as bearer, also when something is still owed.
+
+    Raises Refused: "login.first"; for what changes something by way of a cookie also "form.foreign" (header
+    X-Form-Token).
+    """
+    kind, _, bearer = request.headers.get("authorization", "").partition(" ")
+    by_header = kind.lower() == "bearer" and len(bearer) <= MAX_CREDENTIAL
+    token = bearer.strip() if by_header else request.cookies.get(office.session_cookie, "")
     actor = who(office.ctx, token) if token else None
     if actor is None:
         raise Refused("login.first")
-    if actor.must_change:
-        raise Refused("password.first")
-    if request.method not in ("GET", "HEAD"):
+    if not by_header and request.method not in ("GET", "HEAD"):
         check_form(actor, request.headers.get("x-form-token", ""))
     return actor
 
 
+OWED = {"code": "code.first", "password": "password.first", "factor": "second_factor.first"}
+
+
+def caller(request: Request, office: TheOffice) -> Actor:
+    """Raises what `known` raises, or for name and password "login.wrong", "login.locked", "second_factor.session";
+    "password.first", "code.first", "second_factor.first" while that is owed."""
+    credential = basic(request)
+    if credential is not None:
+        return actor_by_password(office.ctx, *credential)
+    actor = known(request, office)
+    if actor.owes:
+        raise Refused(OWED[actor.owes])
+    return actor
+
+
+Known = Annotated[Actor, Depends(known)]
 Caller = Annotated[Actor, Depends(caller)]

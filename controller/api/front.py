@@ -30,7 +30,7 @@ def error_answer(request: Request, error: LoaError, sentence: str) -> Response:
         headers["www-authenticate"] = 'Basic realm="loa unit", charset="UTF-8"'
     elif error.key == "metrics.token":
         headers["www-authenticate"] = "Bearer"
-    elif error.key in ("login.first", "login.wrong"):
+    elif error.key in ("login.first", "login.wrong", "code.wrong"):
         # Not "Basic": a browser would ask for a password in a window of its own.
         headers["www-authenticate"] = 'Session realm="loa"'
     return problem(error, sentence, headers)

@@ -1,4 +1,7 @@
-"""Our private keys as files, one a use, readable by us only. Emergency keys are never the daily ones (decision 4)."""
+"""Our private keys as files, one a use, readable by us only. Emergency keys are never the daily ones (decision 4).
+
+`accounts.key` seals what the database keeps of people's second factors.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ import secrets
 import stat
 from pathlib import Path
 
+from cryptography.fernet import Fernet, InvalidToken
+
 from broadcasts.errors import Fault
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.trust import Use
+
+SEAL = "accounts.key"
 
 
 class FileKeyring:
@@ -32,6 +39,8 @@ class FileKeyring:
         for use in Use:
             if not (folder / f"{use}.jwk").exists():
                 _write_private(folder / f"{use}.jwk", SigningKey.generate(f"{use}-{secrets.token_hex(4)}").to_jwk())
+        if not (folder / SEAL).exists():
+            _write_private(folder / SEAL, Fernet.generate_key().decode())
         return cls(folder)
 
     @classmethod
@@ -44,6 +53,7 @@ class FileKeyring:
         ring.root_public()
         for use in Use:
             ring.signer(use)
+        ring.seal("")
         return ring
 
     def signer(self, use: Use) -> SigningKey:
@@ -59,16 +69,37 @@ class FileKeyring:
             raise Fault("keys.missing", path=str(self._folder / "root.pub")) from None
         return PublicKey(kid, x)
 
+    def seal(self, text: str) -> str:
+        return self._sealer().encrypt(text.encode()).decode()
+
+    def unseal(self, sealed: str) -> str:
+        try:
+            return self._sealer().decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise Fault("keys.seal", path=str(self._folder / SEAL)) from None
+
+    def _sealer(self) -> Fernet:
+        path = self._folder / SEAL
+        try:
+            return Fernet(_read_private(path).strip())
+        except (OSError, ValueError):
+            raise Fault("keys.missing", path=str(path)) from None
+
     def _load(self, name: str) -> SigningKey:
         if name not in self._loaded:
             path = self._folder / f"{name}.jwk"
             try:
-                if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise Fault("keys.open", path=str(path))
-                self._loaded[name] = SigningKey.from_jwk(path.read_text(encoding="utf-8"))
+                self._loaded[name] = SigningKey.from_jwk(_read_private(path))
             except (OSError, ValueError):
                 raise Fault("keys.missing", path=str(path)) from None
         return self._loaded[name]
+
+
+def _read_private(path: Path) -> str:
+    """Raises Fault("keys.open") where others could read it too, OSError."""
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Fault("keys.open", path=str(path))
+    return path.read_text(encoding="utf-8")
 
 
 def _write_private(path: Path, text: str) -> None:

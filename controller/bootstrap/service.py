@@ -38,6 +38,7 @@ from controller.mqtt.embedded import EmbeddedBroker
 from controller.mqtt.inbound import Inbound, Received
 from controller.mqtt.link import BrokerAddress, PahoLink
 from controller.services import commanding, compiling, enrolling, files, measuring, reconciling, settling, trusting
+from controller.services.account_rules import AccountRules
 from controller.services.context import Context
 from controller.services.office import Office
 from controller.services.ports import NoMeasures
@@ -75,7 +76,28 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     with db.read() as session:
         begun = session.scalar(select(Area.id).limit(1)) is not None
     keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
-    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures())
+    people = account_rules(settings)
+    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people)
+
+
+def account_rules(settings: Settings) -> AccountRules:
+    return AccountRules(
+        second_factor=settings.second_factor != "off",
+        strong_length=settings.password_length_strong,
+        length=settings.password_length,
+        classes=settings.password_classes,
+        former=settings.password_former,
+        administrator_password=timedelta(days=settings.admin_password_days),
+        tries=settings.lock_tries,
+        lock=timedelta(hours=settings.lock_hours),
+        longest_lock=timedelta(days=settings.lock_longest_days),
+        idle=timedelta(minutes=settings.idle_minutes),
+        administrator_idle=timedelta(minutes=settings.admin_idle_minutes),
+        session=timedelta(hours=settings.session_hours),
+        unused=timedelta(days=settings.unused_days),
+        review=timedelta(days=settings.review_days),
+        invitation=timedelta(hours=settings.invitation_hours),
+    )
 
 
 def external_broker(settings: Settings, now: datetime) -> BrokerAddress:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from broadcasts.clock import Clock
 from broadcasts.ids import IdSource
 from controller.db.engine import Database
+from controller.services.account_rules import AccountRules
 from controller.services.ports import AudioRoom, Keyring, Measures, NoMeasures
 
 HORIZON = timedelta(days=7)
@@ -30,3 +31,4 @@ class Context:
     wake: Callable[[], None]
     """Something changed that the units should hear of: look now, not at the next tick."""
     measures: Measures = field(default_factory=NoMeasures)
+    people: AccountRules = field(default_factory=AccountRules)

@@ -34,6 +34,14 @@ class Keyring(Protocol):
 
     def root_public(self) -> PublicKey: ...
 
+    def seal(self, text: str) -> str:
+        """Encrypted and signed, for the database: who has only that has nothing (R-127)."""
+        ...
+
+    def unseal(self, sealed: str) -> str:
+        """Raises Fault("keys.seal") for what this key did not seal."""
+        ...
+
 
 class Measures(Protocol):
     """What is counted as it happens (`monitoring.metrics` does it for real)."""

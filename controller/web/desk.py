@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError, Refused
-from controller.services.accounts import SESSION, who
+from controller.services.accounts import who
 from controller.services.office import Office, check_form
 from controller.services.rights import Actor, Right
 from controller.web import catalogue, waveform
@@ -43,8 +43,12 @@ class LogInFirst(Exception):
         self.wanted = wanted
 
 
-class ChangePasswordFirst(Exception):
-    """The one-time password is still the password."""
+class SomethingFirst(Exception):
+    """Logged in, but something stands between this person and the pages: `owes` as in `Actor`."""
+
+    def __init__(self, owes: str) -> None:
+        super().__init__(owes)
+        self.owes = owes
 
 
 @cache
@@ -123,6 +127,7 @@ class Desk:
             "now": words.now,
             "link_up": office.link_up(),
             "demo": office.sandbox is not None,
+            "no_factor": not office.ctx.people.second_factor,
             "demo_hours": office.demo_hours,
             "demo_closed": office.sandbox is not None
             and not office.demo_hours[0] <= minute < office.demo_hours[1] - 10,
@@ -147,7 +152,7 @@ class Desk:
         answer.set_cookie(
             self.office.session_cookie,
             token,
-            max_age=int(SESSION.total_seconds()),
+            max_age=int(self.office.ctx.people.session.total_seconds()),
             secure=self.office.secure_cookies,
             httponly=True,
             samesite="lax",
@@ -190,7 +195,9 @@ def visitor(request: Request) -> Desk:
     """Anybody."""
     office: Office = request.app.state.office
     token = request.cookies.get(office.session_cookie, "")
-    actor = who(office.ctx, token) if token else None
+    # What a page asks by itself is no sign of a person (R-118).
+    by_itself = request.url.path.endswith(("/live", "/rows"))
+    actor = who(office.ctx, token, touch=not by_itself) if token else None
     chosen = actor.language if actor else request.cookies.get(LANGUAGE_COOKIE, "")
     visit = request.cookies.get(VISIT_COOKIE, "")
     return Desk(
@@ -207,16 +214,22 @@ AnyDesk = Annotated[Desk, Depends(visitor)]
 
 
 def newcomer(desk: AnyDesk) -> Desk:
-    """Logged in, perhaps still with the one-time password."""
+    """Logged in, perhaps still with the one-time password or without the code."""
     _ = desk.actor
     return desk
 
 
 def person(desk: Annotated[Desk, Depends(newcomer)]) -> Desk:
-    """Logged in with a password of their own. Raises LogInFirst, ChangePasswordFirst."""
-    if desk.actor.must_change:
-        raise ChangePasswordFirst
+    """Logged in with a password of their own and every factor that is asked. Raises LogInFirst, SomethingFirst."""
+    if desk.actor.owes:
+        raise SomethingFirst(desk.actor.owes)
     return desk
+
+
+def owing(desk: Desk, this: str) -> None:
+    """For the pages where what is owed is done: no other of them comes first. Raises SomethingFirst."""
+    if desk.actor.owes not in ("", this):
+        raise SomethingFirst(desk.actor.owes)
 
 
 def author(desk: Annotated[Desk, Depends(person)]) -> Desk:

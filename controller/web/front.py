@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from broadcasts.errors import LoaError, Refused
-from controller.web.desk import DIST, visitor
+from controller.web.desk import DIST, visitor, wanted_page
 from controller.web.pages import account, approve, broadcasts, clusters, compose, home, sandbox
 
 KEPT = "public, max-age=31536000, immutable"
@@ -50,8 +50,13 @@ def to_login(request: Request, wanted: str) -> Response:
     return _go(request, "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}")
 
 
-def to_password(request: Request) -> Response:
-    return _go(request, "/password")
+FIRST = {"password": "/password", "code": "/code", "factor": "/second-factor"}
+"""Where a person goes who owes this (`Actor.owes`)."""
+
+
+def to_first(request: Request, owes: str) -> Response:
+    wanted = wanted_page(request)
+    return _go(request, FIRST[owes] if wanted == "/" else f"{FIRST[owes]}?next={quote(wanted, safe='')}")
 
 
 def _go(request: Request, address: str) -> Response:

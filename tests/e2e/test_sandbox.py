@@ -15,7 +15,7 @@ from broadcasts.audio.sample import write_sample
 from controller.services.sandbox import ACTS
 
 pytestmark = pytest.mark.e2e
-PASSWORD = "sau-chu-cai-va-them-nua"
+PASSWORD = "Sau-chu-cai-va-them-9"
 Eventually = Callable[..., object]
 
 

@@ -22,6 +22,7 @@ from controller.bootstrap.keys import FileKeyring
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Asset, Base, Cluster, Delivery, User
 from controller.services import accounts, files
+from controller.services.account_rules import AccountRules
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
@@ -31,7 +32,11 @@ from controller.services.seeding import PROVINCE, Seeded, seed
 
 NOON = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
 """Tuesday, 12:00 in Viet Nam."""
-PASSWORD = "mot-cau-de-nho-2026"
+PASSWORD = "Mot-cau-de-nho-2026"
+
+
+AT_EASE = AccountRules(second_factor=False, idle=timedelta(days=365), administrator_idle=timedelta(days=365))
+"""For tests of something else: as in a demo, and nobody is idle where the clock jumps."""
 
 
 @dataclass
@@ -132,7 +137,11 @@ class House:
 def give_password(ctx: Context, name: str) -> None:
     hashed = accounts._HASHER.hash(PASSWORD)
     with ctx.db.write() as session:
-        session.execute(update(User).where(User.name == name).values(password_hash=hashed, must_change=False))
+        session.execute(
+            update(User)
+            .where(User.name == name)
+            .values(password_hash=hashed, must_change=False, password_at=ctx.wall.now())
+        )
 
 
 def open_house(
@@ -145,6 +154,7 @@ def open_house(
     max_upload_bytes: int = 3_000_000,
     metrics_token: str = "",
     fresh_passwords: bool = False,
+    rules: AccountRules = AT_EASE,
     like: House | None = None,
 ) -> House:
     """`fresh_passwords`: the four accounts still have their one-time passwords. `like`: a closed house to move into,
@@ -162,6 +172,7 @@ def open_house(
         audio=StoredAudio(Store(folder / "audio"), Limits(max_bytes=max_upload_bytes)),
         keys=FileKeyring.make_missing(folder / "keys"),
         wake=lambda: woken.append(clock.now()),
+        people=rules,
     )
     seeded = like.seeded if like is not None else seed(ctx, clusters=clusters)
     assert seeded is not None

@@ -10,7 +10,7 @@ import pytest
 from broadcasts.audio.chain import EMERGENCY, ORDINARY
 from broadcasts.errors import Refused
 from controller.bootstrap.audio_room import chains
-from controller.settings import PREFIX, Settings, example, from_environment, shown
+from controller.settings import PREFIX, Settings, example, from_environment, shown, sources
 
 
 def refusal(environment: dict[str, str]) -> Refused:
@@ -168,7 +168,28 @@ def test_the_example_names_every_setting_what_it_is_for_and_its_default() -> Non
     for setting in fields(Settings):
         suffix = "_FILE" if setting.metadata["secret"] else ""
         [line] = [each for each in lines if each.startswith(f"#{PREFIX}{setting.name.upper()}{suffix}=")]
-        assert lines[lines.index(line) - 1] == f"# {setting.metadata['about']}"
+        above = [f"# {setting.metadata[name]}" for name in ("about", "source") if setting.metadata[name]]
+        assert lines[lines.index(line) - len(above) : lines.index(line)] == above
+
+
+@pytest.mark.requirement("R-114")
+@pytest.mark.requirement("R-118")
+def test_every_number_of_the_account_rules_says_where_it_comes_from_and_how_sure_that_is() -> None:
+    told = sources()
+    assert {rule[:5] for rule in told.values() if rule.startswith("R-")} == {f"R-{n}" for n in range(114, 120)}
+    assert all("second hand" in each or "guess" in each for each in told.values())
+    assert told["LOA_LOCK_TRIES"].startswith("R-117")
+
+
+def test_the_second_factor_is_off_only_in_a_demo() -> None:
+    assert refusal({"LOA_SECOND_FACTOR": "off"}).key == "settings.second_factor"
+    assert refusal({"LOA_SECOND_FACTOR": "maybe"}).key == "settings.value"
+    assert from_environment({"LOA_SECOND_FACTOR": "off", "LOA_SANDBOX": "/s"}).second_factor == "off"
+
+
+@pytest.mark.parametrize("name", ["LOCK_TRIES", "IDLE_MINUTES", "SESSION_HOURS", "PASSWORD_LENGTH"])
+def test_no_rule_is_switched_off_by_a_nought(name: str) -> None:
+    assert refusal({f"LOA_{name}": "0"}).key == "settings.value"
 
 
 def test_the_example_uncommented_is_the_default() -> None:

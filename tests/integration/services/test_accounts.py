@@ -146,8 +146,9 @@ def test_a_session_ends_after_twelve_hours_at_log_out_and_when_the_password_is_r
     accounts.log_out(house.ctx, tokens[0])
     accounts.log_out(house.ctx, "never was one")
     assert [who(house, token) is not None for token in tokens] == [False, True, True]
-    house.clock.advance(12 * 3600)
-    assert who(house, tokens[1]) is not None
+    for _ in range(12 * 4):
+        house.clock.advance(15 * 60)
+        assert who(house, tokens[1]) is not None
     house.clock.advance(1)
     assert who(house, tokens[1]) is None
     late = enter(house)

@@ -33,6 +33,14 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/password"): (ALL, 200),
     ("POST", "/password"): (ALL, FORM),
     ("POST", "/logout"): (ALL, 303),
+    ("GET", "/code"): (ALL, 303),
+    ("POST", "/code"): (ALL, 303),
+    ("GET", "/second-factor"): (ALL, 200),
+    ("POST", "/second-factor"): (ALL, FORM),
+    ("GET", "/sessions"): (ALL, 200),
+    ("POST", "/sessions/{session_id}/end"): (ALL, 404),
+    ("GET", "/invitations/{code}"): (OPEN, 404),
+    ("POST", "/invitations/{code}"): (OPEN, 404),
     ("GET", "/"): (ALL, 200),
     ("GET", "/more"): (ALL, 200),
     ("GET", "/today/rows"): (ALL, 200),
@@ -71,6 +79,12 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/assets/{sha256}/listen"): (ALL, 200),
     ("HEAD", "/assets/{sha256}/listen"): (ALL, 200),
     ("POST", "/api/v1/password"): ("", 401),
+    ("POST", "/api/v1/sessions"): ("", 401),
+    ("GET", "/api/v1/sessions"): (ALL, 200),
+    ("DELETE", "/api/v1/sessions/{session_id}"): (ALL, 404),
+    ("POST", "/api/v1/second-factor"): (ALL, 201),
+    ("POST", "/api/v1/second-factor/confirm"): (ALL, 401),
+    ("POST", "/api/v1/second-factor/codes"): (ALL, FORM),
     ("POST", "/api/v1/recordings"): ("broadcaster", 415),
     ("GET", "/api/v1/broadcasts"): (ALL, 200),
     ("POST", "/api/v1/broadcasts"): ("broadcaster", FORM),
@@ -130,6 +144,8 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "cluster_id": row.delivery.cluster_id,
         "sha256": asset.sha256,
         "name": "app.css",
+        "session_id": "never-was",
+        "code": "never-was",
         "mark": "0",
     }
 
@@ -157,6 +173,10 @@ def ask(client: TestClient, method: str, path: str, told: dict[str, str], token:
 def body(path: str, told: dict[str, str]) -> dict[str, Any]:
     if path.endswith("password"):
         return {"new": PASSWORD}
+    if path.endswith("sessions"):
+        return {"name": "nobody", "password": "x"}
+    if "second-factor" in path:
+        return {"code": "0"}
     if path.endswith(("approve", "reject")):
         return {"seen": "0" * 64} | ({"reason": ""} if path.endswith("reject") else {})
     if path.endswith("withdraw"):

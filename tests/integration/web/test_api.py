@@ -88,7 +88,7 @@ def test_an_upload_beyond_the_limit_is_cut_off_on_the_way(house: House, client: 
 
 
 def test_a_program_needs_a_password_of_its_own_and_the_right_one(house: House, client: TestClient) -> None:
-    house.add_user("chuongtrinh", house.actor("phatthanh").role, house.commune)
+    house.add_user("chuongtrinh", house.actor("phatthanh").roles[0], house.commune)
     once = accounts.reset_password(house.ctx, "chuongtrinh", "test")
     assert client.get("/clusters", auth=("chuongtrinh", once)).json()["title"] == "password.first"
     tries = [client.get("/clusters", auth=("chuongtrinh", "sai")).status_code for _ in range(5)]

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support import audio
 from support.office import House
 from support.pages import Page, Person, person
 
 from broadcasts.errors import Fault
-from controller.db.tables import Asset, User
+from controller.db.tables import Asset, RoleGrant, User
 from controller.services.approving import look_at
 from controller.services.composing import submit
 from controller.web import upload
@@ -211,7 +211,7 @@ def waiting(house: House, asset: Asset, **changed: Any) -> str:
 
 @pytest.mark.requirement("R-029")
 def test_of_two_who_approve_at_once_one_is_told_that_he_came_second(house: House, asset: Asset) -> None:
-    house.add_user("lanhdao2", house.actor("lanhdao").role, house.commune)
+    house.add_user("lanhdao2", house.actor("lanhdao").roles[0], house.commune)
     broadcast = waiting(house, asset)
     both = [person(house, "lanhdao"), person(house, "lanhdao2")]
     forms = [somebody.get(f"/approvals/{broadcast}").forms[-2] for somebody in both]
@@ -282,7 +282,8 @@ def test_who_wrote_it_does_not_approve_it(house: House, asset: Asset) -> None:
 
 def _set_role(house: House, name: str, role: str) -> None:
     with house.ctx.db.write() as session:
-        session.execute(update(User).where(User.name == name).values(role=role))
+        user = session.scalar(select(User.id).where(User.name == name))
+        session.execute(update(RoleGrant).where(RoleGrant.user_id == user).values(role=role))
 
 
 @pytest.mark.parametrize(
