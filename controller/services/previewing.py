@@ -1,0 +1,232 @@
+"""What a draft would do, computed before anything is saved: where it sounds, when, and whom it displaces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice, pairwise
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import VIETNAM
+from broadcasts.domain import priority as rules
+from broadcasts.domain.delivery import OPEN
+from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
+from broadcasts.domain.recurrence import starts
+from broadcasts.domain.schedule_check import FAR, problems
+from broadcasts.errors import LoaError, Refused
+from controller.db.tables import Asset, Cluster, Delivery, Station
+from controller.services import clashing
+from controller.services.context import HORIZON, LOCK_WINDOW, Context
+from controller.services.rights import Actor, Right, below
+from controller.services.stations import clusters_in, regulation
+
+LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
+"""ISO 639, as on the wire; without one there is no bulletin (R-027)."""
+LONGEST_TITLE = 200
+LONGEST_TEXT = 20_000
+FARTHEST = timedelta(days=732)
+LONG_AGO = 2000
+"""A series that began before this year is a typing mistake."""
+COMING = 6
+SAVED_LATE = timedelta(seconds=10)
+"""A "now + 2 minutes" form that was looked at for long: the start must still lie ahead by so much, or it is past."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the form says. Areas and clusters are ids; `at` is local time in steps of a second."""
+
+    title: str
+    field: int
+    language: str
+    asset: str
+    areas: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    repeat: str = "once"
+    first_day: date | None = None
+    at: time | None = None
+    until_day: date | None = None
+    priority: int = 3
+    on_preempt: str = "resume"
+    late: str = "drop"
+    volume: int | None = None
+    text: str = ""
+    push_now: bool = False
+    pattern: Pattern = PLAIN
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would sound. `problems` must be empty to submit; `notes` are said, and do not stop anybody."""
+
+    clusters: Sequence[Cluster]
+    horns: int
+    duration: timedelta
+    starts: Sequence[datetime]
+    """Within the next 7 days, or the very first when that is later."""
+    coming: Sequence[datetime]
+    """The next few, however far."""
+    first_end: datetime | None
+    inside_lock: bool
+    clashes: Sequence[rules.Clash]
+    problems: Sequence[LoaError] = field(default=())
+    titles: dict[str, str] = field(default_factory=dict)
+    """Broadcast id to title, for the clashes."""
+    illustrative: frozenset[str] = frozenset()
+    """The stations among those of `clusters` that were made up for a demo."""
+
+
+def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None) -> Preview:
+    """Never raises for what the form says: that is in `problems`."""
+    actor = actor.need(Right.COMPOSE)
+    with ctx.db.read() as session:
+        return look_ahead(session, actor, draft, ctx.clock.now(), editing)
+
+
+def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, editing: str | None = None) -> Preview:
+    wrong: list[LoaError] = []
+    clusters = _targets(session, actor, draft)
+    if not clusters:
+        wrong.append(Refused("target.empty"))
+    asset = session.get(Asset, draft.asset) if draft.asset else None
+    if asset is None:
+        wrong.append(Refused("asset.missing"))
+    if not draft.title.strip():
+        wrong.append(Refused("title.missing"))
+    bad = _bad_words(draft, now)
+    wrong += bad
+    duration = timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
+    # Said as soon as it can be known, even while title or recording are still missing.
+    ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
+    if not (draft.at and draft.first_day):
+        wrong.append(Refused("time.missing"))
+    elif not ahead and not bad:
+        wrong.append(Refused("time.past"))
+    wrong += _outside_hours(session, clusters, _all_times(draft, ahead, now), duration)
+    if any(after - before < duration for before, after in pairwise(ahead)):
+        wrong.append(Refused("schedule.overlap", seconds=round(duration.total_seconds())))
+    inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
+    if inside_lock and not draft.push_now:
+        wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
+    found = (
+        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, duration, editing)
+        if asset and not bad
+        else []
+    )
+    return Preview(
+        clusters=clusters,
+        horns=sum(cluster.horns for cluster in clusters),
+        duration=duration,
+        starts=ahead,
+        coming=list(islice(starts(schedule_of(draft), ahead[0], now + FAR, VIETNAM), COMING)) if ahead else [],
+        first_end=ahead[0] + duration if ahead else None,
+        inside_lock=inside_lock,
+        clashes=found,
+        problems=wrong,
+        titles=clashing.titles(session, found),
+        illustrative=_illustrative(session, clusters),
+    )
+
+
+def _illustrative(session: Session, clusters: Sequence[Cluster]) -> frozenset[str]:
+    ids = {cluster.station_id for cluster in clusters}
+    return frozenset(session.scalars(select(Station.id).where(Station.id.in_(ids), Station.illustrative)))
+
+
+def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
+    """The clusters meant, only those in the actor's area."""
+    areas: set[str] = set()
+    for area in draft.areas:
+        areas |= below(session, area)
+    chosen = {cluster.id: cluster for cluster in clusters_in(session, areas & actor.areas)}
+    if draft.clusters:
+        chosen |= {cluster.id: cluster for cluster in clusters_in(session, actor.areas, draft.clusters)}
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _about_to_sound(session: Session, editing: str | None, now: datetime) -> bool:
+    """Whether the edit takes something off the air that begins within the lock window, or sounds already."""
+    soon = select(Delivery.id).where(
+        Delivery.broadcast_id == (editing or ""),
+        Delivery.state.in_([str(state) for state in OPEN]),
+        Delivery.end > now,
+        Delivery.start < now + LOCK_WINDOW,
+    )
+    return session.scalar(soon.limit(1)) is not None
+
+
+def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
+    choices: list[tuple[str, str | int, type]] = [
+        ("field", draft.field, Field),
+        ("repeat", draft.repeat, Repeat),
+        ("on_preempt", draft.on_preempt, OnPreempt),
+        ("late", draft.late, Late),
+        ("priority", draft.priority, Priority),
+    ]
+    bad: list[LoaError] = []
+    for name, value, kind in choices:
+        try:
+            kind(value)
+        except ValueError:
+            bad.append(Refused("choice.unknown", name=name, value=value))
+    if not LANGUAGE.match(draft.language):
+        bad.append(Refused("choice.unknown", name="language", value=draft.language[:20]))
+    if len(draft.title) > LONGEST_TITLE:
+        bad.append(Refused("title.long", most=LONGEST_TITLE))
+    if len(draft.text) > LONGEST_TEXT:
+        bad.append(Refused("text.long", most=LONGEST_TEXT, length=len(draft.text)))
+    if "\x00" in draft.title + draft.text:
+        bad.append(Refused("choice.unknown", name="title", value="NUL"))
+    if draft.first_day and draft.first_day > (now + FARTHEST).date():
+        bad.append(Refused("time.far", days=FARTHEST.days))
+    if draft.priority == Priority.EMERGENCY:
+        bad.append(Refused("priority.emergency"))
+    if draft.volume is not None and not 0 <= draft.volume <= 100:
+        bad.append(Refused("volume.range"))
+    if draft.first_day and draft.first_day.year < LONG_AGO:
+        bad.append(Refused("time.past"))
+    if draft.first_day and draft.at and not bad:
+        bad += problems(schedule_of(draft), VIETNAM)
+    return bad
+
+
+def schedule_of(draft: Draft) -> Schedule:
+    assert draft.first_day is not None
+    assert draft.at is not None
+    return Schedule(Repeat(draft.repeat), draft.first_day, draft.at, draft.until_day, draft.pattern)
+
+
+def _starts(draft: Draft, now: datetime) -> list[datetime]:
+    """All within the horizon; the very first one when that lies beyond it."""
+    schedule = schedule_of(draft)
+    near = list(starts(schedule, now + SAVED_LATE, now + HORIZON, VIETNAM))
+    if near:
+        return near
+    return list(islice(starts(schedule, now + SAVED_LATE, now + FAR, VIETNAM), 1))
+
+
+def _all_times(draft: Draft, ahead: Sequence[datetime], now: datetime) -> list[datetime]:
+    """Starts that stand for all: those of a rule come back at the same hours, the extra ones at any."""
+    return [*ahead, *(extra for extra in draft.pattern.extra if extra > now)]
+
+
+def _outside_hours(
+    session: Session, clusters: Sequence[Cluster], ahead: Sequence[datetime], duration: timedelta
+) -> list[LoaError]:
+    """One refusal for each station whose regulation says no at any of the starts (R-032, R-051)."""
+    refused: list[LoaError] = []
+    ids = {cluster.station_id for cluster in clusters}
+    for station in session.scalars(select(Station).where(Station.id.in_(ids)).order_by(Station.id)):
+        rule = regulation(station)
+        for start in ahead:
+            if not rule.allows(start, duration, VIETNAM):
+                hours = ", ".join(f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in station.hours)
+                refused.append(
+                    Refused("time.quiet", station=station.name, at=start, hours=hours, number=station.regulation_number)
+                )
+                break
+    return refused
