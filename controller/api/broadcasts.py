@@ -86,7 +86,7 @@ def every(office: TheOffice, caller: Caller, status: Annotated[list[str] | None,
 
 @router.post("/broadcasts", status_code=201)
 def create(office: TheOffice, caller: Caller, draft: DraftIn) -> BroadcastOut:
-    return _one(office, caller, submit(office.ctx, caller, draft.draft()))
+    return outcome(office, caller, submit(office.ctx, caller, draft.draft()))
 
 
 @router.post("/broadcasts/preview")
@@ -97,31 +97,31 @@ def look_ahead(office: TheOffice, caller: Caller, draft: DraftIn) -> PreviewOut:
 @router.get("/broadcasts/{broadcast_id}")
 def one(office: TheOffice, caller: Caller, broadcast_id: str) -> BroadcastOut:
     caller.need(Right.LOOK)
-    return _one(office, caller, broadcast_id)
+    return outcome(office, caller, broadcast_id)
 
 
 @router.put("/broadcasts/{broadcast_id}")
 def edit(office: TheOffice, caller: Caller, broadcast_id: str, draft: EditIn) -> BroadcastOut:
     told = DraftIn(**draft.model_dump(exclude={"revision"})).draft()
-    return _one(office, caller, submit(office.ctx, caller, told, broadcast_id, draft.revision))
+    return outcome(office, caller, submit(office.ctx, caller, told, broadcast_id, draft.revision))
 
 
 @router.post("/broadcasts/{broadcast_id}/approve")
 def say_yes(office: TheOffice, caller: Caller, broadcast_id: str, decision: DecisionIn) -> BroadcastOut:
     approve(office.ctx, caller, broadcast_id, decision.seen)
-    return _one(office, caller, broadcast_id)
+    return outcome(office, caller, broadcast_id)
 
 
 @router.post("/broadcasts/{broadcast_id}/reject")
 def say_no(office: TheOffice, caller: Caller, broadcast_id: str, decision: RejectionIn) -> BroadcastOut:
     reject(office.ctx, caller, broadcast_id, decision.seen, decision.reason)
-    return _one(office, caller, broadcast_id)
+    return outcome(office, caller, broadcast_id)
 
 
 @router.post("/broadcasts/{broadcast_id}/withdraw")
 def take_off(office: TheOffice, caller: Caller, broadcast_id: str) -> BroadcastOut:
     withdraw(office.ctx, caller, broadcast_id)
-    return _one(office, caller, broadcast_id)
+    return outcome(office, caller, broadcast_id)
 
 
 @router.get("/broadcasts/{broadcast_id}/deliveries")
@@ -166,7 +166,8 @@ def command(office: TheOffice, caller: Caller, cluster_id: str, asked: CommandIn
     return CommandOut.of(next(line for line in lines if line.command.id == name))
 
 
-def _one(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:
+def outcome(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:
+    """The broadcast as it stands after something was done to it."""
     broadcast, seen = as_it_stands(office.ctx, caller, broadcast_id)
     with office.ctx.db.read() as session:
         it = whole(session, caller, broadcast_id)

@@ -29,7 +29,7 @@ from controller.services.schedules import last_day, schedule_of, stored, take_of
 
 
 class Extent(StrEnum):
-    ONE = "one"
+    ONE = "this"
     FOLLOWING = "following"
     ALL = "all"
 

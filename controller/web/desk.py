@@ -23,6 +23,8 @@ from controller.services.accounts import who
 from controller.services.office import Office, check_form
 from controller.services.rights import Actor, Right
 from controller.web import catalogue, waveform
+from controller.web.schedule_form import LUNAR, NAMED, PRESETS
+from controller.web.schedule_words import told
 from controller.web.upload import Posted, read_form, read_form_with_file
 from controller.web.words import Words
 
@@ -60,7 +62,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(static=static, outline=waveform.outline, Right=Right, LANGUAGES=catalogue.LANGUAGES)
+    made.globals.update(
+        static=static,
+        outline=waveform.outline,
+        Right=Right,
+        LANGUAGES=catalogue.LANGUAGES,
+        said=told,
+        PRESETS=PRESETS,
+        LUNAR=LUNAR,
+        NAMED=NAMED,
+    )
     return made
 
 

@@ -13,6 +13,8 @@ from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.rights import Actor
 from controller.services.views.places import Place
+from controller.web import schedule_form
+from controller.web.schedule_form import EMPTY, RuleForm
 from controller.web.upload import Posted
 
 _YEARS = range(2000, 2101)
@@ -42,16 +44,25 @@ class DraftForm:
     push_now: bool = False
     editing: str = ""
     revision: str = ""
+    rule: RuleForm = EMPTY
+    extent: str = ""
+    """Of an edit of a series: `rescheduling.Extent`, and the start it is about."""
+    start: str = ""
+
+    @property
+    def unread(self) -> list[LoaError]:
+        """What was typed about repeats and cannot be read."""
+        return schedule_form.meant(self.when, self.rule)[2]
 
     def draft(self, now: datetime) -> Draft:
         """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
         first, at, until = _day(self.day), _time(self.time), _day(self.until)
-        repeat = self.when
+        repeat, pattern, _ = schedule_form.meant(self.when, self.rule)
         if self.when == "soon":
             start = now.astimezone(VIETNAM) + timedelta(minutes=max(1, min(120, _number(self.minutes, 2))))
             # Whole seconds, rounded up: the promise is "in two minutes", not a little less.
             start = (start + timedelta(microseconds=999_999)).replace(microsecond=0)
-            first, at, until, repeat = start.date(), start.time(), None, "once"
+            first, at, until = start.date(), start.time(), None
         return Draft(
             title=self.title,
             field=_number(self.field, 0),
@@ -69,6 +80,7 @@ class DraftForm:
             volume=_number(self.volume, -1) if self.volume.strip() else None,
             text=self.text,
             push_now=self.push_now,
+            pattern=pattern,
         )
 
 
@@ -94,6 +106,9 @@ def typed(posted: Posted) -> DraftForm:
         push_now=posted.get("push_now") == "1",
         editing=posted.get("editing"),
         revision=posted.get("revision"),
+        rule=schedule_form.typed(posted),
+        extent=posted.get("extent"),
+        start=posted.get("start"),
     )
 
 
@@ -103,7 +118,8 @@ def fresh(actor: Actor, offered: Sequence[Place], now: datetime) -> DraftForm:
     return DraftForm(areas=own, day=now.astimezone(VIETNAM).date().isoformat())
 
 
-def from_draft(draft: Draft, broadcast: Broadcast) -> DraftForm:
+def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str = "") -> DraftForm:
+    when, rule = schedule_form.shown(draft.repeat, draft.pattern)
     return DraftForm(
         title=draft.title,
         field=str(draft.field),
@@ -112,7 +128,7 @@ def from_draft(draft: Draft, broadcast: Broadcast) -> DraftForm:
         asset=draft.asset,
         areas=draft.areas,
         clusters=draft.clusters,
-        when=draft.repeat,
+        when=when,
         day=draft.first_day.isoformat() if draft.first_day else "",
         time=draft.at.isoformat() if draft.at else "",
         until=draft.until_day.isoformat() if draft.until_day else "",
@@ -122,6 +138,9 @@ def from_draft(draft: Draft, broadcast: Broadcast) -> DraftForm:
         volume="" if draft.volume is None else str(draft.volume),
         editing=broadcast.id,
         revision=str(broadcast.revision),
+        rule=rule,
+        extent=extent,
+        start=start,
     )
 
 

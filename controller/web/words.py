@@ -98,17 +98,6 @@ class Words:
         ]
         return " ".join(parts) or self.t("duration.seconds", n=0)
 
-    def repeat(self, repeat: str, first: date, at: object, until: date | None) -> str:
-        """ "mỗi ngày lúc 17:00, từ 02/12 đến hết 30/12"."""
-        key = "once" if repeat == "once" else f"{repeat}.until" if until else repeat
-        return self.t(
-            f"repeat.{key}",
-            time=f"{at:%H:%M}",
-            first=self.short_date(first),
-            until=self.short_date(until) if until else "",
-            day=self.day(first),
-        )
-
     def failure(self, error: LoaError) -> str:
         """What happened and what to do, never the key."""
         fields = {name: self._field(value) for name, value in error.fields.items()}

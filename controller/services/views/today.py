@@ -11,8 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
+from broadcasts.domain.model import Schedule
+from broadcasts.domain.schedule_check import first_start
 from controller.db.tables import Approval, Broadcast, Bulletin, Delivery, Rendition, Station, User
 from controller.services.rights import Actor, Right
+from controller.services.schedules import schedule_of
 from controller.services.views.clusters import ClusterLine, lines
 from controller.services.views.occurrences import Occurrence, occurrences, on_air
 
@@ -30,9 +33,9 @@ class Slip:
     author: str
     status: str
     priority: int
-    repeat: str
+    schedule: Schedule
     first: datetime
-    """Local start, aware."""
+    """The first start, or what would be it."""
     clusters: int
     asset: str
     reason: str
@@ -107,8 +110,9 @@ def slips(session: Session, actor: Actor, *statuses: str) -> list[Slip]:
             author=author,
             status=broadcast.status,
             priority=broadcast.priority,
-            repeat=broadcast.repeat,
-            first=datetime.combine(broadcast.first_day, broadcast.at_time, tzinfo=VIETNAM),
+            schedule=schedule_of(broadcast),
+            first=first_start(schedule_of(broadcast), VIETNAM)
+            or datetime.combine(broadcast.first_day, broadcast.at_time, tzinfo=VIETNAM),
             clusters=len(broadcast.clusters),
             asset=asset,
             reason=reason or "",

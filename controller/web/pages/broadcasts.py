@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from broadcasts.clock import VIETNAM
+from broadcasts.domain.recurrence import starts
+from broadcasts.domain.schedule_check import FAR
 from broadcasts.errors import Refused
-from controller.db.tables import Cluster
+from controller.db.tables import Broadcast, Cluster
 from controller.services.approving import withdraw
+from controller.services.rescheduling import is_series
 from controller.services.rights import Right
+from controller.services.schedules import schedule_of
 from controller.services.views.broadcast import moves, proof, whole
+from controller.services.views.occurrences import Occurrence
 from controller.services.views.today import slips
 from controller.web import live
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
+from controller.web.schedule_words import told as told_schedule
 
 router = APIRouter()
 STATUSES = ("submitted", "approved", "rejected", "withdrawn")
@@ -46,10 +53,20 @@ def one(desk: PersonDesk, broadcast_id: str) -> Response:
         all=told["all"],
         chosen=told["chosen"],
         live=live.inside(desk, "_rows.html", f"/broadcasts/{broadcast_id}", _query(desk), **told),
-        repeat_words=desk.words.repeat(broadcast.repeat, broadcast.first_day, broadcast.at_time, broadcast.until_day),
+        repeat_words=told_schedule(desk.words, schedule_of(broadcast)),
+        next=_next_of_series(desk, broadcast, told["chosen"]),
         done=done_of(desk),
         error=None,
     )
+
+
+def _next_of_series(desk: Desk, broadcast: Broadcast, chosen: Occurrence | None) -> datetime | None:
+    """The start that an edit of a series is about: the one looked at when it lies ahead, else the next."""
+    if not is_series(broadcast):
+        return None
+    now = desk.office.ctx.clock.now()
+    since = chosen.start if chosen is not None and chosen.start > now else now + timedelta(seconds=1)
+    return next(starts(schedule_of(broadcast), since, now + FAR, VIETNAM), None)
 
 
 @router.get("/broadcasts/{broadcast_id}/rows")

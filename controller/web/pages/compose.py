@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,12 +13,14 @@ from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms
 from controller.services.approving import draft_of
-from controller.services.composing import Draft, Preview, preview, submit
+from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.library import add_recording
 from controller.services.recordings import add_sample
+from controller.services.rescheduling import Extent, change, draft_for
 from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
+from controller.web import schedule_words
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
 from controller.web.kept_form import KeepingAuthorForm
@@ -37,14 +40,20 @@ def new(desk: AuthorDesk) -> Response:
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
-def edit(desk: AuthorDesk, broadcast_id: str) -> Response:
+def edit(desk: AuthorDesk, broadcast_id: str, extent: str = "", start: str = "") -> Response:
+    """Of a series: `extent` and `start` say which part."""
     with desk.office.ctx.db.read() as session:
         whole(session, desk.actor.need(Right.COMPOSE), broadcast_id)
     if (back := _kept(desk, broadcast_id)) is not None:
         return back
     with desk.office.ctx.db.read() as session:
         broadcast = session.get_one(Broadcast, broadcast_id)
-        form = from_draft(draft_of(session, broadcast, frozen=False), broadcast)
+        if extent:
+            part, actor = _part(extent, start), desk.actor.need(Right.COMPOSE)
+            draft = draft_for(session, actor, broadcast_id, *part, desk.office.ctx.clock.now())
+        else:
+            draft = draft_of(session, broadcast, frozen=False)
+        form = from_draft(draft, broadcast, extent, start)
     return _form(desk, form, fresh=True)
 
 
@@ -61,7 +70,13 @@ def hand_in(desk: KeepingAuthorForm) -> Response:
         return _form(desk, form)
     draft = form.draft(desk.office.ctx.clock.now())
     try:
-        found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
+        if form.unread:
+            raise form.unread[0]
+        if form.editing and form.extent:
+            part = _part(form.extent, form.start)
+            found = change(desk.office.ctx, desk.actor, form.editing, draft, *part, _revision(form))
+        else:
+            found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
     except LoaError as error:
         return _form(desk, form, status=desk.status(error), error=error)
     return desk.go(f"/broadcasts/{found}?done=submitted")
@@ -119,6 +134,19 @@ def _with_asset(form: DraftForm, sha256: str) -> DraftForm:
     return DraftForm(**{**vars(form), "asset": sha256})
 
 
+def _part(extent: str, start: str) -> tuple[Extent, datetime | None]:
+    """Raises Refused("choice.unknown")."""
+    if extent not in set(Extent):
+        raise Refused("choice.unknown", name="extent", value=extent[:20])
+    try:
+        found = datetime.fromisoformat(start) if start else None
+    except ValueError:
+        found = None
+    if start and (found is None or found.tzinfo is None):
+        raise Refused("choice.unknown", name="start", value=start[:40])
+    return Extent(extent), found
+
+
 def _revision(form: DraftForm) -> int | None:
     return int(form.revision) if form.revision.isdecimal() else None
 
@@ -153,20 +181,19 @@ def _form(
 def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     draft = form.draft(desk.office.ctx.clock.now())
     seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None)
-    return {"form": form, **what_comes(desk, draft, seen)}
+    told = what_comes(desk, draft, seen)
+    return {"form": form, **told, "problems": [*form.unread, *told["problems"]]}
 
 
 def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
     """For `_preview.html`: author and approver are told the same, by the same template."""
     missing, wrong = split(seen.problems)
-    said = ""
-    if draft.first_day is not None and draft.at is not None and draft.repeat in ("once", "daily", "weekdays"):
-        said = desk.words.repeat(draft.repeat, draft.first_day, draft.at, draft.until_day)
+    said = schedule_words.told(desk.words, schedule_of(draft)) if seen.starts else ""
     return {
         "seen": seen,
         "missing": missing,
         "problems": wrong,
         "clashes": clash_lines(seen, draft),
-        "repeat": draft.repeat,
+        "repeats": draft.repeat != "once" or len(seen.coming) > 1,
         "repeat_words": said,
     }

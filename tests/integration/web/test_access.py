@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from support.office import PASSWORD, House, give_password
+from support.office import AT_EASE, PASSWORD, PROVINCE, House, give_password, open_house
 from support.pages import Person, person
 
 from controller.db.tables import Asset
 from controller.services import accounts
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
-from controller.services.rights import Role
+from controller.services.rights import Role, needs_factor
 from controller.services.views.broadcast import proof
 
 SELF = "c-31615"
 ELSEWHERE = "c-31618"
-OPEN, ALL = "anybody", "broadcaster approver technician province"
+OPEN, ALL = "anybody", " ".join(Role)
+FIELD = "broadcaster approver technician province emergency"
+"""Who has to do with poles; accounts and audits do not."""
 FORM = 422
 """The form came through and was found wanting: whoever sees this has passed the door."""
 
@@ -46,6 +50,12 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/today/rows"): (ALL, 200),
     ("GET", "/today/live"): (ALL, 200),
     ("GET", "/schedule"): (ALL, 200),
+    ("GET", "/schedule.ics"): (ALL, 200),
+    ("GET", "/schedule/copy"): ("broadcaster", 200),
+    ("POST", "/schedule/copy"): ("broadcaster", FORM),
+    ("GET", "/schedule/import"): ("broadcaster", 200),
+    ("POST", "/schedule/import"): ("broadcaster", FORM),
+    ("POST", "/broadcasts/{broadcast_id}/leave-out"): ("broadcaster approver", FORM),
     ("GET", "/broadcasts"): (ALL, 200),
     ("GET", "/broadcasts/new"): ("broadcaster", 200),
     ("POST", "/broadcasts"): ("broadcaster", FORM),
@@ -61,19 +71,33 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/approvals"): ("approver", 200),
     ("GET", "/approvals/{broadcast_id}"): ("approver", 200),
     ("POST", "/approvals/{broadcast_id}"): ("approver", FORM),
-    ("GET", "/clusters"): (ALL, 200),
-    ("GET", "/clusters/rows"): (ALL, 200),
-    ("GET", "/clusters/live"): (ALL, 200),
-    ("GET", "/clusters/{cluster_id}"): (ALL, 200),
+    ("GET", "/clusters"): (FIELD, 200),
+    ("GET", "/clusters/rows"): (FIELD, 200),
+    ("GET", "/clusters/live"): (FIELD, 200),
+    ("GET", "/clusters/{cluster_id}"): (FIELD, 200),
     ("POST", "/clusters/{cluster_id}/commands"): ("technician", FORM),
     ("GET", "/clusters/{cluster_id}/commands/rows"): (ALL, 200),
     ("GET", "/clusters/{cluster_id}/commands/live"): (ALL, 200),
-    ("GET", "/sandbox"): (ALL, 200),
-    ("GET", "/sandbox/rows"): (ALL, 200),
-    ("GET", "/sandbox/live"): (ALL, 200),
-    ("POST", "/sandbox/act"): (ALL, FORM),
-    ("POST", "/sandbox/clock"): (ALL, FORM),
+    ("GET", "/sandbox"): (FIELD, 200),
+    ("GET", "/sandbox/rows"): (FIELD, 200),
+    ("GET", "/sandbox/live"): (FIELD, 200),
+    ("POST", "/sandbox/act"): (FIELD, FORM),
+    ("POST", "/sandbox/clock"): (FIELD, FORM),
     ("GET", "/metrics"): ("province", 200),
+    ("GET", "/people"): ("administrator province", 200),
+    ("GET", "/people/new"): ("administrator", 200),
+    ("POST", "/people/new"): ("administrator", FORM),
+    ("GET", "/people/{user_id}"): ("administrator province", 200),
+    ("POST", "/people/{user_id}"): ("administrator province", FORM),
+    ("GET", "/audit"): ("auditor", 200),
+    ("GET", "/api/v1/people"): ("administrator province", 200),
+    ("POST", "/api/v1/people"): ("administrator", FORM),
+    ("GET", "/api/v1/people/{user_id}"): ("administrator province", 200),
+    ("POST", "/api/v1/people/{user_id}/invite"): ("administrator", 201),
+    ("POST", "/api/v1/people/{user_id}/grants"): ("administrator", 404),
+    ("DELETE", "/api/v1/people/{user_id}/grants/{grant_id}"): ("administrator", 404),
+    ("POST", "/api/v1/people/{user_id}/acts/{act}"): ("administrator province", FORM),
+    ("GET", "/api/v1/audit"): ("auditor", 200),
     ("GET", "/u/assets/{name}"): ("", 401),
     ("HEAD", "/u/assets/{name}"): ("", 401),
     ("GET", "/assets/{sha256}/listen"): (ALL, 200),
@@ -93,17 +117,32 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("PUT", "/api/v1/broadcasts/{broadcast_id}"): ("broadcaster", FORM),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/approve"): ("approver", 409),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/reject"): ("approver", FORM),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/reschedule"): ("broadcaster", 409),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): ("broadcaster approver", 409),
+    ("POST", "/api/v1/schedule/copy"): ("broadcaster", FORM),
+    ("GET", "/api/v1/schedule.ics"): (ALL, 200),
+    ("POST", "/api/v1/schedule/import"): ("broadcaster", FORM),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/withdraw"): ("broadcaster approver", 200),
     ("GET", "/api/v1/broadcasts/{broadcast_id}/deliveries"): (ALL, 200),
-    ("GET", "/api/v1/clusters"): (ALL, 200),
-    ("GET", "/api/v1/clusters/{cluster_id}"): (ALL, 200),
-    ("GET", "/api/v1/clusters/{cluster_id}/commands"): (ALL, 200),
+    ("GET", "/api/v1/clusters"): (FIELD, 200),
+    ("GET", "/api/v1/clusters/{cluster_id}"): (FIELD, 200),
+    ("GET", "/api/v1/clusters/{cluster_id}/commands"): (FIELD, 200),
     ("POST", "/api/v1/clusters/{cluster_id}/commands"): ("technician", FORM),
 }
 """(method, path) to who may, and what they are answered with the fields of `told` below."""
 
-ROLES = ("broadcaster", "approver", "technician", "province")
-NAMES = {"broadcaster": "phatthanh", "approver": "lanhdao", "technician": "kythuat", "province": "tinh"}
+ALSO: dict[tuple[str, str], set[int]] = {
+    ("POST", "/api/v1/recordings"): {415},
+    ("POST", "/broadcasts/{broadcast_id}/withdraw"): {409},
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/withdraw"): {409},
+    ("POST", "/api/v1/second-factor"): {409},
+    ("POST", "/api/v1/second-factor/confirm"): {409},
+    ("POST", "/api/v1/second-factor/codes"): {401},
+}
+"""Where it also matters who came before, or who asks."""
+
+OWN = ("/login", "/logout", "/code", "/password", "/second-factor", "/language")
+"""What is open while something is owed."""
 
 
 def routes(router: Any) -> Iterator[tuple[str, str]]:
@@ -122,11 +161,29 @@ def test_no_route_is_missing_from_the_table(house: House) -> None:
 
 
 @pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """With the second factor, as in production."""
+    found = open_house(
+        tmp_path_factory.mktemp("house"),
+        sandbox=True,
+        metrics_token="mot-ma-dai-du-de-thu",
+        rules=replace(AT_EASE, second_factor=True),
+    )
+    for role in Role:
+        found.add_user(f"trong-{role}", role, PROVINCE[0])
+        found.add_user(f"ngoai-{role}", role, ELSEWHERE)
+        found.add_user(f"chua-{role}", role, PROVINCE[0])
+    found.add_user("mot-nguoi", Role.TECHNICIAN, SELF)
+    yield found
+    found.ctx.db.close()
+
+
+@pytest.fixture(scope="module")
 def people(house: House) -> dict[str, Person]:
-    found = {role: person(house, name) for role, name in NAMES.items()}
-    house.add_user("xakhac", Role.BROADCASTER, ELSEWHERE)
-    found["elsewhere"] = person(house, "xakhac")
-    return found
+    """Each role, at the province (inside) and at another commune (outside), with the second factor where it asks."""
+    found = {str(role): person(house, f"trong-{role}") for role in Role}
+    found |= {f"outside {role}": person(house, f"ngoai-{role}") for role in Role}
+    return found | {"elsewhere": found["outside broadcaster"]}
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +202,9 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "sha256": asset.sha256,
         "name": "app.css",
         "session_id": "never-was",
+        "user_id": house.actor("mot-nguoi").id,
+        "grant_id": "999999",
+        "act": "unlock",
         "code": "never-was",
         "mark": "0",
     }
@@ -173,6 +233,8 @@ def ask(client: TestClient, method: str, path: str, told: dict[str, str], token:
 def body(path: str, told: dict[str, str]) -> dict[str, Any]:
     if path.endswith("password"):
         return {"new": PASSWORD}
+    if "/people" in path:
+        return people_body(path)
     if path.endswith("sessions"):
         return {"name": "nobody", "password": "x"}
     if "second-factor" in path:
@@ -183,8 +245,23 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {}
     if path.endswith("commands"):
         return {"kind": "reboot"}
+    if path.endswith("leave-out"):
+        return {"start": "2026-03-04T10:00:00Z"}
+    if path.endswith("schedule/copy"):
+        return {"first": "2026-03-04", "days": 3, "to": "2026-03-18"}
+    if path.endswith("reschedule"):
+        told_draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}
+        return told_draft | {"revision": 1, "extent": "this", "start": "2026-03-04T10:00:00Z"}
     draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}
     return draft | ({"revision": 1} if path.endswith("{broadcast_id}") else {})
+
+
+def people_body(path: str) -> dict[str, Any]:
+    if path.endswith("people"):
+        return {"name": "X!", "full_name": "x", "role": "auditor", "area": SELF}
+    if path.endswith("grants"):
+        return {"role": "auditor", "area": "nowhere"}
+    return {"reason": ""} if "acts" in path else {}
 
 
 @pytest.fixture(autouse=True)
@@ -200,21 +277,68 @@ def test_each_route_opens_for_those_who_may_and_for_nobody_else(
     house: House, people: dict[str, Person], told: dict[str, str], method: str, path: str
 ) -> None:
     who, answer = TABLE[(method, path)]
-    for role in ROLES:
+    for role in Role:
         somebody = people[role]
+        if path == "/logout":
+            somebody = person(house, "mot-nguoi")
         status, where = ask(somebody.client, method, path, told, somebody.token())
         if path == "/logout":
-            people[role] = person(house, NAMES[role])
             assert (status, where) == (303, "/login")
-        elif path == "/login":
+            return
+        if path == "/login":
             assert (status, where) == ((303, "/") if method == "GET" else (answer, ""))
         elif who == OPEN or role in who.split():
-            acceptable = (
-                {answer, 415} if path == "/api/v1/recordings" else {answer, 409} if "withdraw" in path else {answer}
-            )
+            acceptable = {answer} | ALSO.get((method, path), set())
             assert status in acceptable, f"{role} may, and was answered {status}"
         else:
             assert status == (403 if who else answer), f"{role} may not, and was answered {status}"
+
+
+@pytest.mark.requirement("R-112", "R-120")
+@pytest.mark.parametrize(("method", "path"), [key for key in TABLE if "_id}" in key[1] or "{sha256}" in key[1]])
+def test_no_role_elsewhere_opens_what_lies_here(
+    people: dict[str, Person], told: dict[str, str], method: str, path: str
+) -> None:
+    if "session_id" in path:
+        return  # one's own, wherever one works
+    for role in Role:
+        somebody = people[f"outside {role}"]
+        status, _ = ask(somebody.client, method, path, told, somebody.token())
+        expected = {403, 404, FORM} if method == "PUT" else {403, 404}
+        assert status in expected, f"{role} of another commune was answered {status}"
+        if role not in TABLE[(method, path)][0].split():
+            assert status == 403 or method == "PUT", f"{role} may not at all, and was answered {status}"
+
+
+@pytest.fixture(scope="module")
+def unfinished(house: House) -> dict[Role, Person]:
+    """The roles that ask for a second factor, with the right password and none yet."""
+    found = {}
+    for role in Role:
+        if needs_factor([role]):
+            found[role] = Person(house)
+            assert "/second-factor" in {form.action for form in found[role].log_in(f"chua-{role}").forms}
+    assert set(found) >= {Role.APPROVER, Role.EMERGENCY, Role.ADMINISTRATOR}
+    return found
+
+
+@pytest.mark.requirement("R-115")
+@pytest.mark.parametrize(("method", "path"), [key for key in TABLE if TABLE[key][0] not in (OPEN, "")])
+def test_without_the_second_factor_that_the_role_asks_for_nothing_opens(
+    unfinished: dict[Role, Person], told: dict[str, str], method: str, path: str
+) -> None:
+    if path in OWN or path.endswith(("/second-factor", "/second-factor/confirm")):
+        return
+    for role, somebody in unfinished.items():
+        token = re.search(r'data-token="([^"]+)"', somebody.client.get("/second-factor").text)
+        assert token
+        status, where = ask(somebody.client, method, path, told, token.group(1))
+        if path.startswith(("/api/", "/assets/", "/metrics")):
+            assert status == 403, f"{role} was answered {status}"
+        elif path.endswith("/live"):
+            assert status in (204, 303)
+        else:
+            assert (status, where.split("?")[0]) == (303, "/second-factor"), f"{role} was answered {status}"
 
 
 @pytest.mark.parametrize(("method", "path"), TABLE)
@@ -251,10 +375,11 @@ def test_what_lies_in_another_commune_is_as_unknown_as_what_never_was(
 ) -> None:
     somebody = people["elsewhere"]
     token = somebody.token()
-    nowhere = {name: "0" * 64 if name == "sha256" else "never-was" for name in told}
+    same = {"act": "unlock", "grant_id": "1"}
+    nowhere = same | {name: "0" * 64 if name == "sha256" else "never-was" for name in told if name not in same}
     theirs, _ = ask(somebody.client, method, path, told, token)
     never, _ = ask(somebody.client, method, path, nowhere, token)
-    needs_other = TABLE[(method, path)][0] in ("approver", "technician")
+    needs_other = "broadcaster" not in TABLE[(method, path)][0]
     checked_first = FORM if method == "PUT" else 404
     assert theirs == never == (403 if needs_other else checked_first)
 

@@ -13,16 +13,19 @@ import pytest
 from broadcasts.audio import keys
 from broadcasts.domain.delivery import State
 from broadcasts.domain.model import Field, Late, OnPreempt, Priority
+from broadcasts.domain.occasions import OCCASIONS
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.journal import NotPlayed
 from broadcasts.wire.status import ClockSource, CommandKind, PowerSource
+from controller.services.rescheduling import Extent
 from controller.services.rights import Role
 from controller.services.sandbox import ACTS
 from controller.services.views.clusters import FILTERS
 from controller.services.views.commands import CommandState
 from controller.web.catalogue import LANGUAGES, say, sentences
+from controller.web.schedule_form import PRESETS
 from controller.web.words import Words
 
 ROOT = Path(__file__).parents[3]
@@ -74,13 +77,13 @@ def named() -> Iterator[str]:
         "sandbox.why": [act.name for act in ACTS],
         "weekday": list(range(7)),
         "status": ["submitted", "approved", "rejected", "withdrawn"],
-        "done": ["password", "submitted", "approved", "rejected", "withdrawn", "command"],
+        "done": ["password", "submitted", "approved", "rejected", "withdrawn", "copied", "left_out", "command"],
         "command.kind": list(CommandKind),
         "command.why": [kind for kind in CommandKind if kind is not CommandKind.REBOOT],
         "command.state": list(CommandState),
-        "form.when": ["soon", "once", "daily", "weekdays"],
-        "repeat": ["once", "daily", "daily.until", "weekdays", "weekdays.until"],
-        "repeat.short": ["once", "daily", "weekdays"],
+        "form.when": list(PRESETS),
+        "form.extent": list(Extent),
+        "occasion": list(OCCASIONS),
         "language.own": list(LANGUAGES),
         "warnings": [*keys.WARNINGS, "other"],
         "duration": ["hours", "minutes", "seconds"],
@@ -174,7 +177,7 @@ def test_templates_say_nothing_outside_the_catalogue() -> None:
 
 
 ALLOWED = frozenset(
-    {"preview", "upload", "sample", "submit", "approve", "reject", "reboot", "yes"}
+    {"preview", "upload", "sample", "submit", "day", "nth", "approve", "reject", "reboot", "yes"}
     | {"open", "hour", "soon", "once", "daily", "weekdays", "/login", "/more"}
 )
 """Values that only the server reads."""
