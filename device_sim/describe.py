@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from broadcasts.wire import topics
-from device_sim import cache, journal, timekeeper, unit
+from device_sim import bill, cache, journal, timekeeper, unit
 from device_sim.faults import TO_A_UNIT, TO_ALL
 from device_sim.mischief import KINDS, Mischief
 
@@ -45,6 +45,21 @@ def describe() -> dict[str, Any]:
             str(fault): {"per_day": nature.per_day, "lasts_s": [nature.shortest / 1000, nature.longest / 1000]}
             for fault, nature in {**TO_A_UNIT, **TO_ALL}.items()
         },
+        "bytes": {
+            "packet": bill.PACKET,
+            "record": bill.RECORD,
+            "ping": bill.ping(),
+            "telemetry_of_300": bill.publish(topics.from_unit("u-31615-1", topics.Out.TELEMETRY), 300, 0),
+            "plan_of_8_kb": bill.publish(topics.to_unit("u-31615-1", topics.In.PLAN), 8_000, 0),
+            "connection": bill.connect(
+                "u-31615-1",
+                43 * "x",
+                topics.from_unit("u-31615-1", topics.Out.PRESENCE),
+                90,
+                topics.unit_filters("u-31615-1"),
+            ),
+            "idle_month_most": bill.MOST_A_MONTH,
+        },
         "requests": ["poles", "fault", "describe"],
     }
 
@@ -61,4 +76,6 @@ def in_words(told: dict[str, Any]) -> str:
         shortest, longest = nature["lasts_s"]
         lasts = f"{shortest:g} to {longest:g}" if longest else ""
         lines.append(f"  {name:<28}{nature['per_day']:<8g}{lasts}".rstrip())
+    lines += ["", "bytes at IP level, acknowledgements included (device_sim/bill.py)"]
+    lines += [f"  {name:<28}{count}" for name, count in told["bytes"].items()]
     return "\n".join(lines)

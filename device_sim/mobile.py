@@ -8,6 +8,7 @@ from functools import partial
 
 from broadcasts.wire import topics
 from broadcasts.wire.topics import In
+from device_sim import bill
 from device_sim.agenda import Agenda
 from device_sim.backstage import Backstage
 from device_sim.broker import Broker, Connection, Packet
@@ -57,21 +58,28 @@ class Mobile:
             on_packet=partial(self._down, post), on_closed=partial(self._closed, post),
         )  # fmt: skip
         post.connection = connection
+        filters = topics.unit_filters(post.name)
+        cost = bill.connect(connect.client_id, connect.secret, connect.will_topic, len(connect.will_payload), filters)
+        post.bill.keep_alive_ms = post.keep_alive_ms
+        post.bill.connected(self._agenda.now, cost)
         self._give(post, LinkUp())
-        for pattern in topics.unit_filters(post.name):
+        for pattern in filters:
             connection.subscribe(pattern, 0)
 
     def goodbye(self, post: Post) -> None:
         connection, post.connection, post.dialling = post.connection, None, None
+        post.bill.closed(self._agenda.now)
         if connection is not None:
             connection.goodbye()
 
     def lose(self, post: Post) -> None:
         """Half open: the broker notices nothing before one and a half keep-alives, or a takeover."""
         connection, post.connection = post.connection, None
+        post.bill.closed(self._agenda.now)
         download, post.fetch = post.fetch, None
         if download is not None:
             have = max(0, int((self._agenda.now - download.began - download.first_ms) * post.bytes_per_ms))
+            post.bill.fetched(min(have, len(download.body)))
             self._give(post, Got(download.fetch.sha256, download.fetch.offset, download.body[:have], False))
         if connection is not None:
             self._agenda.after(post.keep_alive_ms * 3 // 2, connection.drop)
@@ -80,6 +88,7 @@ class Mobile:
     def _closed(self, post: Post) -> None:
         if post.connection is not None and not post.connection.is_open:
             post.connection = None
+            post.bill.closed(self._agenda.now)
             self._agenda.after(post.delay_ms, partial(self._give, post, LinkDown()))
 
     # --- messages
@@ -92,6 +101,7 @@ class Mobile:
         if post.has(Fault.WITHHOLD, now) and not packet.topic.endswith(f"/{In.TIME}"):
             return
         arrived = Arrived(packet.topic, packet.payload)
+        post.bill.received(packet.topic, len(packet.payload))
         post.snoop.note(arrived)
         lane = max(post.lane_down, now + post.delay_ms)
         if post.has(Fault.REORDER, now):
@@ -111,6 +121,7 @@ class Mobile:
         lost = out.qos == 0 and post.has(Fault.LOSS, now) and post.chance.random() < LOSS
         if connection is None or lost:
             return
+        post.bill.sent(now, out.topic, len(out.payload), out.qos)
         lane = max(post.lane_up, now + post.delay_ms)
         if post.has(Fault.REORDER, now):
             lane = now + post.delay_ms + post.chance.randint(0, DISORDER_MS)
@@ -132,6 +143,7 @@ class Mobile:
         if not post.offline:
             answer = self._files.get(post.name, post.enrolled.secret, fetch.path, fetch.offset)
         if answer is None or answer[0] not in (200, 206):
+            post.bill.fetched(0)
             self._later(latency, post, FetchFailed(fetch.sha256, answer[0] if answer is not None else 0))
             return
         body = answer[1][: fetch.size]
@@ -148,6 +160,7 @@ class Mobile:
         if post.fetch is not download:
             return
         post.fetch = None
+        post.bill.fetched(len(download.body) if broken_at is None else broken_at)
         sha256, offset = download.fetch.sha256, download.fetch.offset
         if broken_at is None:
             self._give(post, Got(sha256, offset, download.body, True))

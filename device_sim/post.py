@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from device_sim.bill import Bill
 from device_sim.broker import Connection
 from device_sim.disk import Disk
 from device_sim.ear import Pole
@@ -57,6 +58,7 @@ class Post:
     dialling: Connect | None = None
     connection: Connection | None = None
     keep_alive_ms: int = 240_000
+    bill: Bill = field(default_factory=Bill)
     lane_down: int = 0
     """When the last message on its way down arrives: the link keeps the order."""
     lane_up: int = 0

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from broadcasts.clock import Clock, SystemClock
 from broadcasts.errors import Refused
+from device_sim.bill import a_month
 from device_sim.counterpart import Counterpart, Setting
 from device_sim.faults import HOUR, draw
 from device_sim.promises import Judgement, judge
@@ -32,6 +33,8 @@ class Result:
     judgement: Judgement
     seconds: float
     steps: int
+    month: tuple[int, int] = (0, 0)
+    """Bytes of a mean unit in 30 such days, at IP level: messages, downloads."""
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -49,7 +52,8 @@ class Result:
             f"prove: units {self.scene.units} days {self.scene.days} seed {self.scene.seed} "
             f"deliveries {told.deliveries} heard {count['heard']} played {count['played']} "
             f"failed {count['failed_to_sound']} not_played {count['not_played']} unknown {count['unknown']} "
-            f"broken {len(self.broken)} unit_days_per_s {unit_days:.1f}"
+            f"broken {len(self.broken)} unit_days_per_s {unit_days:.1f} "
+            f"month_mb_messages {self.month[0] / 1e6:.1f} month_mb_files {self.month[1] / 1e6:.1f}"
         )
 
     def lines(self) -> list[str]:
@@ -90,7 +94,10 @@ def _prove(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
             draw(len(world.posts), world.start + QUIET_BEGINNING_MS, calm, chance, scene.scale, dict(scene.per_day))
         )
         world.run_until(end)
+        for post in world.posts:
+            post.bill.settle(end)
+        month = a_month([post.bill for post in world.posts], end - world.start)
         judgement = judge(world.posts, counterpart.accounts(), counterpart.approved_sounds(), end)
     finally:
         counterpart.close()
-    return Result(scene, judgement, clock.monotonic() - began, world.steps)
+    return Result(scene, judgement, clock.monotonic() - began, world.steps, month)

@@ -47,15 +47,15 @@ router = APIRouter(prefix="/api/v1")
 async def add(request: Request, office: TheOffice, caller: Caller, name: str = "") -> AssetOut:
     """The file is the body; it goes to the disk as it comes, up to the limit."""
     caller.need(Right.COMPOSE)
-    path = await run_in_threadpool(_empty_file, office.upload_folder)
+    path = await run_in_threadpool(empty_file, office.upload_folder)
     try:
-        await _store(request, path, office.max_upload_bytes)
+        await store_body(request, path, office.max_upload_bytes)
         return AssetOut.of(await run_in_threadpool(add_recording, office.ctx, caller, path, name[:120]))
     finally:
         await run_in_threadpool(path.unlink, True)
 
 
-def _empty_file(folder: Path) -> Path:
+def empty_file(folder: Path) -> Path:
     with told_as_faults():
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="upload-", dir=folder)
@@ -63,7 +63,7 @@ def _empty_file(folder: Path) -> Path:
     return Path(name)
 
 
-async def _store(request: Request, path: Path, limit: int) -> None:
+async def store_body(request: Request, path: Path, limit: int) -> None:
     size = 0
     with path.open("wb", buffering=0) as file:
         async for chunk in request.stream():

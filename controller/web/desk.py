@@ -288,8 +288,24 @@ async def person_form(desk: Annotated[Desk, Depends(person)]) -> Desk:
     return await _read(desk)
 
 
+def preloader(desk: Annotated[Desk, Depends(person)]) -> Desk:
+    """Raises Refused("no_right") before anything of a large body is read."""
+    desk.actor.need(Right.PRELOAD)
+    return desk
+
+
 async def author_form(desk: Annotated[Desk, Depends(author)]) -> AsyncIterator[Desk]:
-    """The only form that may be large and bring a file, which is gone when the page is done, however it ended."""
+    async for read in _large(desk):
+        yield read
+
+
+async def preloader_form(desk: Annotated[Desk, Depends(preloader)]) -> AsyncIterator[Desk]:
+    async for read in _large(desk):
+        yield read
+
+
+async def _large(desk: Desk) -> AsyncIterator[Desk]:
+    """The only forms that may be large and bring a file, which is gone when the page is done, however it ended."""
     office = desk.office
     _check_header(desk)
     desk.posted = await read_form_with_file(desk.request, office.upload_folder, office.max_upload_bytes)
@@ -307,3 +323,4 @@ PersonDesk = Annotated[Desk, Depends(person)]
 PersonForm = Annotated[Desk, Depends(person_form)]
 AuthorDesk = Annotated[Desk, Depends(author)]
 AuthorForm = Annotated[Desk, Depends(author_form)]
+PreloaderForm = Annotated[Desk, Depends(preloader_form)]

@@ -9,7 +9,17 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from broadcasts.errors import LoaError, Refused
 from controller.web.desk import DIST, visitor, wanted_page
-from controller.web.pages import account, approve, broadcasts, clusters, compose, home, sandbox, timetable
+from controller.web.pages import (
+    account,
+    approve,
+    broadcasts,
+    clusters,
+    compose,
+    emergency_set,
+    home,
+    sandbox,
+    timetable,
+)
 
 KEPT = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -24,7 +34,7 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    for page in (account, home, compose, timetable, broadcasts, approve, clusters, sandbox):
+    for page in (account, home, compose, timetable, broadcasts, approve, clusters, sandbox, emergency_set):
         made.include_router(page.router)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])
     return made
