@@ -14,14 +14,16 @@ LONGEST_LINE = 120
 class Logbook:
     def __init__(self) -> None:
         self._lines: deque[tuple[int | None, int, str]] = deque(maxlen=LINES)
+        self._began: int | None = None
 
     def note(self, m: Moment, text: str) -> None:
         """No secret may stand in it: it is sent to whoever may ask for it."""
-        self._lines.append((m.now if m.trusted else None, m.mono, text[:LONGEST_LINE]))
+        self._began = m.mono if self._began is None else self._began
+        self._lines.append((m.now if m.trusted else None, m.mono - self._began, text[:LONGEST_LINE]))
 
     def tail(self, most: int) -> list[str]:
         """The newest lines that fit into `most` characters, in order, each with its time in UTC; without trusted time
-        with the seconds of the monotonic clock."""
+        with the seconds since the first line."""
         found: list[str] = []
         for now, mono, text in reversed(self._lines):
             line = f"{f'+{mono // 1000}s' if now is None else _utc(now)} {text}"

@@ -1,4 +1,5 @@
-"""The people of the virtual world: they write, edit, reject, approve, withdraw, push and warn, all from one seed."""
+"""The people of the virtual world: they write, edit, reject, approve, withdraw, push, warn, and ask poles for things,
+all from one seed."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from sqlalchemy import select
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
-from controller.db.tables import Area, Broadcast
-from controller.services import accounts, alerting, approving, composing, emergency_set
+from broadcasts.wire.status import CommandKind
+from controller.db.tables import Area, Broadcast, Cluster
+from controller.services import accounts, alerting, approving, commanding, composing, emergency_set
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
@@ -39,10 +41,13 @@ class Officers:
             self._author = accounts.actor_by_name(session, "phatthanh", ctx.wall.now())
             self._approver = accounts.actor_by_name(session, "lanhdao", ctx.wall.now())
             self._communes = list(session.scalars(select(Area.id).where(Area.kind == "commune").order_by(Area.id)))
+            self._technician = accounts.actor_by_name(session, "kythuat", ctx.wall.now())
+            self._clusters = list(session.scalars(select(Cluster.id).order_by(Cluster.id)))
             province = accounts.actor_by_name(session, "tinh", ctx.wall.now())
         self._assets = [self._record(folder, seconds, hertz) for seconds, hertz in _RECORDINGS]
         emergency_set.put(ctx, province, PROVINCE[0], AlertKind.STORM, "vi", folder / f"{_RECORDINGS[3][1]}.wav", "")
         self._plan(start, days)
+        self._plan_visits(start, days, random.Random(f"{seed} poles"))  # noqa: S311 - of its own: the story stays
 
     def step(self, now: datetime) -> datetime:
         while self._agenda and self._agenda[0][0] <= now:
@@ -168,6 +173,22 @@ class Officers:
             alerting.sound(self._ctx, "virtual", scope, AlertKind.STORM, content, "storm", lasts)
         if self._chance.random() < 0.5:
             self._at(now + lasts / 3, lambda _: self._silence(scope))
+
+    def _plan_visits(self, start: datetime, days: int, chance: random.Random) -> None:
+        """A technician asks some poles every day for something, whatever happens there at that moment."""
+        for day in range(days):
+            for _ in range(chance.randint(4, 12)):
+                when = start + timedelta(days=day, minutes=chance.randint(5, 1400))
+                self._at(when, self._ask(chance.choice(self._clusters), chance.choice(list(CommandKind))))
+
+    def _ask(self, cluster: str, kind: CommandKind) -> Callable[[datetime], None]:
+        def act(_: datetime) -> None:
+            try:
+                commanding.issue(self._ctx, self._technician, cluster, kind, sure=True)
+            except (Refused, Conflict):
+                return  # one of this kind is open there
+
+        return act
 
     def _silence(self, scope: str) -> None:
         alerting.silence(self._ctx, "virtual", scope)

@@ -29,8 +29,9 @@ from controller.services.rights import Actor, Right
 LASTS = timedelta(minutes=15)
 """A command that nobody waits for any more does not happen."""
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=24)
-SAY_AGAIN = timedelta(seconds=10)
-"""After the first time; doubled each time, up to `SAY_AGAIN_MOST`."""
+SAY_AGAIN = timedelta(seconds=20)
+"""After the first time; doubled each time, up to `SAY_AGAIN_MOST`. A
+capture needs 10 s before it has anything to say."""
 SAY_AGAIN_MOST = timedelta(minutes=2)
 LOOK_AGAIN = timedelta(minutes=10)
 OURS = "loa"
