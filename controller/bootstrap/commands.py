@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from broadcasts.wire.trust import Use
 from controller.app import create_app
 from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
-from controller.bootstrap.service import Service, open_context
+from controller.bootstrap.service import Service, open_context, opened
 from controller.db import migrate
 from controller.db.engine import Database
 from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Delivery, UnitPlan, UnitStatus, User
@@ -103,18 +104,19 @@ def _until_ready(server: uvicorn.Server, settings: Settings) -> None:
 def migrate_database(settings: Settings, given: argparse.Namespace) -> int:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = Database(settings.database_url)
-    before = migrate.current(db)
-    if given.to in ("head", migrate.head()) or before is None:
-        migrate.upgrade(db, given.to)
-    else:
-        migrate.downgrade(db, given.to)
-    print(f"{before or 'empty'} -> {migrate.current(db) or 'empty'}")
-    db.close()
+    with closing(db):
+        before = migrate.current(db)
+        migrate.move(db, given.to)
+        print(f"{before or 'empty'} -> {migrate.current(db) or 'empty'}")
     return 0
 
 
 def seed_database(settings: Settings, given: argparse.Namespace) -> int:
-    ctx = open_context(settings, lambda: None)
+    with opened(settings) as ctx:
+        return _seed(ctx, settings, given)
+
+
+def _seed(ctx: Context, settings: Settings, given: argparse.Namespace) -> int:
     made = seed(
         ctx, clusters=given.clusters, hours=ALL_DAY if given.all_day else None, password_only=given.password_only
     )
@@ -141,7 +143,6 @@ def seed_database(settings: Settings, given: argparse.Namespace) -> int:
         print(f"{len(made.enrolments)} clusters, their units in {fleet}")
         for name, password in made.passwords.items():
             print(f"{name:12} {password}")
-    ctx.db.close()
     return 0
 
 
@@ -183,7 +184,11 @@ def user(settings: Settings, given: argparse.Namespace) -> int:
 
 def plan(settings: Settings, given: argparse.Namespace) -> int:
     """The bytes that the unit holds, or is about to, in words."""
-    ctx = open_context(settings, lambda: None)
+    with opened(settings) as ctx:
+        return _plan(ctx, given)
+
+
+def _plan(ctx: Context, given: argparse.Namespace) -> int:
     with ctx.db.read() as session:
         cluster = session.get(Cluster, given.cluster)
         unit = session.scalar(
@@ -281,9 +286,8 @@ def _keys(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    db = Database(settings.database_url)
-    at, head = migrate.current(db), migrate.head()
-    db.close()
+    with closing(Database(settings.database_url)) as db:
+        at, head = migrate.current(db), migrate.head()
     if at != head:
         raise Fault("database.behind", at=at or "-", head=head)
     return f"revision {at}"

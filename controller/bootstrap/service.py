@@ -11,7 +11,7 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -69,9 +69,13 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     wall = SystemClock()
     clock: Clock = SandboxClock(settings.sandbox_clock) if settings.sandbox_clock else wall
     db = Database(settings.database_url)
-    at, head = migrate.current(db), migrate.head()
-    if at != head:
-        raise Fault("database.behind", at=at or "-", head=head)
+    try:
+        at, head = migrate.current(db), migrate.head()
+        if at != head:
+            raise Fault("database.behind", at=at or "-", head=head)
+    except Fault:
+        db.close()
+        raise
     audio = audio_room(settings)
     with db.read() as session:
         begun = session.scalar(select(Area.id).limit(1)) is not None
@@ -98,6 +102,14 @@ def account_rules(settings: Settings) -> AccountRules:
         review=timedelta(days=settings.review_days),
         invitation=timedelta(hours=settings.invitation_hours),
     )
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Context]:
+    """For one command: closed again at its end."""
+    ctx = open_context(settings, lambda: None)
+    with contextlib.closing(ctx.db):
+        yield ctx
 
 
 def external_broker(settings: Settings, now: datetime) -> BrokerAddress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("broadcasts", "controller", "device_sim", "monitoring")
@@ -143,12 +143,6 @@ def test_the_database_is_made_and_checked_from_another_folder(installed: Install
     assert again.returncode == 0, again.stderr
     checked = installed.run("loa", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

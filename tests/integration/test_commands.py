@@ -1,0 +1,198 @@
+"""`loa` at a terminal: every command does its work on both databases, and says in one line why it does not."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from support.services import ENGINES, Engine, House, Workshop
+
+from controller import cli
+from controller.db import migrate
+from controller.db.tables import Area, Assignment, Cluster, Unit, User
+
+Loa = Callable[..., "Told"]
+ONE_TIME = re.compile(r"(?:[a-z0-9]{4}-){3}[a-z0-9]{4}")
+
+
+class Told:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def well(self) -> str:
+        assert self.code == 0, self.err
+        return self.out
+
+    def refused(self) -> str:
+        """One sentence for a person, and nothing that a script would take for an answer."""
+        assert (self.code, self.out) == (1, ""), (self.out, self.err)
+        lines = [line for line in self.err.splitlines() if line.startswith("loa: ")]
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """`run(data, database, "user", "list")`: the program with these two settings and no other."""
+
+    def told(data: Path, database: str, *arguments: str) -> Told:
+        monkeypatch.setenv("LOA_DATA", str(data))
+        monkeypatch.setenv("LOA_DATABASE", database)
+        capsys.readouterr()
+        try:
+            code = cli.main(arguments)
+        except SystemExit as usage:
+            code = int(usage.code or 0)
+        return Told(code, *capsys.readouterr())
+
+    return told
+
+
+@pytest.fixture
+def loa(house: House, workshop: Workshop, tmp_path: Path, run: Callable[..., Told]) -> Loa:
+    """The program beside the furnished database, with the keys that belong to it."""
+    data = tmp_path / "data"
+    shutil.copytree(workshop.folder / "keys", data / "keys")
+    url = house.ctx.db.engine.url.render_as_string(hide_password=False)
+    return lambda *arguments: run(data, url, *arguments)
+
+
+@pytest.fixture(params=ENGINES)
+def empty(request: pytest.FixtureRequest, workshop: Workshop, tmp_path: Path, run: Callable[..., Told]) -> Any:
+    """The program at a database with nothing in it."""
+    engine: Engine = request.param
+    with workshop.empty(engine, tmp_path) as url:
+        yield lambda *arguments: run(tmp_path / "data", url, *arguments)
+
+
+def everything(house: House) -> dict[str, int]:
+    with house.ctx.db.read() as session:
+        return {table.__tablename__: len(session.scalars(select(table)).all()) for table in (Area, Cluster, Unit, User)}
+
+
+# What a cluster will play
+
+
+def test_the_plan_of_a_cluster_is_told_in_words_with_the_broadcast_behind_each_item(house: House, loa: Loa) -> None:
+    broadcast = house.on_air(title="Lịch cắt điện")
+    house.compile()
+    delivery = house.delivery(broadcast)
+    said = loa("plan", delivery.cluster_id).well()
+    (line,) = [line for line in said.splitlines() if "Lịch cắt điện" in line]
+    assert line.startswith("2026-03-03 14:00:00  level 3")
+    assert f"[{delivery.id}] broadcast {broadcast} revision 1" in line
+    assert f"plan {house.stored_plan(str(delivery.unit_id)).version}, the unit has none" in said
+    assert "hours 05:00-21:00" in said
+
+
+def test_the_plan_as_json_is_what_the_unit_is_sent(house: House, loa: Loa) -> None:
+    delivery = house.delivery(house.on_air())
+    house.compile()
+    told = json.loads(loa("plan", delivery.cluster_id, "--json").well())
+    assert told == json.loads(house.plan(str(delivery.unit_id)).model_dump_json(exclude_unset=True))
+    assert [item["id"] for item in told["items"]] == [delivery.id]
+
+
+def test_a_cluster_that_is_not_there_has_no_plan(loa: Loa) -> None:
+    assert "no such cluster" in loa("plan", "khong-co").refused()
+
+
+def test_a_cluster_whose_plan_was_never_made_says_so(house: House, loa: Loa) -> None:
+    with house.ctx.db.read() as session:
+        cluster = session.scalars(select(Assignment.cluster_id)).first()
+    assert str(cluster) in loa("plan", str(cluster)).refused()
+
+
+# Places
+
+
+def test_a_furnished_database_is_not_furnished_again(house: House, loa: Loa) -> None:
+    before = everything(house)
+    told = loa("seed", "--clusters", "3")
+    assert (told.code, told.out) == (0, "")
+    assert "nothing was changed" in told.err
+    assert everything(house) == before
+
+
+def test_an_empty_one_gets_its_places_and_its_fleet(empty: Loa, tmp_path: Path) -> None:
+    empty("migrate").well()
+    told = json.loads(empty("seed", "--clusters", "2", "--json").well())
+    assert len(told["passwords"]) == 4
+    fleet = Path(told["fleet"])
+    assert fleet == tmp_path / "data" / "fleet.json"
+    assert fleet.stat().st_mode & 0o777 == 0o600
+    assert len(json.loads(fleet.read_text())["units"]) == 2
+
+
+@pytest.mark.parametrize("arguments", [("seed", "--clusters", "2"), ("plan", "c")], ids=" ".join)
+def test_a_database_without_tables_sends_to_migrate(empty: Loa, arguments: tuple[str, ...]) -> None:
+    assert "loa migrate" in empty(*arguments).refused()
+
+
+# The database's shape
+
+
+def test_the_database_goes_up_and_down_and_says_from_where_to_where(empty: Loa) -> None:
+    head = migrate.head()
+    assert empty("migrate").well() == f"empty -> {head}\n"
+    assert empty("migrate").well() == f"{head} -> {head}\n"
+    assert empty("migrate", "--to", "base").well() == f"{head} -> empty\n"
+    assert empty("migrate", "--to", "base").well() == "empty -> empty\n"
+    assert empty("migrate", "--to", head).well() == f"empty -> {head}\n"
+
+
+def test_a_shape_that_nobody_knows_changes_nothing(empty: Loa, workshop: Workshop) -> None:
+    empty("migrate").well()
+    assert "9999" in empty("migrate", "--to", "9999").refused()
+    assert empty("migrate").well() == f"{migrate.head()} -> {migrate.head()}\n"
+
+
+# Settings
+
+
+def test_settings_are_shown_without_their_secrets(loa: Loa, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOA_METRICS_TOKEN", "rat-bi-mat-va-du-dai")
+    monkeypatch.setenv("LOA_PORT", "8123")
+    told = loa("config")
+    shown = dict(line.split("=", 1) for line in told.well().splitlines())
+    assert "rat-bi-mat" not in told.out + told.err
+    assert "sqlite:///" not in told.out, "an address of a database may hold a password"
+    assert "psycopg" not in told.out
+    assert json.loads(loa("config", "--json").well()).keys() == shown.keys()
+    assert any(value == "8123" for value in shown.values())
+
+
+def test_the_example_of_settings_is_taken_as_it_is_printed(loa: Loa, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in loa("config", "--example").well().splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            monkeypatch.setenv(name, value)
+    loa("config").well()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("LOA_PROT", "8000", "LOA_PORT"), ("LOA_PORT", "eight", "LOA_PORT"), ("LOA_HOST", "0.0.0.0", "tls")],
+)
+def test_settings_that_cannot_be_are_a_sentence(
+    loa: Loa, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert said in loa("config").refused().replace("TLS", "tls")
+
+
+def test_a_database_that_is_not_there_is_a_sentence(run: Callable[..., Told], tmp_path: Path) -> None:
+    nowhere = "postgresql+psycopg://nobody@127.0.0.1:9/none?connect_timeout=2"
+    assert run(tmp_path / "data", nowhere, "plan", "c").refused()
+
+
+def test_no_command_is_wrong_usage(run: Callable[..., Told], tmp_path: Path) -> None:
+    told = run(tmp_path / "data", "")
+    assert told.code == 2
+    assert "usage: loa" in told.err
