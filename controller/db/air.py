@@ -43,11 +43,29 @@ class Broadcast(Base):
     """Local day of the last start; none where it goes on until it is taken off the air."""
     replaces: Mapped[str | None] = mapped_column(String(32))
     """The broadcast of which this one is an edit or a copy."""
+    campaign_id: Mapped[str | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    """The series that it belongs to, also as an edit or a copy of one of its broadcasts."""
+    ahead_minutes: Mapped[int | None]
+    """Units hold it only so far ahead: an old warning must end by itself where its cancellation did not arrive."""
     push_now: Mapped[bool] = mapped_column(default=False)
     """A start inside the lock window was asked for in so many words."""
+    unusual: Mapped[str] = mapped_column(Text, default="")
+    """Hours outside the normal ones that the author confirmed (`services.unusual`)."""
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     expanded_until: Mapped[datetime | None]
+
+
+class ProgrammePart(Base):
+    """One part of a broadcast that is an ordered programme; a broadcast of one recording has none."""
+
+    __tablename__ = "programme_parts"
+    broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    """broadcasts.domain.programme.PartKind"""
+    title: Mapped[str] = mapped_column(String(200))
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"), index=True)
 
 
 class Approval(Base):
@@ -102,6 +120,8 @@ class Delivery(Base):
     plan_version: Mapped[int | None] = mapped_column(Big)
     """The first plan that named it."""
     signed_evidence: Mapped[bool | None]
+    silent_since: Mapped[datetime | None]
+    """The unit's last sign of life, where it was away when this became unknown: why there is a gap."""
 
 
 class DeliveryMove(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.base import Base
@@ -40,11 +40,28 @@ class Station(Base):
     """[[start, end], …] in minutes of the local day."""
     ceilings: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     """[[start, end, volume], …]"""
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """The rest of the regulation (`services.stations.Rules`); empty for one that says no more."""
+    regulation_revision: Mapped[int] = mapped_column(default=0)
+    """Counts the changes; each is a row of `regulations`."""
     volume: Mapped[int] = mapped_column(default=70)
     emergency_volume: Mapped[int] = mapped_column(default=100)
     may_approve_own: Mapped[bool] = mapped_column(default=False)
     """The logged exception for a one-person station (R-031)."""
     illustrative: Mapped[bool] = mapped_column(default=False)
+
+
+class RegulationChange(Base):
+    """A station's operating regulation as somebody left it: who, when, and all of it (R-032). Written once."""
+
+    __tablename__ = "regulations"
+    __table_args__ = (UniqueConstraint("station_id", "revision"),)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"))
+    revision: Mapped[int]
+    at: Mapped[datetime]
+    by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class Cluster(Base):
@@ -54,11 +71,15 @@ class Cluster(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
     name: Mapped[str] = mapped_column(String(120))
+    hamlet: Mapped[str] = mapped_column(String(120), default="")
+    """The hamlet that hears it, by name: what a series is proven for (R-043)."""
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     horns: Mapped[int] = mapped_column(default=2)
     horn_watts: Mapped[int] = mapped_column(default=30)
     """Of one horn. R-073: together 50 to 120 W, else the cluster's page flags it."""
+    site: Mapped[str] = mapped_column(String(16), default="ordinary")
+    """ordinary, hospital, school, pagoda: all but the first have lower ceilings (R-107)."""
     added_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
 

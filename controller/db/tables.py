@@ -1,13 +1,14 @@
 """Every table, so that one import knows them all."""
 
-from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, StandingAlert
+from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, ProgrammePart, StandingAlert
 from controller.db.append_only import guard
 from controller.db.base import Base
+from controller.db.campaigns import Campaign
 from controller.db.commands import Command
 from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
-from controller.db.places import Area, Assignment, Cluster, Station, Unit
+from controller.db.places import Area, Assignment, Cluster, RegulationChange, Station, Unit
 from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "Broadcast",
     "Bulletin",
+    "Campaign",
     "Cluster",
     "Command",
     "Delivery",
@@ -29,8 +31,10 @@ __all__ = [
     "JournalMark",
     "Kept",
     "LoginSession",
+    "ProgrammePart",
     "Quarantined",
     "RecoveryCode",
+    "RegulationChange",
     "Rendition",
     "RoleGrant",
     "ScopeDocument",

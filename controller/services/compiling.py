@@ -145,9 +145,10 @@ def _expand_all(ctx: Context, now: datetime) -> None:
     knows leaves a fault at its units; all others go on."""
     behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < now + HORIZON)
     over = (Broadcast.last_day.is_not(None)) & (Broadcast.last_day < (now - timedelta(days=2)).date())
-    query = select(Broadcast.id).where(Broadcast.status == "approved", behind, ~over)
+    known = (Broadcast.id, Broadcast.expanded_until, Broadcast.ahead_minutes)
+    query = select(*known).where(Broadcast.status == "approved", behind, ~over)
     with ctx.db.read() as session:
-        names = list(session.scalars(query))
+        names = [name for name, until, ahead in session.execute(query) if _is_behind(until, ahead, now)]
         broken_before = faults.standing(session, BROKEN)
     broken: dict[str, str] = {}
     try:
@@ -159,6 +160,11 @@ def _expand_all(ctx: Context, now: datetime) -> None:
         broken = {name: why for name in names if (why := _why_not(ctx, name, now)) is not None}
     if broken or broken_before:
         _tell_broken(ctx, broken, broken_before, now)
+
+
+def _is_behind(until: datetime | None, ahead: int | None, now: datetime) -> bool:
+    """`ahead` in minutes: of a warning, which is never as far ahead as the others."""
+    return until is None or ahead is None or until < now + timedelta(minutes=ahead)
 
 
 def _expand(ctx: Context, names: Sequence[str], now: datetime) -> None:

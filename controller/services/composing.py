@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Broadcast, Bulletin, Rendition, Station
-from controller.services import audit, library
+from controller.services import audit, library, programmes
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
 from controller.services.previewing import Draft, Preview, look_ahead, preview, schedule_of
@@ -51,14 +51,19 @@ def hand_in(
     if ahead.problems:
         raise ahead.problems[0]
     station = _home_station(session, actor) or ahead.clusters[0].station_id
-    library.find(session, draft.asset)
+    for name in {draft.asset, *(part.asset for part in draft.parts)}:
+        library.find(session, name)
     broadcast = editable(session, actor, editing, revision) if editing else None
     if broadcast is None:
         broadcast = _new(ctx, session, actor, draft, station, now)
         broadcast.replaces = replaces
+        if replaces and (before := session.get(Broadcast, replaces)) is not None:
+            broadcast.campaign_id, broadcast.ahead_minutes = before.campaign_id, before.ahead_minutes
     else:
         _revise(session, broadcast, draft, now)
     _fill(broadcast, draft, ahead, now)
+    session.flush()
+    programmes.keep(session, broadcast.id, draft.parts)
     told = {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]}
     audit.record(session, now, actor.name, "broadcast.submit", broadcast.id, told)
     return broadcast.id

@@ -16,8 +16,9 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.regulation import Regulation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
-from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Rendition, Station, UnitPlan
+from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan
 from controller.services.context import HORIZON
+from controller.services.programmes import laid_out
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
 
@@ -25,6 +26,8 @@ LONGEST = timedelta(hours=12)
 """No asset is longer (wire.DurationMs)."""
 MARGIN = timedelta(days=1)
 """Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
+SHORT_MARGIN = timedelta(minutes=30)
+"""The same for a warning, which units hold a few hours ahead and no further (R-064)."""
 
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
@@ -93,13 +96,10 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     that the station's regulation no longer allows is made all the same and closed at once as not played, so that
     nobody has to guess.
     """
-    horizon = now + HORIZON + MARGIN
+    horizon = now + _reach(broadcast)
     since = broadcast.expanded_until or first or now
     if since >= horizon:
         return 0
-    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == broadcast.bulletin_id)).one()
-    asset = session.get_one(Asset, rendition.asset_sha256)
-    duration = timedelta(milliseconds=asset.duration_ms)
     unit_of = units_of(session, broadcast.clusters)
     stations = _stations(session, broadcast.clusters)
     rules = {station.id: regulation(station) for station in stations.values()}
@@ -108,7 +108,14 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     rows: list[dict[str, Any]] = []
     closed: list[dict[str, Any]] = []
     # Plain rows: a thousand poles are one approval that somebody waits for.
-    for start in starts(schedule_of(broadcast), since, horizon, VIETNAM):
+    pieces = laid_out(session, broadcast)
+    sounding = (
+        (begin + after, asset)
+        for begin in starts(schedule_of(broadcast), since, horizon, VIETNAM)
+        for after, asset in pieces
+    )
+    for start, asset in sounding:
+        duration = timedelta(milliseconds=asset.duration_ms)
         at, ruled = unix_ms(start), {name: _ruled(rule, start, duration) for name, rule in rules.items()}
         for cluster in broadcast.clusters:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
@@ -137,6 +144,14 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     broadcast.expanded_until = horizon
     mark_dirty(session, broadcast.clusters, now)
     return len(rows)
+
+
+def _reach(broadcast: Broadcast) -> timedelta:
+    """How far ahead its deliveries are made. A unit that is cut off goes on by the plan it has: what may be cancelled
+    any minute must not be in it for days."""
+    if broadcast.ahead_minutes is None:
+        return HORIZON + MARGIN
+    return timedelta(minutes=broadcast.ahead_minutes) + SHORT_MARGIN
 
 
 def _ruled(rule: Regulation, start: datetime, duration: timedelta) -> tuple[bool, int]:

@@ -163,6 +163,7 @@ def _place(ctx: Context, session: Session, made: _Made) -> dict[str, Any]:
         id=f"cl-{place.code}-{made.number}",
         station_id=f"s-{place.code}",
         name=f"Cụm {made.number}, {place.name}",
+        hamlet=f"Ấp mẫu {made.number}",
         latitude=round(place.latitude + 0.012 * math.sin(around), 5),
         longitude=round(place.longitude + 0.012 * math.cos(around), 5),
         added_at=now,

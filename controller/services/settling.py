@@ -119,4 +119,7 @@ def _close(session: Session, delivery: Delivery, complete: datetime | None, now:
     if complete is not None and complete > last_sound(delivery):
         close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
     elif delivery.verdict is None:
+        status = session.get(UnitStatus, delivery.unit_id) if delivery.unit_id else None
+        if status is not None and not status.connected:
+            delivery.silent_since = status.last_sign
         close(delivery, Verdict.UNKNOWN, "cut_short" if delivery.state == State.PLAYING else None, now)

@@ -174,6 +174,8 @@ def upgrade() -> None:
         sa.Column("regulation_date", sa.Date(), nullable=True),
         sa.Column("hours", sa.JSON(), nullable=False),
         sa.Column("ceilings", sa.JSON(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("regulation_revision", sa.Integer(), nullable=False),
         sa.Column("volume", sa.Integer(), nullable=False),
         sa.Column("emergency_volume", sa.Integer(), nullable=False),
         sa.Column("may_approve_own", sa.Boolean(), nullable=False),
@@ -297,14 +299,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_bulletins_station_id"), ["station_id"], unique=False)
 
     op.create_table(
+        "campaigns",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("template", sa.String(length=32), nullable=False),
+        sa.Column("station_id", sa.String(length=32), nullable=False),
+        sa.Column("author_id", sa.String(length=32), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("clusters", sa.JSON(), nullable=False),
+        sa.Column("numbers", sa.JSON(), nullable=False),
+        sa.Column("issued_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("event_on", sa.Date(), nullable=True),
+        sa.Column("other_forms", sa.Text(), nullable=False),
+        sa.Column("created_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("ended_how", sa.String(length=8), nullable=False),
+        sa.Column("ended_why", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_campaigns_author_id_users")),
+        sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_campaigns_station_id_stations")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
+    )
+    with op.batch_alter_table("campaigns", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_campaigns_station_id"), ["station_id"], unique=False)
+
+    op.create_table(
         "clusters",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("station_id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("hamlet", sa.String(length=120), nullable=False),
         sa.Column("latitude", sa.Double(), nullable=True),
         sa.Column("longitude", sa.Double(), nullable=True),
         sa.Column("horns", sa.Integer(), nullable=False),
         sa.Column("horn_watts", sa.Integer(), nullable=False),
+        sa.Column("site", sa.String(length=16), nullable=False),
         sa.Column("added_at", base.Instant(timezone=True), nullable=False),
         sa.Column("removed_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_clusters_station_id_stations")),
@@ -389,6 +416,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_assignments_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
+        "regulations",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("station_id", sa.String(length=32), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_regulations_by_id_users")),
+        sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_regulations_station_id_stations")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_regulations")),
+        sa.UniqueConstraint("station_id", "revision", name=op.f("uq_regulations_station_id_revision")),
+    )
+    op.create_table(
         "broadcasts",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("bulletin_id", sa.String(length=32), nullable=False),
@@ -412,17 +452,22 @@ def upgrade() -> None:
         sa.Column("taken_off", sa.JSON(), nullable=False),
         sa.Column("last_day", sa.Date(), nullable=True),
         sa.Column("replaces", sa.String(length=32), nullable=True),
+        sa.Column("campaign_id", sa.String(length=32), nullable=True),
+        sa.Column("ahead_minutes", sa.Integer(), nullable=True),
         sa.Column("push_now", sa.Boolean(), nullable=False),
+        sa.Column("unusual", sa.Text(), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
         sa.Column("changed_at", base.Instant(timezone=True), nullable=False),
         sa.Column("expanded_until", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_broadcasts_author_id_users")),
         sa.ForeignKeyConstraint(["bulletin_id"], ["bulletins.id"], name=op.f("fk_broadcasts_bulletin_id_bulletins")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_broadcasts_campaign_id_campaigns")),
         sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_broadcasts_station_id_stations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcasts")),
     )
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_broadcasts_bulletin_id"), ["bulletin_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_broadcasts_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_station_id"), ["station_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_status"), ["status"], unique=False)
 
@@ -488,6 +533,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_approvals_broadcast_id"), ["broadcast_id"], unique=False)
 
     op.create_table(
+        "programme_parts",
+        sa.Column("broadcast_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["asset_sha256"], ["assets.sha256"], name=op.f("fk_programme_parts_asset_sha256_assets")
+        ),
+        sa.ForeignKeyConstraint(
+            ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_programme_parts_broadcast_id_broadcasts")
+        ),
+        sa.PrimaryKeyConstraint("broadcast_id", "position", name=op.f("pk_programme_parts")),
+    )
+    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_programme_parts_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
         "deliveries",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("broadcast_id", sa.String(length=32), nullable=False),
@@ -512,6 +575,7 @@ def upgrade() -> None:
         sa.Column("coverage", sa.Double(), nullable=False),
         sa.Column("plan_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("signed_evidence", sa.Boolean(), nullable=True),
+        sa.Column("silent_since", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_deliveries_asset_sha256_assets")),
         sa.ForeignKeyConstraint(
             ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_deliveries_broadcast_id_broadcasts")
@@ -562,6 +626,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_deliveries_cluster_start")
 
     op.drop_table("deliveries")
+    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_programme_parts_asset_sha256"))
+
+    op.drop_table("programme_parts")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approvals_broadcast_id"))
 
@@ -574,9 +642,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_commands_cluster_issued")
 
     op.drop_table("commands")
+    op.drop_table("regulations")
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_broadcasts_status"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_station_id"))
+        batch_op.drop_index(batch_op.f("ix_broadcasts_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_bulletin_id"))
 
     op.drop_table("broadcasts")
@@ -606,6 +676,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clusters_station_id"))
 
     op.drop_table("clusters")
+    with op.batch_alter_table("campaigns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_campaigns_station_id"))
+
+    op.drop_table("campaigns")
     with op.batch_alter_table("bulletins", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bulletins_station_id"))
 
