@@ -328,8 +328,9 @@ class Player:
             wall.append(self._items[self._next].start)
         for item in () if m.held else self._open.values():
             match self._chance(item, m):
-                case Begin(until=until):
+                case Begin(offset_ms=offset, until=until):
                     wall.append(until + 1)
+                    wall += self._closing(item, offset, m)
                 case Wait(until=until):
                     wall.append(until)
         marks.append(self._alerts_wait)
@@ -339,6 +340,14 @@ class Player:
         if nearest is not None:
             marks.append(mono_at(nearest))
         return min((each for each in marks if each > m.mono), default=m.mono + 86_400_000)
+
+    def _closing(self, item: Item, offset_ms: int, m: Moment) -> list[int]:
+        """What waits for the horn is told by the hours when it no longer fits into them."""
+        if self._plan is None:
+            return []
+        length = self._assets[item.asset].duration_ms - offset_ms
+        mark = rules.next_closing(self._plan.policy, m.now, length)
+        return [mark] if mark is not None else []
 
     def _wake_for(self, alert: Alert, m: Moment, marks: list[int], wall: list[int]) -> None:
         wall += [alert.not_before, alert.hard_end]

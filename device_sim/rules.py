@@ -94,6 +94,8 @@ def _gone(item: Item, now: int) -> Over | None:
 
 def inside_hours(policy: Policy, begin: int, end: int) -> bool:
     """Whether [begin, end) lies inside one window. Windows that touch, also over midnight, count as one."""
+    if policy.weekend_hours is not None:
+        return _inside_a_week(policy, policy.weekend_hours, begin, end)
     spans = _joined(policy.hours)
     if spans == [(0, DAY_MS)]:
         return True
@@ -105,6 +107,26 @@ def inside_hours(policy: Policy, begin: int, end: int) -> bool:
             if midnight + day * DAY_MS + first <= local and local + length <= midnight + day * DAY_MS + last:
                 return True
     return False
+
+
+def next_closing(policy: Policy, now: int, length: int) -> int | None:
+    """The next instant from which on a sound of this length may reach past the end of some hours."""
+    midnight = now - (now + policy.utc_offset_min * MINUTE_MS) % DAY_MS
+    windows = [*policy.hours, *(policy.weekend_hours or [])]
+    marks = [midnight + day * DAY_MS + each.end * MINUTE_MS - length + 1 for each in windows for day in (0, 1)]
+    return min((mark for mark in marks if mark > now), default=None)
+
+
+def _inside_a_week(policy: Policy, weekend: list[Window], begin: int, end: int) -> bool:
+    """Minute marks are laid out over the local days that the sound may touch."""
+    shift = policy.utc_offset_min * MINUTE_MS
+    covered = begin + shift
+    for day in range((begin + shift) // DAY_MS - 1, (end + shift) // DAY_MS + 1):
+        saturday_or_sunday = (day + 3) % 7 >= 5  # day 0, 1 January 1970, was a Thursday
+        for window in sorted(weekend if saturday_or_sunday else policy.hours, key=lambda each: each.start):
+            if day * DAY_MS + window.start * MINUTE_MS <= covered:
+                covered = max(covered, day * DAY_MS + window.end * MINUTE_MS)
+    return begin + shift < covered and end + shift <= covered
 
 
 def _joined(windows: list[Window]) -> list[tuple[int, int]]:

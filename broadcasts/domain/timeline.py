@@ -216,7 +216,7 @@ def _closings(rule: Regulation, now: datetime, length: timedelta, until: datetim
     return [
         mark
         for day in range((until - now).days + 3)
-        for window in rule.hours
+        for window in rule.hours_on((midnight + timedelta(days=day)).date())
         if now < (mark := midnight + timedelta(days=day, minutes=window.end) - length + TICK) <= until
     ]
 

@@ -73,6 +73,8 @@ class Policy(Message):
     utc_offset_min: Annotated[int, Field(ge=-720, le=840)]
     hours: Annotated[list[Window], Field(max_length=12)]
     """When ordinary and priority sound is allowed; none means never. A delivery must lie inside from start to end."""
+    weekend_hours: Annotated[list[Window], Field(max_length=12)] | None = None
+    """On Saturdays and Sundays instead of `hours`, local days; absent: as on other days."""
     ceilings: Annotated[list[Ceiling], Field(max_length=24)]
     emergency_volume: Volume
     telemetry_idle_s: Annotated[int, Field(ge=60, le=86_400)]

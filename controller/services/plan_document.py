@@ -9,26 +9,36 @@ from functools import lru_cache
 from typing import Any
 
 from broadcasts.clock import VIETNAM, unix_ms
+from broadcasts.domain.regulation import Window
 from broadcasts.wire import plan as wire
 from controller.db.tables import Asset, Delivery, Station
+from controller.services.stations import ORDINARY, regulation
 
 TELEMETRY_IDLE_S = 900
 TELEMETRY_PLAYING_S = 60
 MAX_AUTONOMY_S = 7 * 86_400
 
 
-def policy(station: Station, scopes: Sequence[str], now: datetime) -> wire.Policy:
+def policy(station: Station, scopes: Sequence[str], now: datetime, site: str = ORDINARY) -> wire.Policy:
+    rule = regulation(station, site)
     offset = VIETNAM.utcoffset(now.astimezone(VIETNAM).replace(tzinfo=None)) or timedelta(0)
     return wire.Policy(
         utc_offset_min=int(offset.total_seconds() // 60),
-        hours=[wire.Window(start=start, end=end) for start, end in station.hours],
-        ceilings=[wire.Ceiling(start=start, end=end, volume=volume) for start, end, volume in station.ceilings],
+        hours=_windows(rule.hours),
+        weekend_hours=None if rule.weekend is None else _windows(rule.weekend),
+        ceilings=[
+            wire.Ceiling(start=each.window.start, end=each.window.end, volume=each.volume) for each in rule.ceilings
+        ],
         emergency_volume=station.emergency_volume,
         telemetry_idle_s=TELEMETRY_IDLE_S,
         telemetry_playing_s=TELEMETRY_PLAYING_S,
         max_autonomy_s=MAX_AUTONOMY_S,
         scopes=list(scopes),
     )
+
+
+def _windows(told: Sequence[Window]) -> list[wire.Window]:
+    return [wire.Window(start=window.start, end=window.end) for window in told]
 
 
 def item(delivery: Delivery) -> wire.Item:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.regulation import Ceiling, Regulation, Window
+from broadcasts.domain.limits import Limits
+from broadcasts.domain.regulation import NORMAL, Ceiling, Regulation, Window
 from controller.db.tables import Assignment, Cluster, Station
 
+ORDINARY = "ordinary"
+SITES = (ORDINARY, "hospital", "school", "pagoda")
+"""Kinds of site; all but the first are special, with ceilings of their own (R-107)."""
 
-def regulation(station: Station) -> Regulation:
+
+def regulation(station: Station, site: str = ORDINARY) -> Regulation:
+    """`station.rules` may hold `weekend`, `normal` ([[start, end], …]), `special` ([[start, end, volume], …], beside
+    `ceilings` at special sites; the lower one holds), `session`, `day`, `week` (minutes)."""
+    told = station.rules or {}
+    special = told.get("special", []) if site != ORDINARY else []
+    weekend, normal = told.get("weekend"), told.get("normal")
     return Regulation(
-        hours=tuple(Window(start, end) for start, end in station.hours),
-        ceilings=tuple(Ceiling(Window(start, end), volume) for start, end, volume in station.ceilings),
+        hours=_windows(station.hours),
+        ceilings=tuple(Ceiling(Window(start, end), volume) for start, end, volume in [*station.ceilings, *special]),
         emergency_volume=station.emergency_volume,
+        weekend=None if weekend is None else _windows(weekend),
+        normal=NORMAL if normal is None else _windows(normal),
+        limits=Limits(*(_minutes(told.get(kind)) for kind in ("session", "day", "week"))),
     )
+
+
+def _windows(told: Iterable[Iterable[int]]) -> tuple[Window, ...]:
+    return tuple(Window(start, end) for start, end in told)
+
+
+def _minutes(told: int | None) -> timedelta | None:
+    return None if told is None else timedelta(minutes=told)
 
 
 def units_of(session: Session, clusters: Iterable[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from broadcasts.domain.timeline import Fate, Outcome, timeline
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from broadcasts.wire import plan as wire
 from broadcasts.wire.journal import Ended, NotPlayed, Skipped
+from device_sim import rules as unit_rules
 
 LENGTHS = (700, 45 * SECOND, 4 * MINUTE, 11 * MINUTE + 300, 50 * MINUTE)
 RECORDINGS = [opus(length, f"{length}") for length in LENGTHS]
@@ -140,3 +141,25 @@ def test_the_dry_run_foretells_every_stretch_of_sound_at_its_millisecond_and_vol
     assert stretches(fates) == heard
     for fate in fates:
         assert told(rig, str(fate.slot.delivery)) in JOURNAL[fate.outcome], fate
+
+
+week = st.lists(st.sampled_from(((0, 300), (300, 700), (700, 1260), (1200, 1440), (0, 1440))), max_size=3)
+
+
+@pytest.mark.requirement("R-051")
+@settings(max_examples=600, deadline=None)
+@given(week, st.none() | week, st.integers(0, 8 * 1440), st.sampled_from((1, 60, 400, 700)))
+def test_planner_and_unit_agree_on_which_hours_of_which_day_are_allowed(
+    hours: list[tuple[int, int]], weekend: list[tuple[int, int]] | None, minute: int, length: int
+) -> None:
+    rule = rules.Regulation(
+        tuple(rules.Window(*each) for each in hours),
+        weekend=None if weekend is None else tuple(rules.Window(*each) for each in weekend),
+    )
+    on_the_wire = policy(
+        hours=[Window(start=a, end=b) for a, b in hours],
+        weekend_hours=None if weekend is None else [Window(start=a, end=b) for a, b in weekend],
+    )
+    begin = T0 + minute * MINUTE
+    ours = rule.allows(from_unix_ms(begin), timedelta(minutes=length), VIETNAM)
+    assert ours is unit_rules.inside_hours(on_the_wire, begin, begin + length * MINUTE)
