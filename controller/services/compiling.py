@@ -204,7 +204,7 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
     status = (UnitStatus.plan_version.label("reported"), UnitStatus.seen_plan_version.label("seen"))
     rows = session.execute(
-        select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Cluster.station_id, *plan, *status)
+        select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Cluster.site, Cluster.station_id, *plan, *status)
         .join(Assignment, Assignment.unit_id == Unit.id)
         .join(Cluster, Assignment.cluster_id == Cluster.id)
         .outerjoin(UnitPlan, UnitPlan.unit_id == Unit.id)
@@ -223,7 +223,7 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     provinces = _provinces(session)
     stations = {row.id: row for row in session.scalars(select(Station))}
     sets = emergency_set.held_below(session, {stations[row.station_id].area_id for row in rows})
-    policies: dict[str, Policy] = {}
+    policies: dict[tuple[str, str], Policy] = {}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
@@ -234,7 +234,16 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
             _Wanted(
                 unit=unit,
                 build=partial(
-                    _build, unit, (row.cluster, row.since), policies, station, scopes, mine, assets, held, now
+                    _build,
+                    unit,
+                    (row.cluster, row.since),
+                    policies,
+                    (station, row.site),
+                    scopes,
+                    mine,
+                    assets,
+                    held,
+                    now,
                 ),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
@@ -250,19 +259,20 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
 def _build(
     unit: str,
     assignment: tuple[str, datetime],
-    policies: dict[str, Policy],
-    station: Station,
+    policies: dict[tuple[str, str], Policy],
+    place: tuple[Station, str],
     scopes: Sequence[str],
     deliveries: Sequence[Any],
     assets: dict[str, Asset],
     emergency: Sequence[Asset],
     now: datetime,
 ) -> Plan:
-    """`policies` are those of the stations so far, each said once. Raises ValueError where a row says what no plan
-    can."""
-    if station.id not in policies:
-        policies[station.id] = plan_document.policy(station, scopes, now)
-    policy = policies[station.id].model_copy(update={"scopes": [*scopes, unit]})
+    """`policies`: of the stations and kinds of site so far, each said once. Raises ValueError where a row says what no
+    plan can."""
+    station, site = place
+    if (station.id, site) not in policies:
+        policies[station.id, site] = plan_document.policy(station, scopes, now, site)
+    policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
     return plan_document.build(unit, assignment, policy, deliveries, assets, emergency)
 
 

@@ -18,6 +18,7 @@ from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
 from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan
 from controller.services.context import HORIZON
+from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
@@ -102,11 +103,11 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
         return 0
     unit_of = units_of(session, broadcast.clusters)
     stations = _stations(session, broadcast.clusters)
-    rules = {station.id: regulation(station) for station in stations.values()}
+    rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     rows: list[dict[str, Any]] = []
-    closed: list[dict[str, Any]] = []
+    why_not: dict[str, str] = {}
     # Plain rows: a thousand poles are one approval that somebody waits for.
     pieces = laid_out(session, broadcast)
     sounding = (
@@ -122,19 +123,20 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
             if name in known:
                 continue
             known.add(name)
-            unit, (allowed, ceiling) = unit_of.get(cluster), ruled[stations[cluster].id]
+            station, site = stations[cluster]
+            unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
             row = _row(broadcast, name, start, duration, asset, cluster, unit)
-            row["volume"] = min(stations[cluster].volume if broadcast.volume is None else broadcast.volume, ceiling)
+            row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
             if not allowed or unit is None:
-                why = "no_unit" if allowed else "quiet_hours"
-                row |= {
-                    "state": str(State.WITHDRAWN),
-                    "verdict": str(Verdict.NOT_PLAYED),
-                    "reason": why,
-                    "verdict_at": now,
-                }
-                closed.append({"delivery_id": name, "why": why})
+                why_not[name] = "no_unit" if allowed else "quiet_hours"
             rows.append(row)
+    limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}
+    why_not |= over_the_limit(session, limits, [row for row in rows if row["id"] not in why_not])
+    shut = {"state": str(State.WITHDRAWN), "verdict": str(Verdict.NOT_PLAYED), "verdict_at": now}
+    for row in rows:
+        if row["id"] in why_not:
+            row |= shut | {"reason": why_not[row["id"]]}
+    closed = [{"delivery_id": name, "why": why} for name, why in why_not.items()]
     if rows:
         session.execute(insert(Delivery), rows)
     if closed:
@@ -185,11 +187,14 @@ def _row(
     }
 
 
-def _stations(session: Session, clusters: list[str]) -> dict[str, Station]:
+def _stations(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:
+    """By cluster: its station, its kind of site."""
     rows = session.execute(
-        select(Cluster.id, Station).join(Station, Cluster.station_id == Station.id).where(Cluster.id.in_(clusters))
+        select(Cluster.id, Station, Cluster.site)
+        .join(Station, Cluster.station_id == Station.id)
+        .where(Cluster.id.in_(clusters))
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetime) -> None:

@@ -29,6 +29,8 @@ LIST_DATE = date(2025, 3, 1)
 PROVINCE = ("p-94", "Tỉnh Sóc Trăng", "94")
 DEMO_HOURS = [[5 * 60, 21 * 60]]
 DEMO_CEILINGS = [[5 * 60, 6 * 60, 50], [6 * 60, 21 * 60, 80]]
+EARLY = "01/QC-MẪU, điều 3 (mẫu)"
+"""The commune's decision about early slots, which R-109 wants on record."""
 ALL_DAY = [[0, 1440]]
 PER_COMMUNE = 5
 ACCOUNTS = (
@@ -128,6 +130,7 @@ def _station(place: Commune, hours: list[list[int]]) -> Station:
         regulation_date=LIST_DATE,
         hours=hours,
         ceilings=DEMO_CEILINGS if hours == DEMO_HOURS else [],
+        rules={"early": EARLY} if hours == DEMO_HOURS else {"early": EARLY, "normal": hours},
         illustrative=True,
     )
 

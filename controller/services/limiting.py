@@ -1,0 +1,64 @@
+"""A station's limits of session, day and week, held against what is planned and what has sounded (R-052)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.clock import VIETNAM
+from broadcasts.domain.delivery import OPEN, State
+from broadcasts.domain.limits import Excess, Limits, Sound, excesses
+from controller.db.tables import Delivery
+
+A_WEEK = timedelta(days=7)
+COUNTS = [str(state) for state in (*OPEN, State.PLAYED)]
+
+
+def too_much(
+    session: Session, limits: Mapping[str, Limits], more: Mapping[str, Sequence[Sound]], but: str = ""
+) -> dict[str, list[Excess]]:
+    """By cluster, what of `more` would go over the limits of its cluster; `but` is a broadcast that counts nothing."""
+    limited = [name for name, sounds in more.items() if sounds and limits[name].any]
+    if not limited:
+        return {}
+    first = min(sound[0] for name in limited for sound in more[name]) - A_WEEK
+    last = max(sound[1] for name in limited for sound in more[name]) + A_WEEK
+    there = _sounds(session, limited, first, last, but)
+    found = {name: excesses(there[name], more[name], limits[name], VIETNAM) for name in limited}
+    return {name: over for name, over in found.items() if over}
+
+
+def over_the_limit(session: Session, limits: Mapping[str, Limits], rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Of new deliveries, as rows: the reason by name."""
+    more: dict[str, list[Sound]] = defaultdict(list)
+    for row in rows:
+        more[row["cluster_id"]].append((row["start"], row["end"]))
+    over = {
+        (cluster, each.at): f"limit_{each.kind}"
+        for cluster, several in too_much(session, limits, more).items()
+        for each in several
+    }
+    return {row["id"]: over[key] for row in rows if (key := (row["cluster_id"], row["start"])) in over}
+
+
+def _sounds(
+    session: Session, clusters: Collection[str], first: datetime, last: datetime, but: str
+) -> dict[str, list[Sound]]:
+    found: dict[str, list[Sound]] = defaultdict(list)
+    rows = session.execute(
+        select(Delivery.cluster_id, Delivery.start, Delivery.end).where(
+            Delivery.cluster_id.in_(clusters),
+            Delivery.state.in_(COUNTS),
+            Delivery.start >= first,
+            Delivery.start < last,
+            Delivery.broadcast_id != but,
+        )
+    )
+    for cluster, start, end in rows:
+        found[cluster].append((start, end))
+    return found
