@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from broadcasts.domain.model import Pattern
+from broadcasts.domain.programme import MOST_PARTS, Part, PartKind
 from broadcasts.errors import LoaError
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
@@ -53,6 +54,13 @@ class PatternIn(BaseModel):
         return Pattern(**told)
 
 
+class PartIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: PartKind
+    title: str = Field("", max_length=200)
+    asset: str = Field(pattern="^[0-9a-f]{64}$")
+
+
 class DraftIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     title: str = Field(max_length=200)
@@ -66,6 +74,8 @@ class DraftIn(BaseModel):
     at: time
     until_day: Day | None = None
     pattern: PatternIn = PatternIn()
+    parts: list[PartIn] = Field(default=[], max_length=MOST_PARTS)
+    """Of a programme, in order; `asset` is one of theirs."""
     priority: int = 3
     on_preempt: str = "resume"
     late: str = "drop"
@@ -76,8 +86,9 @@ class DraftIn(BaseModel):
     def draft(self) -> Draft:
         told = self.model_dump()
         at = self.at.replace(microsecond=0, tzinfo=None)
+        parts = tuple(Part(part.kind, part.title, part.asset) for part in self.parts)
         targets = {"areas": tuple(self.areas), "clusters": tuple(self.clusters)}
-        return Draft(**told | targets | {"at": at, "pattern": self.pattern.pattern()})
+        return Draft(**told | targets | {"at": at, "pattern": self.pattern.pattern(), "parts": parts})
 
 
 class EditIn(DraftIn):

@@ -18,6 +18,7 @@ from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
 from controller.services.rights import Actor, Right, all_mine
+from controller.services.programmes import parts_of
 from controller.services.schedules import schedule_of
 
 
@@ -43,6 +44,7 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
         late=broadcast.late,
         volume=broadcast.volume,
         text=rendition.text,
+        parts=parts_of(session, broadcast.id),
         push_now=broadcast.push_now,
     )
 
@@ -65,6 +67,7 @@ def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
         "at": broadcast.at_time.isoformat(),
         "until_day": broadcast.until_day.isoformat() if broadcast.until_day else None,
         "pattern": broadcast.pattern,
+        "parts": [[part.kind, part.title, part.asset] for part in parts_of(session, broadcast.id)],
         "priority": broadcast.priority,
         "rank": broadcast.rank,
         "on_preempt": broadcast.on_preempt,

@@ -55,9 +55,10 @@ def hand_in(
         library.find(session, name)
     broadcast = editable(session, actor, editing, revision) if editing else None
     if broadcast is None:
+        before = session.get(Broadcast, replaces) if replaces else None
         broadcast = _new(ctx, session, actor, draft, station, now)
         broadcast.replaces = replaces
-        if replaces and (before := session.get(Broadcast, replaces)) is not None:
+        if before is not None:
             broadcast.campaign_id, broadcast.ahead_minutes = before.campaign_id, before.ahead_minutes
     else:
         _revise(session, broadcast, draft, now)

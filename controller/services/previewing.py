@@ -15,11 +15,12 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain import priority as rules
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
+from broadcasts.domain.programme import Part
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Cluster, Delivery, Station
-from controller.services import clashing
+from controller.services import clashing, programmes
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import clusters_in, regulation
@@ -57,6 +58,8 @@ class Draft:
     text: str = ""
     push_now: bool = False
     pattern: Pattern = PLAIN
+    parts: tuple[Part, ...] = ()
+    """Of a programme, in order, `asset` among them; none for one recording."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class Preview:
     problems: Sequence[LoaError] = field(default=())
     titles: dict[str, str] = field(default_factory=dict)
     """Broadcast id to title, for the clashes."""
+    programme: Sequence[tuple[timedelta, Part]] = ()
+    """The parts, each with when it begins after the start."""
     illustrative: frozenset[str] = frozenset()
     """The stations among those of `clusters` that were made up for a demo."""
 
@@ -99,7 +104,8 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         wrong.append(Refused("title.missing"))
     bad = _bad_words(draft, now)
     wrong += bad
-    duration = timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
+    wrong += programmes.problems(session, draft.asset, draft.parts)
+    duration = programmes.whole_length(session, asset, draft.parts)
     # Said as soon as it can be known, even while title or recording are still missing.
     ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
     if not (draft.at and draft.first_day):
@@ -128,6 +134,7 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         clashes=found,
         problems=wrong,
         titles=clashing.titles(session, found),
+        programme=programmes.timetable(session, draft.parts),
         illustrative=_illustrative(session, clusters),
     )
 

@@ -12,7 +12,16 @@ from broadcasts.audio.sample import write_sample
 from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Refused
 from broadcasts.ids import SHA256
-from controller.db.tables import Asset, AuditEntry, Bulletin, EmergencyRecording, Rendition, Station
+from controller.db.tables import (
+    Asset,
+    AuditEntry,
+    Broadcast,
+    Bulletin,
+    EmergencyRecording,
+    ProgrammePart,
+    Rendition,
+    Station,
+)
 from controller.services.context import Context
 from controller.services.library import add_recording
 from controller.services.rights import Actor, Right
@@ -55,10 +64,16 @@ def _may_listen(session: Session, actor: Actor, sha256: str) -> bool:
         .join(Station, Bulletin.station_id == Station.id)
         .where(Rendition.asset_sha256 == sha256, Station.area_id.in_(actor.areas))
     )
+    in_programme = (
+        select(ProgrammePart.position)
+        .join(Broadcast, ProgrammePart.broadcast_id == Broadcast.id)
+        .join(Station, Broadcast.station_id == Station.id)
+        .where(ProgrammePart.asset_sha256 == sha256, Station.area_id.in_(actor.areas))
+    )
     preloaded = select(EmergencyRecording.kind).where(
         EmergencyRecording.asset_sha256 == sha256, EmergencyRecording.area_id.in_(actor.areas)
     )
     mine = select(AuditEntry.id).where(
         AuditEntry.act == "recording.add", AuditEntry.about == sha256, AuditEntry.actor == actor.name
     )
-    return any(session.scalar(query.limit(1)) is not None for query in (used, preloaded, mine))
+    return any(session.scalar(query.limit(1)) is not None for query in (used, in_programme, preloaded, mine))

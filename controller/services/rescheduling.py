@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.model import PLAIN, Pattern, Repeat, Schedule
 from broadcasts.domain.recurrence import starts
-from broadcasts.domain.schedule_check import first_start
+from broadcasts.domain.schedule_check import FAR, first_start
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Delivery
 from controller.services import audit
@@ -24,6 +24,7 @@ from controller.services.approving import draft_of
 from controller.services.composing import Draft, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import withdraw_open
+from controller.services.programmes import laid_out
 from controller.services.rights import Actor, Right
 from controller.services.schedules import last_day, schedule_of, stored, take_off, without
 
@@ -134,7 +135,7 @@ def _part(
 
 
 def _cut(session: Session, broadcast: Broadcast, extent: Extent, chosen: datetime, now: datetime, why: str) -> int:
-    one = extent is Extent.ONE
+    one, schedule = extent is Extent.ONE, schedule_of(broadcast)
     gone = Pattern(skip=(chosen,)) if one else Pattern(before=chosen)
     if broadcast.status == "approved":
         take_off(broadcast, skip=gone.skip[0] if one else None, before=gone.before)
@@ -144,8 +145,18 @@ def _cut(session: Session, broadcast: Broadcast, extent: Extent, chosen: datetim
         broadcast.pattern, broadcast.last_day = stored(left.pattern), last_day(left)
         broadcast.revision += 1
     broadcast.changed_at = now
-    which: ColumnElement[bool] = Delivery.start == chosen if one else Delivery.start >= chosen
+    which = _deliveries(session, broadcast, one, chosen, schedule)
     return withdraw_open(session, broadcast.id, now, why, which)
+
+
+def _deliveries(
+    session: Session, broadcast: Broadcast, one: bool, chosen: datetime, schedule: Schedule
+) -> ColumnElement[bool]:
+    """Of one start, with all parts of a programme; or of each start from there on: what has begun sounds to its end."""
+    if one:
+        return Delivery.start.in_([chosen + after for after, _ in laid_out(session, broadcast)])
+    first = next(starts(schedule, chosen, chosen + FAR, VIETNAM), None)
+    return Delivery.start >= (first or chosen + FAR)
 
 
 def _chosen(schedule: Schedule, start: datetime | None, now: datetime) -> datetime:

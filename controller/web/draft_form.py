@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.priority import Clash
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import LoaError
 from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
@@ -48,6 +49,8 @@ class DraftForm:
     extent: str = ""
     """Of an edit of a series: `rescheduling.Extent`, and the start it is about."""
     start: str = ""
+    parts: tuple[str, ...] = ()
+    """Of a programme, each as "kind asset title": carried along, so that an edit does not lose them."""
 
     @property
     def unread(self) -> list[LoaError]:
@@ -81,6 +84,7 @@ class DraftForm:
             text=self.text,
             push_now=self.push_now,
             pattern=pattern,
+            parts=tuple(part for told in self.parts if (part := _part(told)) is not None),
         )
 
 
@@ -109,6 +113,7 @@ def typed(posted: Posted) -> DraftForm:
         rule=schedule_form.typed(posted),
         extent=posted.get("extent"),
         start=posted.get("start"),
+        parts=tuple(posted.all("part")),
     )
 
 
@@ -141,6 +146,7 @@ def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str 
         rule=rule,
         extent=extent,
         start=start,
+        parts=tuple(f"{part.kind} {part.asset} {part.title}" for part in draft.parts),
     )
 
 
@@ -180,6 +186,12 @@ def clash_lines(seen: Preview, draft: Draft) -> list[ClashLine]:
         )
         for (name, wins), group in groups.items()
     ]
+
+
+def _part(told: str) -> Part | None:
+    kind, _, rest = told.partition(" ")
+    asset, _, title = rest.partition(" ")
+    return Part(PartKind(kind), title, asset) if kind in set(PartKind) else None
 
 
 def _number(text: str, otherwise: int) -> int:

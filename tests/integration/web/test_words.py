@@ -15,6 +15,7 @@ from broadcasts.domain.delivery import State
 from broadcasts.domain.model import Field, Late, OnPreempt, Priority
 from broadcasts.domain.occasions import OCCASIONS
 from broadcasts.domain.presence import Presence
+from broadcasts.domain.programme import PartKind
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.journal import NotPlayed
@@ -84,6 +85,7 @@ def named() -> Iterator[str]:
         "form.when": list(PRESETS),
         "form.extent": list(Extent),
         "occasion": list(OCCASIONS),
+        "part": list(PartKind),
         "language.own": list(LANGUAGES),
         "warnings": [*keys.WARNINGS, "other"],
         "duration": ["hours", "minutes", "seconds"],

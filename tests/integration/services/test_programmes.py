@@ -1,0 +1,110 @@
+"""An ordered programme: one broadcast, one approval, a delivery and a verdict for each part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, time, timedelta
+from typing import Any
+
+import pytest
+from support.services import HERE, House, raises
+
+from broadcasts.domain.delivery import State
+from broadcasts.domain.programme import Part, PartKind
+from broadcasts.errors import Refused
+from controller.db.tables import Broadcast
+from controller.services import approving, composing, rescheduling
+from controller.services.rescheduling import Extent
+
+
+def parts(house: House) -> tuple[Part, ...]:
+    return (
+        Part(PartKind.CHIME, "Nhạc hiệu", house.other.sha256),
+        Part(PartKind.BULLETIN, "Lịch tiêm chủng", house.bulletin.sha256),
+        Part(PartKind.OUTRO, "", house.other.sha256),
+    )
+
+
+def programme(house: House, **changed: Any) -> str:
+    """Tomorrow at 17:00, approved."""
+    told = {"first_day": date(2026, 3, 4), "at": time(17, 0), "parts": parts(house)}
+    return house.on_air(**told | changed)
+
+
+def heard(house: House, broadcast: str) -> list[tuple[float, str]]:
+    """Seconds after the first start and recording of what may still sound at the first cluster."""
+    found = [each for each in house.deliveries(broadcast) if each.cluster_id == f"cl-{HERE}-1"]
+    found = [each for each in found if each.state != State.WITHDRAWN]
+    return [((each.start - found[0].start).total_seconds(), each.asset_sha256) for each in found]
+
+
+def test_each_part_is_an_item_of_the_plan_with_a_delivery_of_its_own(house: House) -> None:
+    broadcast = programme(house)
+    assert heard(house, broadcast) == [(0, house.other.sha256), (2, house.bulletin.sha256), (5, house.other.sha256)]
+    house.compile()
+    plan = house.plan(f"u-{HERE}-1")
+    assert [item.asset for item in plan.items] == [asset for _, asset in heard(house, broadcast)]
+    assert {asset.sha256 for asset in plan.assets} == {house.other.sha256, house.bulletin.sha256}
+
+
+def test_the_preview_says_when_each_part_begins_and_when_all_is_over(house: House) -> None:
+    seen = composing.preview(house.ctx, house.actor("author"), house.draft(parts=parts(house)))
+    assert [after for after, _ in seen.programme] == [timedelta(0), timedelta(seconds=2), timedelta(seconds=5)]
+    assert seen.first_end is not None
+    assert timedelta(seconds=6.5) <= seen.first_end - seen.starts[0] < timedelta(seconds=7)
+
+
+def test_a_programme_must_end_within_the_hours_of_the_station(house: House) -> None:
+    late = house.draft(first_day=date(2026, 3, 4), at=time(20, 59, 56))
+    author = house.actor("author")
+    assert [each.key for each in composing.preview(house.ctx, author, late).problems] == []
+    assert [each.key for each in composing.preview(house.ctx, author, replace(late, parts=parts(house))).problems] == [
+        "time.quiet"
+    ]
+
+
+def test_the_parts_and_their_order_are_what_is_approved(house: House) -> None:
+    broadcast = house.submit(parts=parts(house))
+    before = house.seen(broadcast)
+    composing.submit(house.ctx, house.actor("author"), house.draft(parts=parts(house)[::-1]), broadcast)
+    assert house.seen(broadcast) != before
+    with house.ctx.db.read() as session:
+        row = session.get_one(Broadcast, broadcast)
+        assert approving.draft_of(session, row).parts == parts(house)[::-1]
+        assert [kind for kind, *_ in approving.facts_of(session, row)["parts"]] == ["outro", "bulletin", "chime"]
+
+
+def test_one_start_of_a_daily_programme_is_left_out_with_all_its_parts(house: House) -> None:
+    broadcast = programme(house, repeat="daily")
+    first = house.deliveries(broadcast)[0].start
+    stopped = rescheduling.leave_out(house.ctx, house.actor("author"), broadcast, Extent.ONE, first, False)
+    assert stopped == 3 * 5
+    assert len(heard(house, broadcast)) == 6 * 3
+
+
+def test_a_programme_that_sounds_goes_on_to_its_end_when_the_series_is_edited(house: House) -> None:
+    broadcast = programme(house, repeat="daily")
+    first = house.deliveries(broadcast)[0].start
+    house.clock.set(first + timedelta(seconds=4))
+    with house.ctx.db.read() as session:
+        draft = rescheduling.draft_for(session, house.actor("author"), broadcast, Extent.ALL, None, house.now)
+    rescheduling.change(house.ctx, house.actor("author"), broadcast, replace(draft, title="Mới"), Extent.ALL)
+    assert len(heard(house, broadcast)) == 3
+
+
+WRONG: list[tuple[tuple[Part, ...], str]] = [
+    ((Part(PartKind.CHIME, "", "0" * 64),), "programme.part"),
+    ((Part(PartKind.CHIME, "x" * 201, ""),), "programme.part"),
+    (tuple(Part(PartKind.CHIME, "", "") for _ in range(31)), "programme.many"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "key"), WRONG)
+def test_a_programme_that_cannot_be_is_refused(house: House, wrong: tuple[Part, ...], key: str) -> None:
+    with raises(Refused, key):
+        house.submit(parts=wrong)
+
+
+def test_the_recording_of_the_bulletin_is_one_of_the_parts(house: House) -> None:
+    with raises(Refused, "programme.main"):
+        house.submit(parts=(Part(PartKind.CHIME, "", house.other.sha256),))
