@@ -12,10 +12,12 @@ from typing import Any
 
 from broadcasts.errors import LoaError
 from controller import settings as settings_module
-from controller.bootstrap import commands
+from controller.bootstrap import commands, people
+from controller.services.rights import Role
 from controller.settings import Settings
 from controller.web.catalogue import say
 
+ROLE_NAMES = [str(role) for role in Role]
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
@@ -64,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--password-only", type=int, default=0, metavar="N", help="N units without a key of their own")
     seed.add_argument("--fleet", help="where the simulator's file goes (default: DATA/fleet.json)")
     seed.add_argument("--json", action="store_true")
-    _user(verb("user", "Accounts: list, add, reset a password.", commands.user))
+    _user(verb("user", "Accounts: list, add, give roles, unlock, disable, reset a password.", people.user))
+    _audit(verb("audit", "The audit log: export it, verify its chain.", people.audit_log))
     plan = verb("plan", "What a cluster will play, and why.", commands.plan)
     plan.add_argument("cluster")
     plan.add_argument("--json", action="store_true")
@@ -85,10 +88,25 @@ def _user(parser: argparse.ArgumentParser) -> None:
     adding = acts.add_parser("add", help="a new account; prints its one-time password")
     adding.add_argument("name")
     adding.add_argument("--full-name", required=True)
-    adding.add_argument("--role", required=True, choices=["broadcaster", "approver", "technician", "province"])
+    adding.add_argument("--role", required=True, choices=ROLE_NAMES)
     adding.add_argument("--area", required=True, help="id of the area, for example c-31673")
     reset = acts.add_parser("reset", help="a new one-time password; unlocks the account, ends its sessions")
     reset.add_argument("name")
+    granting = acts.add_parser("grant", help="one more role in an area")
+    granting.add_argument("name")
+    granting.add_argument("--role", required=True, choices=ROLE_NAMES)
+    granting.add_argument("--area", required=True)
+    for name, about in (("unlock", "let somebody in again who was locked out"), ("disable", "out at once")):
+        one = acts.add_parser(name, help=about)
+        one.add_argument("name")
+        one.add_argument("--reason", required=True, help="goes into the audit log")
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts.add_parser("export", help="every line as JSON, the oldest first, to stdout")
+    verify = acts.add_parser("verify", help="whether each line follows from the one before; exit 1 and the line if not")
+    verify.add_argument("--against", metavar="FILE", help="an earlier export: is all of it still there, unchanged?")
 
 
 def _config(settings: Settings, given: argparse.Namespace) -> int:
@@ -96,5 +114,10 @@ def _config(settings: Settings, given: argparse.Namespace) -> int:
         print(settings_module.example(), end="")
         return 0
     shown: dict[str, Any] = settings_module.shown(settings)
-    print(json.dumps(shown, indent=2) if given.json else "\n".join(f"{name}={value}" for name, value in shown.items()))
+    if given.json:
+        print(json.dumps(shown, indent=2))
+        return 0
+    sources = settings_module.sources()
+    for name, value in shown.items():
+        print(f"{name}={value}" + (f"  # {sources[name]}" if name in sources else ""))
     return 0

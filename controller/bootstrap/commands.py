@@ -30,15 +30,14 @@ from broadcasts.wire.trust import Use
 from controller.app import create_app
 from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
-from controller.bootstrap.service import Service, open_context, opened
+from controller.bootstrap.service import Service, opened
 from controller.db import migrate
 from controller.db.engine import Database
-from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Delivery, UnitPlan, UnitStatus, User
+from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Delivery, UnitPlan, UnitStatus
 from controller.mqtt.broker_users import write_private
 from controller.mqtt.embedded import find_binary
 from controller.services import accounts, emergency_set
 from controller.services.context import Context
-from controller.services.rights import Role, grants_of
 from controller.services.seeding import ACCOUNTS, ALL_DAY, PROVINCE, seed
 from controller.settings import Settings
 from controller.web.desk import DIST
@@ -154,32 +153,6 @@ def _preload(ctx: Context, folder: Path) -> None:
         path = write_sample(Path(work) / "emergency.wav", text=EMERGENCY_TEXT)
         for kind in (AlertKind.STORM, AlertKind.OTHER):
             emergency_set.put(ctx, actor, PROVINCE[0], kind, "vi", path, path.name)
-
-
-def user(settings: Settings, given: argparse.Namespace) -> int:
-    ctx = open_context(settings, lambda: None)
-    if given.act == "add":
-        first = accounts.FirstPassword.make()
-        with ctx.db.write() as session:
-            accounts.create_user(
-                ctx, session, first, given.name, given.full_name, Role(given.role), given.area, "terminal"
-            )
-        print(first.word)
-    elif given.act == "reset":
-        print(accounts.reset_password(ctx, given.name, "terminal"))
-    else:
-        with ctx.db.read() as session:
-            found = [
-                {"name": row.name, "role": grant.role, "area": grant.area, "full_name": row.full_name}
-                for row in session.scalars(select(User).order_by(User.name))
-                for grant in grants_of(session, row.id, ctx.wall.now())
-            ]
-        if given.json:
-            print(json.dumps(found, ensure_ascii=False))
-        else:
-            for row in found:
-                print(f"{row['name']:16} {row['role']:12} {row['area']:12} {row['full_name']}")
-    return 0
 
 
 def plan(settings: Settings, given: argparse.Namespace) -> int:

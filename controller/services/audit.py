@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,11 +52,55 @@ def record(
 
 def first_broken(session: Session) -> int | None:
     """The id of the first line that does not follow from the one before it, or none."""
-    before = ""
+    return check(session).broken
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`lines` that were read; `broken`: the id of the first that does not follow; `last`: the hash of the last one,
+    or of the last before the break."""
+
+    lines: int
+    broken: int | None
+    last: str
+
+
+def check(session: Session) -> Checked:
+    before, count = "", 0
     for line in lines(session):
+        count += 1
         if line.previous != before or line.hash != _link(before, line):
-            return line.id
+            return Checked(count, line.id, before)
         before = line.hash
+    return Checked(count, None, before)
+
+
+def exported(session: Session) -> Iterator[str]:
+    """JSON, one line each, everything that the hash covers and the hash: enough to check the chain anywhere."""
+    for line in lines(session):
+        told = {
+            "id": line.id,
+            "at": line.at.astimezone(UTC).isoformat(),
+            "actor": line.actor,
+            "act": line.act,
+            "about": line.about,
+            "area": line.area,
+            "detail": line.detail,
+            "previous": line.previous,
+            "hash": line.hash,
+        }
+        yield json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+def differs(session: Session, export: Iterable[str]) -> int | None:
+    """The id of the first line of an earlier export that the log does not hold as it was, or none: lines cut off at
+    the log's end, or a chain that was written anew, show here. Raises ValueError for what is no export."""
+    for text in export:
+        told = json.loads(text)
+        held = session.get(AuditEntry, told["id"])
+        if held is None or held.hash != told["hash"]:
+            return int(told["id"])
+        session.expunge(held)
     return None
 
 

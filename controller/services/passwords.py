@@ -12,8 +12,9 @@ from controller.services.account_rules import AccountRules
 
 OURS = ("loa", "truyenthanh", "truyen thanh", "loa phuong", "xa", "dai")
 """Words that anybody would try here first."""
-ENOUGH = 3
-"""Of 0 to 4: more than 10^8 guesses by zxcvbn's reckoning, which knows the common passwords, keyboards and dates."""
+ENOUGH, ENOUGH_ALONE = 3, 4
+"""Of 0 to 4, beside a second factor and without: more than 10^8 and 10^10 guesses by zxcvbn's reckoning, which knows the
+common passwords, keyboards and dates."""
 _JUDGED = 72
 """Characters; what comes after makes a password no worse, and judging is slow."""
 
@@ -32,7 +33,7 @@ def check(rules: AccountRules, new: str, words: tuple[str, ...], *, strong: bool
     own = [part for word in words for part in (_plain(word), *re.split(r"\W+", _plain(word))) if len(part) > 2]
     if any(plain.replace(part, "", 1).strip("0123456789-_.!@# ") == "" for part in own):
         raise Refused("password.name")
-    if zxcvbn(new[:_JUDGED], user_inputs=[*own, *OURS])["score"] < ENOUGH:
+    if zxcvbn(new[:_JUDGED], user_inputs=[*own, *OURS])["score"] < (ENOUGH if strong else ENOUGH_ALONE):
         raise Refused("password.guessable")
 
 

@@ -76,6 +76,14 @@ def person(ctx: Context, session: Session, actor: Actor, user_id: str) -> Line:
     return found[0]
 
 
+def areas(session: Session, actor: Actor) -> list[Area]:
+    """Where the actor may give roles, the province first."""
+    within = actor.need(Right.PEOPLE).areas
+    found = session.scalars(select(Area).where(Area.id.in_(within), Area.valid_to.is_(None)).order_by(Area.name))
+    order = {"province": 0, "district": 1, "commune": 2}
+    return sorted(found, key=lambda area: order.get(area.kind, 3))
+
+
 def invite(ctx: Context, actor: Actor, name: str, full_name: str, role: Role, area: str) -> tuple[str, str]:
     """A new account that sets its password by the code's link. Returns its id and the code, which is stored nowhere.
 

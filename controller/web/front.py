@@ -12,11 +12,13 @@ from controller.web.desk import DIST, visitor, wanted_page
 from controller.web.pages import (
     account,
     approve,
+    audit,
     broadcasts,
     clusters,
     compose,
     emergency_set,
     home,
+    people,
     sandbox,
     timetable,
 )
@@ -34,7 +36,8 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    for page in (account, home, compose, timetable, broadcasts, approve, clusters, sandbox, emergency_set):
+    first = (account, home, compose, timetable, broadcasts, approve, clusters)
+    for page in (*first, emergency_set, people, audit, sandbox):
         made.include_router(page.router)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])
     return made
@@ -65,7 +68,7 @@ FIRST = {"password": "/password", "code": "/code", "factor": "/second-factor"}
 
 
 def to_first(request: Request, owes: str) -> Response:
-    wanted = wanted_page(request)
+    wanted = wanted_page(request) if owes == "code" else "/"  # the others end at home
     return _go(request, FIRST[owes] if wanted == "/" else f"{FIRST[owes]}?next={quote(wanted, safe='')}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.db.tables import Area, Cluster, Station
@@ -43,3 +44,11 @@ def places(session: Session, actor: Actor) -> list[Place]:
         for station in my_stations(session, actor)
         if station.id in by_station
     ]
+
+
+def areas_by_name(session: Session, actor: Actor) -> list[tuple[str, str]]:
+    """(id, name) of every area that the actor reaches, the province first."""
+    rows = session.execute(
+        select(Area.id, Area.name, Area.parent_id).where(Area.id.in_(actor.areas)).order_by(Area.name)
+    ).all()
+    return [(row[0], row[1]) for row in sorted(rows, key=lambda row: row[2] is not None)]

@@ -76,8 +76,8 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/clusters/live"): (FIELD, 200),
     ("GET", "/clusters/{cluster_id}"): (FIELD, 200),
     ("POST", "/clusters/{cluster_id}/commands"): ("technician", FORM),
-    ("GET", "/clusters/{cluster_id}/commands/rows"): (ALL, 200),
-    ("GET", "/clusters/{cluster_id}/commands/live"): (ALL, 200),
+    ("GET", "/clusters/{cluster_id}/commands/rows"): (FIELD, 200),
+    ("GET", "/clusters/{cluster_id}/commands/live"): (FIELD, 200),
     ("GET", "/emergency-set"): ("province emergency", 200),
     ("POST", "/emergency-set"): ("province emergency", FORM),
     ("POST", "/emergency-set/remove"): ("province emergency", FORM),
@@ -310,7 +310,7 @@ def test_no_role_elsewhere_opens_what_lies_here(
     for role in Role:
         somebody = people[f"outside {role}"]
         status, _ = ask(somebody.client, method, path, told, somebody.token())
-        expected = {403, 404, FORM} if method == "PUT" else {403, 404}
+        expected = {403, 404, FORM} if method == "PUT" or path.endswith("reject") else {403, 404}
         assert status in expected, f"{role} of another commune was answered {status}"
         if role not in TABLE[(method, path)][0].split():
             assert status == 403 or method == "PUT", f"{role} may not at all, and was answered {status}"

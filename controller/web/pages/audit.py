@@ -1,0 +1,53 @@
+"""The audit log for auditors."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from broadcasts.clock import VIETNAM
+from broadcasts.errors import Refused
+from controller.services.rights import Right
+from controller.services.views.audit import Wanted, read
+from controller.services.views.places import areas_by_name
+from controller.web.desk import PersonDesk
+
+router = APIRouter()
+_WORDS = ("actor", "act", "about", "area")
+
+
+@router.get("/audit")
+def log(desk: PersonDesk) -> Response:
+    """`actor`, `act`, `about`, `area`, `since`, `until` (days of Viet Nam, both included), `before` (an id)."""
+    asked = desk.request.query_params
+    told = {name: asked.get(name, "").strip()[:80].replace("\x00", "") for name in (*_WORDS, "since", "until")}
+    wanted = Wanted(
+        **{name: told[name] for name in _WORDS},
+        since=_day(told["since"]),
+        until=_day(told["until"], 1),
+        before=_number(asked.get("before", "")),
+    )
+    actor = desk.actor.need(Right.AUDIT)
+    with desk.office.ctx.db.read() as session:
+        found = read(session, actor, wanted)
+        areas = areas_by_name(session, actor)
+    more = ""
+    if found.more is not None:
+        more = "/audit?" + urlencode({name: value for name, value in told.items() if value} | {"before": found.more})
+    return desk.page("audit.html", found=found, told=told, areas=areas, more=more)
+
+
+def _day(told: str, later: int = 0) -> datetime | None:
+    if not told:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(told) + timedelta(days=later), time(), VIETNAM)
+    except (ValueError, OverflowError):
+        raise Refused("choice.unknown", name="day", value=told[:20]) from None
+
+
+def _number(told: str) -> int | None:
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 18 else None

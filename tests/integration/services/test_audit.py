@@ -1,0 +1,95 @@
+"""The audit log: its places, its readers, its export and the chain."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import delete, func, select, text
+from support.services import HERE, THERE, House, raises
+
+from broadcasts.errors import Refused
+from controller.db import append_only
+from controller.db.tables import AuditEntry
+from controller.services import accounts, audit
+from controller.services.rights import Actor, Role
+from controller.services.seeding import PROVINCE
+from controller.services.views.audit import Wanted, read
+
+COMMUNE, OTHER = f"c-{HERE}", f"c-{THERE}"
+
+
+def auditor(house: House, area: str) -> Actor:
+    first = accounts.FirstPassword.make()
+    name = f"kiem-{area}"
+    with house.ctx.db.write() as session:
+        accounts.create_user(house.ctx, session, first, name, name, Role.AUDITOR, area, "test")
+    return house.actor(name)
+
+
+def lines(house: House, reader: Actor, **wanted: object) -> list[AuditEntry]:
+    with house.ctx.db.read() as session:
+        return read(session, reader, Wanted(**wanted)).lines  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("R-104")
+def test_each_line_says_where_it_was_and_an_auditor_sees_his_own_area(house: House) -> None:
+    broadcast = house.on_air()
+    here, there, top = (auditor(house, area) for area in (COMMUNE, OTHER, PROVINCE[0]))
+    assert {line.act for line in lines(house, here, about=broadcast)} == {"broadcast.submit", "broadcast.approve"}
+    assert {line.area for line in lines(house, here)} == {COMMUNE}
+    assert lines(house, there, about=broadcast) == []
+    assert {line.area for line in lines(house, top)} >= {COMMUNE, OTHER, PROVINCE[0]}
+    with raises(Refused, "no_right"):
+        lines(house, house.actor("boss"))
+
+
+def test_what_has_no_place_is_for_who_audits_the_province(house: House) -> None:
+    with pytest.raises(Refused):
+        accounts.log_in(house.ctx, "nobody-at-all", "x")
+    assert [line.about for line in lines(house, auditor(house, PROVINCE[0]), act="login")] == ["nobody-at-all"]
+    assert lines(house, auditor(house, COMMUNE), act="login") == []
+
+
+def test_it_is_filtered_by_who_what_when_and_where_and_read_page_by_page(house: House) -> None:
+    top = auditor(house, PROVINCE[0])
+    began = house.now
+    for number in range(7):
+        house.clock.advance(60)
+        with house.ctx.db.write() as session:
+            who = "a" if number % 2 else "b"
+            audit.record(session, house.now, who, f"test.{number % 3}", str(number), {"n": number}, COMMUNE)
+    assert [line.about for line in lines(house, top, actor="a", act="test")] == ["5", "3", "1"]
+    assert [line.about for line in lines(house, top, act="test.0")] == ["6", "3", "0"]
+    assert lines(house, top, act="test", area=OTHER) == []
+    assert len(lines(house, top, act="test", since=began, until=house.now)) == 6
+    assert lines(house, top, act="%") == []
+    seen, before = [], None
+    while True:
+        with house.ctx.db.read() as session:
+            page = read(session, top, Wanted(act="test", before=before), 3)
+        seen += [line.about for line in page.lines]
+        before = page.more
+        if before is None:
+            break
+    assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+
+
+@pytest.mark.requirement("R-104")
+def test_an_export_can_be_checked_elsewhere_and_shows_what_was_cut_off_later(house: House) -> None:
+    house.on_air()
+    with house.ctx.db.read() as session:
+        export = list(audit.exported(session))
+        checked = audit.check(session)
+    told = [json.loads(line) for line in export]
+    assert (checked.broken, checked.lines, checked.last) == (None, len(told), told[-1]["hash"])
+    assert [one["previous"] for one in told] == ["", *(one["hash"] for one in told[:-1])]
+    with house.ctx.db.read() as session:
+        assert audit.differs(session, export) is None
+    with house.ctx.db.write() as session:  # whoever owns the database
+        append_only.lower_guard(session.get_bind().dialect.name, lambda told: session.execute(text(told)))
+        session.execute(delete(AuditEntry).where(AuditEntry.id == told[-1]["id"]))
+    with house.ctx.db.read() as session:
+        assert audit.check(session).broken is None, "the chain alone does not tell of its end"
+        assert audit.differs(session, export) == told[-1]["id"]
+        assert session.scalar(select(func.count()).select_from(AuditEntry)) == len(told) - 1
