@@ -108,7 +108,7 @@ def edit(office: TheOffice, caller: Caller, broadcast_id: str, draft: EditIn) ->
 
 @router.post("/broadcasts/{broadcast_id}/approve")
 def say_yes(office: TheOffice, caller: Caller, broadcast_id: str, decision: DecisionIn) -> BroadcastOut:
-    approve(office.ctx, caller, broadcast_id, decision.seen)
+    approve(office.ctx, caller, broadcast_id, decision.seen, decision.unusual)
     return outcome(office, caller, broadcast_id)
 
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from broadcasts.domain.model import Pattern
 from broadcasts.domain.programme import MOST_PARTS, Part, PartKind
 from broadcasts.errors import LoaError
+from controller.api.airtime import AgainOut, ChangeOut, OverlapOut, UnusualOut
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.schedules import schedule_of, stored
@@ -82,6 +83,8 @@ class DraftIn(BaseModel):
     volume: int | None = None
     text: str = Field("", max_length=20_000)
     push_now: bool = False
+    unusual: str = Field("", max_length=20_000)
+    """The mark of the unusual hours that a preview asked about: said yes to."""
 
     def draft(self) -> Draft:
         told = self.model_dump()
@@ -99,6 +102,8 @@ class DecisionIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     seen: str = Field(pattern="^[0-9a-f]{64}$")
     """The hash that came with the broadcast one looked at."""
+    unusual: str = Field("", max_length=20_000)
+    """For an approval: the mark of the unusual hours, confirmed once more."""
 
 
 class RejectionIn(DecisionIn):
@@ -138,6 +143,12 @@ class PreviewOut(BaseModel):
     """The next few, however far."""
     inside_lock: bool
     clashes: int
+    unusual: UnusualOut | None
+    """Outside the normal hours: wants its mark in the draft, and again in the decision."""
+    again: list[AgainOut]
+    overlaps: list[OverlapOut]
+    changes: list[ChangeOut]
+    """Within the next 7 days, against what is on the plans."""
     problems: list[ProblemOut]
 
     @classmethod
@@ -150,6 +161,13 @@ class PreviewOut(BaseModel):
             coming=list(seen.coming),
             inside_lock=seen.inside_lock,
             clashes=len(seen.clashes),
+            unusual=UnusualOut.of(seen.air.unusual) if seen.air.unusual else None,
+            again=[AgainOut(**vars(each)) for each in seen.air.again],
+            overlaps=[OverlapOut(**vars(each)) for each in seen.air.overlaps],
+            changes=[
+                ChangeOut(kind=each.kind, at=each.at, was=each.was, clusters=sorted(each.clusters))
+                for each in seen.air.changes
+            ],
             problems=[ProblemOut.of(problem) for problem in seen.problems],
         )
 

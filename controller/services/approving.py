@@ -20,6 +20,7 @@ from controller.services.deliveries import expand, withdraw_open
 from controller.services.rights import Actor, Right, all_mine
 from controller.services.programmes import parts_of
 from controller.services.schedules import schedule_of
+from controller.services.unusual import covers
 
 
 def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> Draft:
@@ -46,6 +47,7 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
         text=rendition.text,
         parts=parts_of(session, broadcast.id),
         push_now=broadcast.push_now,
+        unusual=broadcast.unusual,
     )
 
 
@@ -73,6 +75,7 @@ def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
         "on_preempt": broadcast.on_preempt,
         "late": broadcast.late,
         "volume": broadcast.volume,
+        "unusual": broadcast.unusual,
     }
 
 
@@ -111,8 +114,10 @@ def as_it_stands(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadca
         return broadcast, content_hash(session, broadcast)
 
 
-def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
-    """`seen` is the hash the approver looked at.
+@audit.decided("broadcast.approve")
+def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str, unusual: str = "") -> None:
+    """`seen` is the hash the approver looked at; `unusual` the hours outside the normal ones that were confirmed, a
+    second time after the author (R-053, `Unusual.mark`).
 
     Raises Refused: "no_right", "not_yours", "approve.own", or a problem that came up since (past, locked, quiet
     hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided" (somebody else was first).
@@ -125,12 +130,15 @@ def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str) -> None:
         ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
         if ahead.problems:
             raise ahead.problems[0]
+        if (strange := ahead.air.unusual) is not None and not covers(unusual, strange.mark):
+            raise Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters))
         broadcast.status = "approved"
-        _decide(session, actor, broadcast, seen, now, approved=True, reason="")
+        _decide(session, actor, broadcast, seen, now, approved=True, reason="", unusual=unusual if strange else "")
         expand(session, broadcast, now, first=ahead.starts[0])
     ctx.wake()
 
 
+@audit.decided("broadcast.reject")
 def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str) -> None:
     """Raises as `approve`, and Refused("reason.missing")."""
     actor = actor.need(Right.APPROVE)
@@ -142,6 +150,7 @@ def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str
         _decide(session, actor, broadcast, seen, ctx.clock.now(), approved=False, reason=reason.strip())
 
 
+@audit.decided("broadcast.withdraw")
 def withdraw(ctx: Context, actor: Actor, broadcast_id: str) -> int:
     """Take it off the air for good, by author's side or approver's; how many deliveries that stopped."""
     actor = actor.need(Right.APPROVE, Right.COMPOSE)
@@ -186,7 +195,15 @@ def _four_eyes(session: Session, actor: Actor, broadcast: Broadcast, now: dateti
 
 
 def _decide(
-    session: Session, actor: Actor, broadcast: Broadcast, seen: str, now: datetime, *, approved: bool, reason: str
+    session: Session,
+    actor: Actor,
+    broadcast: Broadcast,
+    seen: str,
+    now: datetime,
+    *,
+    approved: bool,
+    reason: str,
+    unusual: str = "",
 ) -> None:
     session.add(
         Approval(
@@ -201,4 +218,5 @@ def _decide(
         )
     )
     act = "broadcast.approve" if approved else "broadcast.reject"
-    audit.record(session, now, actor.name, act, broadcast.id, {"sha256": seen, "reason": reason})
+    told = {"sha256": seen, "reason": reason} | ({"unusual": unusual} if unusual else {})
+    audit.record(session, now, actor.name, act, broadcast.id, told)

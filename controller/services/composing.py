@@ -20,6 +20,7 @@ __all__ = ["Draft", "Preview", "editable", "hand_in", "look_ahead", "preview", "
 """Whoever hands in looks ahead first: both by one door."""
 
 
+@audit.decided("broadcast.submit")
 def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, revision: int | None = None) -> str:
     """Save and hand in for approval; an edit is a new revision, and what was approved before no longer is (R-029).
 
@@ -66,6 +67,8 @@ def hand_in(
     session.flush()
     programmes.keep(session, broadcast.id, draft.parts)
     told = {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]}
+    if broadcast.unusual:
+        told["unusual"] = broadcast.unusual
     audit.record(session, now, actor.name, "broadcast.submit", broadcast.id, told)
     return broadcast.id
 
@@ -140,5 +143,6 @@ def _fill(broadcast: Broadcast, draft: Draft, ahead: Preview, now: datetime) -> 
     broadcast.pattern, broadcast.taken_off = stored(draft.pattern), {}
     broadcast.last_day = last_day(schedule_of(draft))
     broadcast.push_now = draft.push_now
+    broadcast.unusual = draft.unusual if ahead.air.unusual is not None else ""
     broadcast.changed_at = now
     broadcast.expanded_until = None

@@ -20,10 +20,11 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Cluster, Delivery, Station
-from controller.services import clashing, programmes
+from controller.services import airtime, clashing, programmes
+from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.rights import Actor, Right, below
-from controller.services.stations import clusters_in, regulation
+from controller.services.stations import clusters_in
 
 LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
 """ISO 639, as on the wire; without one there is no bulletin (R-027)."""
@@ -57,6 +58,8 @@ class Draft:
     volume: int | None = None
     text: str = ""
     push_now: bool = False
+    unusual: str = ""
+    """Hours outside the normal ones that were confirmed (`Unusual.mark`)."""
     pattern: Pattern = PLAIN
     parts: tuple[Part, ...] = ()
     """Of a programme, in order, `asset` among them; none for one recording."""
@@ -83,16 +86,27 @@ class Preview:
     """The parts, each with when it begins after the start."""
     illustrative: frozenset[str] = frozenset()
     """The stations among those of `clusters` that were made up for a demo."""
+    air: Airtime = airtime.NOTHING
+    """What the regulations and the neighbourhood say to it."""
 
 
-def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None) -> Preview:
-    """Never raises for what the form says: that is in `problems`."""
+def preview(
+    ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, part: airtime.Part | None = None
+) -> Preview:
+    """Never raises for what the form says: that is in `problems`. `part`: which starts of `editing` it replaces."""
     actor = actor.need(Right.COMPOSE)
     with ctx.db.read() as session:
-        return look_ahead(session, actor, draft, ctx.clock.now(), editing)
+        return look_ahead(session, actor, draft, ctx.clock.now(), editing, part)
 
 
-def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, editing: str | None = None) -> Preview:
+def look_ahead(
+    session: Session,
+    actor: Actor,
+    draft: Draft,
+    now: datetime,
+    editing: str | None = None,
+    part: airtime.Part | None = None,
+) -> Preview:
     wrong: list[LoaError] = []
     clusters = _targets(session, actor, draft)
     if not clusters:
@@ -112,7 +126,11 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         wrong.append(Refused("time.missing"))
     elif not ahead and not bad:
         wrong.append(Refused("time.past"))
-    wrong += _outside_hours(session, clusters, _all_times(draft, ahead, now), duration)
+    extra = [each for each in draft.pattern.extra if each > now and each not in ahead]
+    air = airtime.weigh(
+        session, clusters, draft.asset, ahead, extra, duration, now, editing=editing, part=part, confirmed=draft.unusual
+    )
+    wrong += air.problems
     if any(after - before < duration for before, after in pairwise(ahead)):
         wrong.append(Refused("schedule.overlap", seconds=round(duration.total_seconds())))
     inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
@@ -136,6 +154,7 @@ def look_ahead(session: Session, actor: Actor, draft: Draft, now: datetime, edit
         titles=clashing.titles(session, found),
         programme=programmes.timetable(session, draft.parts),
         illustrative=_illustrative(session, clusters),
+        air=air,
     )
 
 
@@ -214,26 +233,3 @@ def _starts(draft: Draft, now: datetime) -> list[datetime]:
     if near:
         return near
     return list(islice(starts(schedule, now + SAVED_LATE, now + FAR, VIETNAM), 1))
-
-
-def _all_times(draft: Draft, ahead: Sequence[datetime], now: datetime) -> list[datetime]:
-    """Starts that stand for all: those of a rule come back at the same hours, the extra ones at any."""
-    return [*ahead, *(extra for extra in draft.pattern.extra if extra > now)]
-
-
-def _outside_hours(
-    session: Session, clusters: Sequence[Cluster], ahead: Sequence[datetime], duration: timedelta
-) -> list[LoaError]:
-    """One refusal for each station whose regulation says no at any of the starts (R-032, R-051)."""
-    refused: list[LoaError] = []
-    ids = {cluster.station_id for cluster in clusters}
-    for station in session.scalars(select(Station).where(Station.id.in_(ids)).order_by(Station.id)):
-        rule = regulation(station)
-        for start in ahead:
-            if not rule.allows(start, duration, VIETNAM):
-                hours = ", ".join(f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}" for a, b in station.hours)
-                refused.append(
-                    Refused("time.quiet", station=station.name, at=start, hours=hours, number=station.regulation_number)
-                )
-                break
-    return refused

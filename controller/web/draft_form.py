@@ -20,7 +20,9 @@ from controller.web.upload import Posted
 
 _YEARS = range(2000, 2101)
 """What a date may be; beyond it, it is a typing mistake."""
-STILL_MISSING = frozenset({"target.empty", "asset.missing", "title.missing", "time.missing", "time.locked"})
+STILL_MISSING = frozenset(
+    {"target.empty", "asset.missing", "title.missing", "time.missing", "time.locked", "time.unusual"}
+)
 """Not wrong, only not there yet: said quietly while the form is being filled in."""
 
 
@@ -43,6 +45,8 @@ class DraftForm:
     late: str = "drop"
     volume: str = ""
     push_now: bool = False
+    unusual: str = ""
+    """The mark of unusual hours whose box is ticked."""
     editing: str = ""
     revision: str = ""
     rule: RuleForm = EMPTY
@@ -83,6 +87,7 @@ class DraftForm:
             volume=_number(self.volume, -1) if self.volume.strip() else None,
             text=self.text,
             push_now=self.push_now,
+            unusual=self.unusual,
             pattern=pattern,
             parts=tuple(part for told in self.parts if (part := _part(told)) is not None),
         )
@@ -108,6 +113,7 @@ def typed(posted: Posted) -> DraftForm:
         late=posted.get("late", "drop"),
         volume=posted.get("volume"),
         push_now=posted.get("push_now") == "1",
+        unusual=posted.get("unusual"),
         editing=posted.get("editing"),
         revision=posted.get("revision"),
         rule=schedule_form.typed(posted),

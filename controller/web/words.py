@@ -9,6 +9,20 @@ from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError
 from controller.web.catalogue import knows, say
 
+PARTS_OF_DAY = (
+    (1, "night"),
+    (11, "morning"),
+    (13, "noon"),
+    (18, "afternoon"),
+    (22, "evening"),
+    (24, "night"),
+)
+"""The hour at which each ends, as people say it."""
+
+
+def part_of_day(hour: int) -> str:
+    return next(name for end, name in PARTS_OF_DAY if hour < end)
+
 
 @dataclass(frozen=True)
 class Words:
@@ -74,6 +88,21 @@ class Words:
         time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
         return self.t("when", time=time, day=self.day(local.date()))
 
+    def in_words(self, instant: datetime) -> str:
+        """ "3 giờ 15 sáng mai, thứ Ba": so that nobody takes 03:15 for the afternoon (R-053)."""
+        local = instant.astimezone(VIETNAM)
+        hour = local.hour if local.hour <= 12 else local.hour - 12
+        exact = "in_words.minute" if local.minute else "in_words.hour"
+        told = {
+            "time": self.t(exact, hour=hour, minute=f"{local.minute:02}"),
+            "part": self.t(f"part_of_day.{part_of_day(local.hour)}"),
+            "weekday": self.t(f"weekday.{local.weekday()}"),
+        }
+        away = (local.date() - self.now.astimezone(VIETNAM).date()).days
+        if away in (0, 1):
+            return self.t("in_words.tomorrow" if away else "in_words.today", **told)
+        return self.t("in_words.other", date=self.short_date(local.date()), **told)
+
     def ago(self, instant: datetime | None) -> str:
         """Coarse on purpose: a live row must not change every second."""
         if instant is None:
@@ -107,4 +136,6 @@ class Words:
     def _field(self, value: object) -> object:
         if isinstance(value, datetime):
             return self.when(value)
+        if isinstance(value, timedelta):
+            return self.duration(value)
         return f"{value:g}" if isinstance(value, float) else value

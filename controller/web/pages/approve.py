@@ -37,7 +37,7 @@ def decide(desk: PersonForm, broadcast_id: str) -> Response:
     try:
         match desk.posted.get("decision"):
             case "approve":
-                approve(ctx, desk.actor, broadcast_id, seen)
+                approve(ctx, desk.actor, broadcast_id, seen, desk.posted.get("unusual"))
                 return desk.go(f"/broadcasts/{broadcast_id}?done=approved")
             case "reject":
                 reject(ctx, desk.actor, broadcast_id, seen, reason)

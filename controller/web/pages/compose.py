@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from broadcasts.domain.schedule_check import FAR
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms
@@ -21,6 +22,7 @@ from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
 from controller.web import schedule_words
+from controller.web.airtime_words import change_lines, unusual_times
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
 from controller.web.kept_form import KeepingAuthorForm
@@ -180,9 +182,19 @@ def _form(
 
 def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     draft = form.draft(desk.office.ctx.clock.now())
-    seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None)
+    seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None, _replaced(form))
     told = what_comes(desk, draft, seen)
     return {"form": form, **told, "problems": [*form.unread, *told["problems"]]}
+
+
+def _replaced(form: DraftForm) -> tuple[datetime, datetime] | None:
+    """Which starts of the series the edit takes the place of; none: all of them."""
+    if not form.extent:
+        return None
+    extent, start = _part(form.extent, form.start)
+    if start is None or extent is Extent.ALL:
+        return None
+    return start, start + timedelta(seconds=1) if extent is Extent.ONE else start + FAR
 
 
 def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
@@ -194,6 +206,8 @@ def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
         "missing": missing,
         "problems": wrong,
         "clashes": clash_lines(seen, draft),
+        "changed": change_lines(seen.air.changes),
+        "unusual": unusual_times(desk.words, seen.air.unusual) if seen.air.unusual else "",
         "repeats": draft.repeat != "once" or len(seen.coming) > 1,
         "repeat_words": said,
     }

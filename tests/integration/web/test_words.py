@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from broadcasts.audio import keys
+from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import State
 from broadcasts.domain.model import Field, Late, OnPreempt, Priority
 from broadcasts.domain.occasions import OCCASIONS
@@ -27,7 +28,7 @@ from controller.services.views.clusters import FILTERS
 from controller.services.views.commands import CommandState
 from controller.web.catalogue import LANGUAGES, say, sentences
 from controller.web.schedule_form import PRESETS
-from controller.web.words import Words
+from controller.web.words import PARTS_OF_DAY, Words
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = ROOT / "controller" / "web" / "templates"
@@ -88,6 +89,10 @@ def named() -> Iterator[str]:
         "part": list(PartKind),
         "language.own": list(LANGUAGES),
         "warnings": [*keys.WARNINGS, "other"],
+        "part_of_day": [name for _, name in PARTS_OF_DAY],
+        "in_words": ["hour", "minute", "today", "tomorrow", "other"],
+        "preview.change": ["added", "removed", "moved"],
+        "errors.limit": ["session", "day", "week"],
         "duration": ["hours", "minutes", "seconds"],
         "fault": ["other"],
         "why": ["other"],
@@ -162,6 +167,32 @@ def test_times_are_said_as_people_say_them() -> None:
     assert english.t("count.clusters", n=1) == "1 cluster"
     assert english.t("count.clusters", n=2) == "2 clusters"
     assert vietnamese.ago(now - timedelta(minutes=90)) == "1 giờ trước"
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "vietnamese", "english"),
+    [
+        (3, 15, "3 giờ 15 sáng mai, thứ Tư", "3:15 in the morning tomorrow, Wednesday"),
+        (15, 15, "3 giờ 15 chiều mai, thứ Tư", "3:15 in the afternoon tomorrow, Wednesday"),
+        (0, 5, "0 giờ 05 đêm mai, thứ Tư", "0:05 at night tomorrow, Wednesday"),
+        (12, 0, "12 giờ trưa mai, thứ Tư", "12 o'clock around noon tomorrow, Wednesday"),
+        (21, 0, "9 giờ tối mai, thứ Tư", "9 o'clock in the evening tomorrow, Wednesday"),
+        (23, 59, "11 giờ 59 đêm mai, thứ Tư", "11:59 at night tomorrow, Wednesday"),
+    ],
+)
+def test_an_hour_in_words_leaves_no_doubt_about_the_half_of_the_day(
+    hour: int, minute: int, vietnamese: str, english: str
+) -> None:
+    now = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
+    then = datetime(2026, 3, 4, hour, minute, tzinfo=VIETNAM)
+    assert Words("vi", now).in_words(then) == vietnamese
+    assert Words("en", now).in_words(then) == english
+
+
+def test_an_hour_in_words_names_the_day() -> None:
+    words = Words("vi", datetime(2026, 3, 3, 5, 0, tzinfo=UTC))
+    assert words.in_words(datetime(2026, 3, 3, 22, 0, tzinfo=VIETNAM)) == "10 giờ đêm nay, thứ Ba"
+    assert words.in_words(datetime(2026, 3, 6, 4, 30, tzinfo=VIETNAM)) == "4 giờ 30 sáng thứ Sáu, 06/03"
 
 
 def test_templates_say_nothing_outside_the_catalogue() -> None:
