@@ -30,7 +30,13 @@ class Broadcast(Base):
     target_areas: Mapped[list[str]] = mapped_column(JSON)
     target_clusters: Mapped[list[str]] = mapped_column(JSON)
     """As chosen; what it came to is frozen in `clusters` at submission."""
+    target_more: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Tags, groups and polygon as chosen (`services.targets.stored`); empty where there are none."""
     clusters: Mapped[list[str]] = mapped_column(JSON)
+    also_later: Mapped[bool] = mapped_column(default=False)
+    """Clusters that come to the target after the approval join in."""
+    joined: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Those that did: never part of `clusters`, which was approved."""
     repeat: Mapped[str] = mapped_column(String(16))
     first_day: Mapped[date]
     at_time: Mapped[time]
@@ -102,6 +108,8 @@ class Delivery(Base):
     unit_id: Mapped[str | None] = mapped_column(String(32))
     """Who served the cluster at the start, as far as known when it was planned."""
     asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    language: Mapped[str] = mapped_column(String(3), default="")
+    """Of the rendition that sounds; "" for a part of a programme that is no bulletin."""
     start: Mapped[datetime]
     end: Mapped[datetime]
     not_after: Mapped[datetime]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text
+from sqlalchemy import JSON, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.base import Base, Big
@@ -31,7 +31,7 @@ class Asset(Base):
 
 
 class Bulletin(Base):
-    """Content: title, text, field, origin (R-013, R-021, R-026)."""
+    """Content: title, field, who issued it and at which level (R-013, R-021, R-025, R-026)."""
 
     __tablename__ = "bulletins"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -39,6 +39,12 @@ class Bulletin(Base):
     title: Mapped[str] = mapped_column(String(200))
     field: Mapped[int]
     origin: Mapped[str] = mapped_column(String(16), default="own")
+    """broadcasts.domain.content.Origin"""
+    source: Mapped[str] = mapped_column(String(200), default="")
+    """The body that issued it, by name; "" for the station itself."""
+    category: Mapped[str] = mapped_column(String(16), default="")
+    """broadcasts.domain.content.Category, or ""."""
+    issued_at: Mapped[datetime | None]
     author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
 
@@ -47,9 +53,14 @@ class Rendition(Base):
     """One language of a bulletin: its text and its audio (R-027, R-143)."""
 
     __tablename__ = "renditions"
+    __table_args__ = (UniqueConstraint("bulletin_id", "language"),)
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     bulletin_id: Mapped[str] = mapped_column(ForeignKey("bulletins.id"), index=True)
+    position: Mapped[int] = mapped_column(default=0)
+    """0 is the one that the bulletin was written in."""
     language: Mapped[str] = mapped_column(String(3))
+    title: Mapped[str] = mapped_column(String(200), default="")
+    """In this language; "" where it is the bulletin's."""
     text: Mapped[str] = mapped_column(Text, default="")
     asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
 

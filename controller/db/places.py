@@ -23,6 +23,21 @@ class Area(Base):
     code: Mapped[str] = mapped_column(String(16), index=True)
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
+    """The first day on which it is no more."""
+    successor_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"))
+    """What it became part of."""
+
+
+class ClusterGroup(Base):
+    """A saved choice of clusters, owned by an area: everybody who writes there may use it."""
+
+    __tablename__ = "cluster_groups"
+    __table_args__ = (UniqueConstraint("area_id", "name"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"))
+    name: Mapped[str] = mapped_column(String(80))
+    clusters: Mapped[list[str]] = mapped_column(JSON)
+    changed_at: Mapped[datetime]
 
 
 class Station(Base):
@@ -80,6 +95,9 @@ class Cluster(Base):
     """Of one horn. R-073: together 50 to 120 W, else the cluster's page flags it."""
     site: Mapped[str] = mapped_column(String(16), default="ordinary")
     """ordinary, hospital, school, pagoda: all but the first have lower ceilings (R-107)."""
+    languages: Mapped[list[str]] = mapped_column(JSON, default=lambda: ["vi"])
+    """What is played there, in this order (R-027)."""
+    tags: Mapped[list[str]] = mapped_column(JSON, default=list)
     added_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
 

@@ -8,7 +8,7 @@ from controller.db.commands import Command
 from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
-from controller.db.places import Area, Assignment, Cluster, RegulationChange, Station, Unit
+from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
 from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Bulletin",
     "Campaign",
     "Cluster",
+    "ClusterGroup",
     "Command",
     "Delivery",
     "DeliveryMove",

@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("code", sa.String(length=16), nullable=False),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("successor_id", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["parent_id"], ["areas.id"], name=op.f("fk_areas_parent_id_areas")),
+        sa.ForeignKeyConstraint(["successor_id"], ["areas.id"], name=op.f("fk_areas_successor_id_areas")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_areas")),
     )
     with op.batch_alter_table("areas", schema=None) as batch_op:
@@ -136,6 +138,17 @@ def upgrade() -> None:
         sa.Column("enrolled_at", base.Instant(timezone=True), nullable=False),
         sa.Column("revoked_at", base.Instant(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
+    )
+    op.create_table(
+        "cluster_groups",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("clusters", sa.JSON(), nullable=False),
+        sa.Column("changed_at", base.Instant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_cluster_groups_area_id_areas")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cluster_groups")),
+        sa.UniqueConstraint("area_id", "name", name=op.f("uq_cluster_groups_area_id_name")),
     )
     op.create_table(
         "emergency_recordings",
@@ -289,6 +302,9 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=200), nullable=False),
         sa.Column("field", sa.Integer(), nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("source", sa.String(length=200), nullable=False),
+        sa.Column("category", sa.String(length=16), nullable=False),
+        sa.Column("issued_at", base.Instant(timezone=True), nullable=True),
         sa.Column("author_id", sa.String(length=32), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_bulletins_author_id_users")),
@@ -332,6 +348,8 @@ def upgrade() -> None:
         sa.Column("horns", sa.Integer(), nullable=False),
         sa.Column("horn_watts", sa.Integer(), nullable=False),
         sa.Column("site", sa.String(length=16), nullable=False),
+        sa.Column("languages", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("added_at", base.Instant(timezone=True), nullable=False),
         sa.Column("removed_at", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_clusters_station_id_stations")),
@@ -401,6 +419,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_recovery_codes_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "regulations",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("station_id", sa.String(length=32), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_regulations_by_id_users")),
+        sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_regulations_station_id_stations")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_regulations")),
+        sa.UniqueConstraint("station_id", "revision", name=op.f("uq_regulations_station_id_revision")),
+    )
+    op.create_table(
         "assignments",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("unit_id", sa.String(length=32), nullable=False),
@@ -416,19 +447,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_assignments_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
-        "regulations",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("station_id", sa.String(length=32), nullable=False),
-        sa.Column("revision", sa.Integer(), nullable=False),
-        sa.Column("at", base.Instant(timezone=True), nullable=False),
-        sa.Column("by_id", sa.String(length=32), nullable=False),
-        sa.Column("rules", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_regulations_by_id_users")),
-        sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_regulations_station_id_stations")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_regulations")),
-        sa.UniqueConstraint("station_id", "revision", name=op.f("uq_regulations_station_id_revision")),
-    )
-    op.create_table(
         "broadcasts",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("bulletin_id", sa.String(length=32), nullable=False),
@@ -443,7 +461,10 @@ def upgrade() -> None:
         sa.Column("volume", sa.Integer(), nullable=True),
         sa.Column("target_areas", sa.JSON(), nullable=False),
         sa.Column("target_clusters", sa.JSON(), nullable=False),
+        sa.Column("target_more", sa.JSON(), nullable=False),
         sa.Column("clusters", sa.JSON(), nullable=False),
+        sa.Column("also_later", sa.Boolean(), nullable=False),
+        sa.Column("joined", sa.JSON(), nullable=False),
         sa.Column("repeat", sa.String(length=16), nullable=False),
         sa.Column("first_day", sa.Date(), nullable=False),
         sa.Column("at_time", sa.Time(), nullable=False),
@@ -503,12 +524,15 @@ def upgrade() -> None:
         "renditions",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("bulletin_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=3), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("asset_sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_renditions_asset_sha256_assets")),
         sa.ForeignKeyConstraint(["bulletin_id"], ["bulletins.id"], name=op.f("fk_renditions_bulletin_id_bulletins")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_renditions")),
+        sa.UniqueConstraint("bulletin_id", "language", name=op.f("uq_renditions_bulletin_id_language")),
     )
     with op.batch_alter_table("renditions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_renditions_bulletin_id"), ["bulletin_id"], unique=False)
@@ -533,24 +557,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_approvals_broadcast_id"), ["broadcast_id"], unique=False)
 
     op.create_table(
-        "programme_parts",
-        sa.Column("broadcast_id", sa.String(length=32), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("title", sa.String(length=200), nullable=False),
-        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["asset_sha256"], ["assets.sha256"], name=op.f("fk_programme_parts_asset_sha256_assets")
-        ),
-        sa.ForeignKeyConstraint(
-            ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_programme_parts_broadcast_id_broadcasts")
-        ),
-        sa.PrimaryKeyConstraint("broadcast_id", "position", name=op.f("pk_programme_parts")),
-    )
-    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_programme_parts_asset_sha256"), ["asset_sha256"], unique=False)
-
-    op.create_table(
         "deliveries",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("broadcast_id", sa.String(length=32), nullable=False),
@@ -558,6 +564,7 @@ def upgrade() -> None:
         sa.Column("cluster_id", sa.String(length=32), nullable=False),
         sa.Column("unit_id", sa.String(length=32), nullable=True),
         sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=3), nullable=False),
         sa.Column("start", base.Instant(timezone=True), nullable=False),
         sa.Column("end", base.Instant(timezone=True), nullable=False),
         sa.Column("not_after", base.Instant(timezone=True), nullable=False),
@@ -595,6 +602,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_open_end", ["verdict", "end"], unique=False)
 
     op.create_table(
+        "programme_parts",
+        sa.Column("broadcast_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["asset_sha256"], ["assets.sha256"], name=op.f("fk_programme_parts_asset_sha256_assets")
+        ),
+        sa.ForeignKeyConstraint(
+            ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_programme_parts_broadcast_id_broadcasts")
+        ),
+        sa.PrimaryKeyConstraint("broadcast_id", "position", name=op.f("pk_programme_parts")),
+    )
+    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_programme_parts_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
         "delivery_moves",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("delivery_id", sa.String(length=40), nullable=False),
@@ -621,15 +646,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_moves_delivery_id"))
 
     op.drop_table("delivery_moves")
+    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_programme_parts_asset_sha256"))
+
+    op.drop_table("programme_parts")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_open_end")
         batch_op.drop_index("ix_deliveries_cluster_start")
 
     op.drop_table("deliveries")
-    with op.batch_alter_table("programme_parts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_programme_parts_asset_sha256"))
-
-    op.drop_table("programme_parts")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approvals_broadcast_id"))
 
@@ -642,7 +667,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_commands_cluster_issued")
 
     op.drop_table("commands")
-    op.drop_table("regulations")
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_broadcasts_status"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_station_id"))
@@ -655,6 +679,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_assignments_cluster_since")
 
     op.drop_table("assignments")
+    op.drop_table("regulations")
     with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_recovery_codes_user_id"))
 
@@ -704,6 +729,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_emergency_recordings_asset_sha256"))
 
     op.drop_table("emergency_recordings")
+    op.drop_table("cluster_groups")
     op.drop_table("units")
     op.drop_table("scope_documents")
     op.drop_table("quarantine")
