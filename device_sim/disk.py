@@ -20,5 +20,10 @@ class Disk:
     clock: ClockStore = field(default_factory=ClockStore)
     boot_id: int = 0
     command_seq: int = 0
+    firmware: str = ""
+    """What was installed last; "" is what the unit was shipped with."""
+    configuration: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
+    """All that was wanted; what this unit does not understand does nothing."""
     capturing: str = ""
     """The command for which we listen to the line-out; one that is found here at a boot was cut."""

@@ -95,6 +95,7 @@ class UnitStorage:
             return disk, hardware
         told = json.loads((self._folder / "state.json").read_bytes())
         disk.boot_id, disk.command_seq = told["boot_id"], told["command_seq"]
+        disk.firmware, disk.configuration, disk.settings = told["firmware"], told["configuration"], told["settings"]
         disk.capturing = told.get("capturing", "")
         disk.clock = ClockStore(**told["clock"])
         disk.documents = self._load_documents(self._folder / "documents.json")
@@ -117,6 +118,9 @@ class UnitStorage:
             {
                 "boot_id": disk.boot_id,
                 "command_seq": disk.command_seq,
+                "firmware": disk.firmware,
+                "configuration": disk.configuration,
+                "settings": disk.settings,
                 "capturing": disk.capturing,
                 "clock": asdict(disk.clock),
                 "journal": {

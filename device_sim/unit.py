@@ -39,6 +39,7 @@ from device_sim.logbook import Logbook
 from device_sim.player import Player
 from device_sim.timekeeper import DRIFT_MS, Timekeeper
 from device_sim.trust import Door, Refused
+from device_sim.upkeep import Upkeep
 from device_sim.voice import Voice
 
 RECONNECT_FIRST_MS = 2_000
@@ -93,6 +94,7 @@ class Unit:
         self.player = Player(self.journal, self.cache, self.clock.excuse)
         self.logbook = Logbook()
         self.commands = Commands(disk, self.journal, self.player.horn, self.logbook)
+        self.upkeep = Upkeep(disk, self.cache, self.journal, self.logbook, config.firmware)
         self._door = Door(disk.documents, enrolled.unit, enrolled.root)
         self._voice = Voice(
             enrolled.unit,
@@ -130,6 +132,9 @@ class Unit:
         m = self._m
         self.player.step(m)
         self.commands.step(m)
+        busy = self.player.current is not None or self.player.alarmed(m)
+        if (restart := self.upkeep.step(m, self.disk.documents.plan, busy)) is not None:
+            self._out.append(restart)
         self._out += self.player.horn.out
         self.player.horn.out = []
         self._out += self.cache.step(m.mono, self.online)
@@ -195,9 +200,8 @@ class Unit:
         self.online = False
         self._reconnect_at = None
         enrolled, voice = self.enrolled, self._voice
-        self._out.append(
-            Connect(enrolled.unit, enrolled.secret, voice.presence_topic, voice.will(), self.config.keep_alive_s)
-        )
+        keep_alive_s = self.upkeep.keep_alive_s(self.config.keep_alive_s)
+        self._out.append(Connect(enrolled.unit, enrolled.secret, voice.presence_topic, voice.will(), keep_alive_s))
 
     def _joined(self) -> None:
         self.online = True
@@ -332,7 +336,7 @@ class Unit:
 
     def _wake_at(self, m: Moment) -> int:
         marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at(self.online)]
-        marks.append(self.commands.wake_at())
+        marks += [self.commands.wake_at(), self.upkeep.wake_at()]
         if self.online:
             marks += self._voice.marks()
         if m.mono < self._grace_until and not m.trusted:

@@ -130,6 +130,7 @@ class Voice:
         documents, running = self._disk.documents, self._player.current
         key = (
             documents.plan_hash,
+            self._disk.configuration,
             documents.trust.version if documents.trust is not None else None,
             tuple((scope, document.version) for scope, document in documents.alerts.items()),
             tuple(scopes),
@@ -167,7 +168,8 @@ class Voice:
             refused=self.refusal,
             player=Player(state=state, item=running.name if running is not None else None),
             clock=self._clock.state(),
-            firmware=self._firmware,
+            firmware=self._disk.firmware or self._firmware,
+            configuration=self._disk.configuration or None,
             faults=sorted(self._journal.faults)[:REPORTED_FAULTS],
         )
 

@@ -96,7 +96,8 @@ class Asset(Message):
 
     sha256: Sha256
     size: Annotated[int, Field(ge=1, le=500_000_000)]
-    codec: Annotated[str, Field(pattern=r"^(opus|mp3|aac)$")]
+    codec: Annotated[str, Field(pattern=r"^(opus|mp3|aac|bin)$")]
+    """`bin` is no sound: an image of firmware, with a duration of 0."""
     duration_ms: DurationMs
     path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9/_.-]{0,200}$")]
     """Below the base address that the unit was enrolled with: never a host, never `..`."""
@@ -139,11 +140,15 @@ class Item(Message):
         return self
 
 
+Setting = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+
 class Wanted(Message):
-    """Firmware or configuration the unit should come to have."""
+    """Firmware (`asset`, of codec `bin`) or settings (`values`) that the unit should come to have."""
 
     version: Reference
     asset: Sha256 | None = None
+    values: Annotated[dict[Setting, Text], Field(max_length=32)] = {}
 
 
 MAX_ITEMS, MAX_ASSETS, MAX_EMERGENCY_SET = 2000, 500, 64
@@ -173,6 +178,10 @@ class Plan(Versioned):
             raise ValueError("an asset stands once")
         if any(item.asset not in held for item in self.items) or not held.issuperset(self.emergency_set):
             raise ValueError("every asset that is played is listed")
+        if any(
+            each is not None and each.asset and each.asset not in held for each in (self.firmware, self.configuration)
+        ):
+            raise ValueError("every file that is wanted is listed")
         if len({item.id for item in self.items}) != len(self.items):
             raise ValueError("a delivery stands once")
         return self

@@ -95,6 +95,8 @@ class Reported(Versioned):
     player: Player
     clock: ClockState
     firmware: Reference
+    configuration: Reference | None = None
+    """The version of the settings in force; none: those it was made with."""
     faults: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]], Field(max_length=32)] = []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
 from broadcasts.audio.pipeline import Prepared, prepare
-from broadcasts.audio.store import Store
+from broadcasts.audio.store import Store, StoredAsset
 from controller.settings import Settings
 
 
@@ -20,6 +20,9 @@ class StoredAudio:
     def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
         chain = self._emergency if emergency else self._ordinary
         return prepare(source, self._store, chain=chain, limits=self._limits)
+
+    def keep(self, source: Path) -> StoredAsset:
+        return self._store.put(source)
 
     def path(self, sha256: str) -> Path:
         return self._store.path(sha256)

@@ -17,8 +17,8 @@ from controller.services import audit
 from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
-from controller.services.rights import Actor, Right, all_mine
 from controller.services.programmes import parts_of
+from controller.services.rights import Actor, Right, all_mine
 from controller.services.schedules import schedule_of
 from controller.services.unusual import covers
 

@@ -36,7 +36,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import emergency_set, faults, plan_document
+from controller.services import emergency_set, faults, plan_document, wanting
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 from controller.services.stations import units_of
@@ -223,6 +223,7 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
     provinces = _provinces(session)
     stations = {row.id: row for row in session.scalars(select(Station))}
     sets = emergency_set.held_below(session, {stations[row.station_id].area_id for row in rows})
+    wanted = wanting.wants(session, [row.id for row in rows])
     policies: dict[tuple[str, str], Policy] = {}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
@@ -243,6 +244,7 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
                     mine,
                     assets,
                     held,
+                    wanted.get(unit),
                     now,
                 ),
                 had=row.version or 0,
@@ -265,6 +267,7 @@ def _build(
     deliveries: Sequence[Any],
     assets: dict[str, Asset],
     emergency: Sequence[Asset],
+    wants: wanting.Wants | None,
     now: datetime,
 ) -> Plan:
     """`policies`: of the stations and kinds of site so far, each said once. Raises ValueError where a row says what no
@@ -273,7 +276,7 @@ def _build(
     if (station.id, site) not in policies:
         policies[station.id, site] = plan_document.policy(station, scopes, now, site)
     policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
-    return plan_document.build(unit, assignment, policy, deliveries, assets, emergency)
+    return plan_document.build(unit, assignment, policy, deliveries, assets, emergency, wants or wanting.Wants())
 
 
 _PLANNED = (

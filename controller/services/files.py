@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from controller.db.tables import Area, Assignment, Cluster, Delivery, StandingAlert, Station, Unit
-from controller.services import emergency_set
+from controller.services import emergency_set, wanting
 from controller.services.context import Context
 
 
@@ -28,6 +28,7 @@ def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Path:
         if not (
             _planned(session, unit, sha256)
             or emergency_set.named_for(session, unit, sha256)
+            or wanting.named_for(session, unit, sha256)
             or _alerted(session, unit, sha256, now)
         ):
             raise Refused("asset.not_yours")

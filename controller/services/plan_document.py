@@ -13,6 +13,7 @@ from broadcasts.domain.regulation import Window
 from broadcasts.wire import plan as wire
 from controller.db.tables import Asset, Delivery, Station
 from controller.services.stations import ORDINARY, regulation
+from controller.services.wanting import Wants
 
 TELEMETRY_IDLE_S = 900
 TELEMETRY_PLAYING_S = 60
@@ -90,14 +91,20 @@ def build(
     deliveries: Sequence[Delivery],
     assets: dict[str, Asset],
     emergency: Sequence[Asset] = (),
+    wants: Wants = Wants(),  # noqa: B008 - frozen
 ) -> wire.Plan:
     """A plan without version and times yet: `stamp` gives them. Items are in order of start, assets of first need; the
     last ones wait for a later plan where the contract's limits are reached."""
     items = _within_limits(
-        sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)), len(emergency)
+        sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)),
+        len(emergency) + 1,
     )
     needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))
     held = {row.sha256: row for row in emergency}
+    image = wants.image
+    if image is not None and image.sha256 not in needed:
+        needed.append(image.sha256)  # after all that sounds
+        held[image.sha256] = image
     cluster, since = assignment
     return wire.Plan(
         unit=unit,
@@ -109,7 +116,15 @@ def build(
         items=items,
         assets=[asset(held.get(name) or assets[name]) for name in needed],
         emergency_set=[row.sha256 for row in emergency],
+        firmware=wire.Wanted(version=wants.firmware, asset=image.sha256 if image else None) if wants.firmware else None,
+        configuration=_settings(wants),
     )
+
+
+def _settings(wants: Wants) -> wire.Wanted | None:
+    if wants.settings is None or wants.configuration is None:
+        return None
+    return wire.Wanted(version=wants.configuration, values=dict(wants.settings))
 
 
 def _within_limits(items: Sequence[wire.Item], other_assets: int) -> list[wire.Item]:
@@ -139,4 +154,5 @@ def shorter(plan: wire.Plan) -> wire.Plan:
     """The same plan with the later half of its items left for a later version."""
     items = plan.items[: len(plan.items) // 2]
     used = {entry.asset for entry in items} | set(plan.emergency_set)
+    used |= {plan.firmware.asset} if plan.firmware and plan.firmware.asset else set()
     return plan.model_copy(update={"items": items, "assets": [a for a in plan.assets if a.sha256 in used]})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broadcasts.audio.pipeline import Prepared
+from broadcasts.audio.store import StoredAsset
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.trust import Use
 
@@ -71,6 +72,10 @@ class AudioRoom(Protocol):
     def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
         """`emergency` makes it as loud as alerts are. Raises Refused (no audio, empty, too large, …) or Fault (disk
         full)."""
+        ...
+
+    def keep(self, source: Path) -> StoredAsset:
+        """A copy of the file as it is, by its hash: firmware is no sound. Raises Fault (disk full)."""
         ...
 
     def path(self, sha256: str) -> Path:

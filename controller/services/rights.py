@@ -37,6 +37,8 @@ class Right(StrEnum):
     """Sound and silence an emergency."""
     PRELOAD = "preload"
     """Say which recordings for emergencies every unit holds beforehand."""
+    UPKEEP = "upkeep"
+    """Say which firmware and settings units should have."""
     PEOPLE = "people"
     """Invite, grant, disable."""
     UNLOCK = "unlock"
@@ -48,7 +50,9 @@ ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.TECHNICIAN: frozenset({Right.COMMAND, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.PROVINCE: frozenset({Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD}),
+    Role.PROVINCE: frozenset(
+        {Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP}
+    ),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.UNLOCK, Right.LOOK}),
     Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),

@@ -24,6 +24,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
+from controller.services import wanting
 from controller.services.rights import Actor, Right
 
 ALLOWED_SILENCE = timedelta(minutes=35)
@@ -98,6 +99,8 @@ class Health:
     """Since when this unit serves the cluster."""
     status: UnitStatus | None
     plan: UnitPlan | None
+    wants: wanting.Wants
+    """Firmware and settings that it should have."""
     past_faults: Sequence[UnitFault]
     deliveries: Sequence[tuple[Delivery, str]]
     """The last and next ones with their titles, the newest start first."""
@@ -195,6 +198,7 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         ),
         status=session.get(UnitStatus, unit),
         plan=session.get(UnitPlan, unit),
+        wants=wanting.wants(session, [unit]).get(unit, wanting.Wants()),
         past_faults=session.scalars(
             select(UnitFault)
             .where(UnitFault.unit_id == unit, UnitFault.cleared_at.is_not(None))

@@ -130,6 +130,8 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/api/v1/emergency-set"): ("province emergency", 200),
     ("POST", "/api/v1/emergency-set/recordings"): ("province emergency", FORM),
     ("POST", "/api/v1/emergency-set/remove"): ("province emergency", FORM),
+    ("POST", "/api/v1/wanted/firmware"): ("province", FORM),
+    ("POST", "/api/v1/wanted/settings"): ("province", FORM),
     ("GET", "/api/v1/clusters"): (FIELD, 200),
     ("GET", "/api/v1/clusters/{cluster_id}"): (FIELD, 200),
     ("GET", "/api/v1/clusters/{cluster_id}/commands"): (FIELD, 200),
