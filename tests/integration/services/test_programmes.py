@@ -38,6 +38,7 @@ def heard(house: House, broadcast: str) -> list[tuple[float, str]]:
     return [((each.start - found[0].start).total_seconds(), each.asset_sha256) for each in found]
 
 
+@pytest.mark.requirement("R-044")
 def test_each_part_is_an_item_of_the_plan_with_a_delivery_of_its_own(house: House) -> None:
     broadcast = programme(house)
     assert heard(house, broadcast) == [(0, house.other.sha256), (2, house.bulletin.sha256), (5, house.other.sha256)]

@@ -254,6 +254,7 @@ def _all_approved(house: House) -> None:
                 assert next(starts(schedule, each.start, each.start + timedelta(seconds=1), VIETNAM)) == each.start
 
 
+@pytest.mark.requirement("R-045")
 def test_a_day_is_copied_as_drafts_that_wait_for_approval(house: House) -> None:
     daily(house, title="Tin sáng", at=time(5, 30), first_day=date(2026, 3, 4))
     daily(house, title="Tin chiều")

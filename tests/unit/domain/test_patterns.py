@@ -39,6 +39,7 @@ def days(*args: Any, **named: Any) -> list[str]:
     return [each[:5] for each in heard(*args, **named)]
 
 
+@pytest.mark.requirement("R-045")
 def test_weekly_falls_on_each_of_its_days() -> None:
     found = days(Repeat.WEEKLY, until="2026-03-16", weekdays=(1, 4))
     assert found == ["03-03", "03-06", "03-10", "03-13"]

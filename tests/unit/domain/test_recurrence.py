@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,11 +28,13 @@ def expand(schedule: Schedule, since: datetime, until: datetime, zone: ZoneInfo 
     return list(starts(schedule, since, until, zone))
 
 
+@pytest.mark.requirement("R-045")
 def test_once_is_the_first_day_at_its_local_time_and_knows_no_end() -> None:
     once = Schedule(Repeat.ONCE, FIRST, SIX, until=date(2026, 1, 1))
     assert expand(once, utc(1, 0), utc(30, 0)) == [utc(1, 23)]
 
 
+@pytest.mark.requirement("R-045")
 def test_daily_goes_on_to_the_last_day_included() -> None:
     daily = Schedule(Repeat.DAILY, FIRST, SIX, until=date(2026, 3, 4))
     assert expand(daily, utc(1, 0), utc(30, 0)) == [utc(1, 23), utc(2, 23), utc(3, 23)]
