@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.errors import Conflict, Fault, Refused
 from controller.db.tables import (
     Area,
     Assignment,
@@ -29,6 +32,11 @@ from controller.db.tables import (
     Unit,
     User,
 )
+from controller.services.context import Context
+from controller.services.rights import Actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def record(
@@ -48,6 +56,29 @@ def record(
     line.hash = _link(before, line)
     session.add(line)
     session.flush()
+
+
+def decided(
+    act: str,
+) -> Callable[[Callable[Concatenate[Context, Actor, P], R]], Callable[Concatenate[Context, Actor, P], R]]:
+    """For a use case: when a rule stops it, the log says which, whom and what, in a line `act`.refused of its own, as
+    nothing of the use case itself is left."""
+
+    def around(call: Callable[Concatenate[Context, Actor, P], R]) -> Callable[Concatenate[Context, Actor, P], R]:
+        @wraps(call)
+        def asked(ctx: Context, actor: Actor, /, *rest: P.args, **named: P.kwargs) -> R:
+            try:
+                return call(ctx, actor, *rest, **named)
+            except (Refused, Conflict) as error:
+                about = rest[0] if rest and isinstance(rest[0], str) else actor.id
+                told = {name: str(value)[:200] for name, value in error.fields.items()}
+                with suppress(Fault), ctx.db.write() as session:  # a full disk must not hide why it was refused
+                    record(session, ctx.clock.now(), actor.name, f"{act}.refused", about, {"rule": error.key} | told)
+                raise
+
+        return asked
+
+    return around
 
 
 def first_broken(session: Session) -> int | None:

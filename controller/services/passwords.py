@@ -13,7 +13,7 @@ from controller.services.account_rules import AccountRules
 OURS = ("loa", "truyenthanh", "truyen thanh", "loa phuong", "xa", "dai")
 """Words that anybody would try here first."""
 ENOUGH, ENOUGH_ALONE = 3, 4
-"""Of 0 to 4, beside a second factor and without: more than 10^8 and 10^10 guesses by zxcvbn's reckoning, which knows the
+"""Of 0 to 4, beside a second factor and without: more than 10^8 and 10^10 guesses as zxcvbn reckons, which knows the
 common passwords, keyboards and dates."""
 _JUDGED = 72
 """Characters; what comes after makes a password no worse, and judging is slow."""

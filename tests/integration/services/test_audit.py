@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import delete, func, select, text
@@ -11,7 +12,7 @@ from support.services import HERE, THERE, House, raises
 from broadcasts.errors import Refused
 from controller.db import append_only
 from controller.db.tables import AuditEntry
-from controller.services import accounts, audit
+from controller.services import accounts, approving, audit
 from controller.services.rights import Actor, Role
 from controller.services.seeding import PROVINCE
 from controller.services.views.audit import Wanted, read
@@ -93,3 +94,22 @@ def test_an_export_can_be_checked_elsewhere_and_shows_what_was_cut_off_later(hou
         assert audit.check(session).broken is None, "the chain alone does not tell of its end"
         assert audit.differs(session, export) == told[-1]["id"]
         assert session.scalar(select(func.count()).select_from(AuditEntry)) == len(told) - 1
+
+
+@pytest.mark.requirement("R-104")
+def test_a_rule_that_stopped_somebody_is_written_down_though_nothing_else_is(house: House) -> None:
+    broadcast = house.submit()
+    with raises(Refused, "no_right"):
+        approving.approve(house.ctx, house.actor("author"), broadcast, "0" * 64)
+    with raises(Refused, "time.quiet"):
+        house.submit(at=time(3, 15), first_day=house.now.date() + timedelta(days=2))
+    with house.ctx.db.read() as session:
+        found = session.scalars(
+            select(AuditEntry).where(AuditEntry.act.endswith(".refused")).order_by(AuditEntry.id)
+        ).all()
+        assert audit.first_broken(session) is None
+    assert [(line.actor, line.act, line.detail["rule"]) for line in found] == [
+        ("author", "broadcast.approve.refused", "no_right"),
+        ("author", "broadcast.submit.refused", "time.quiet"),
+    ]
+    assert (found[0].about, found[0].area) == (broadcast, COMMUNE)

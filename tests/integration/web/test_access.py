@@ -140,6 +140,8 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
 """(method, path) to who may, and what they are answered with the fields of `told` below."""
 
 ALSO: dict[tuple[str, str], set[int]] = {
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/reschedule"): {FORM},
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): {FORM},
     ("POST", "/api/v1/recordings"): {415},
     ("POST", "/broadcasts/{broadcast_id}/withdraw"): {409},
     ("POST", "/api/v1/broadcasts/{broadcast_id}/withdraw"): {409},
