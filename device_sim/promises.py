@@ -12,6 +12,8 @@ from device_sim.post import Post, Ran
 
 WHOLE_MS = 1_500
 """Less than this missing counts as whole."""
+HEARD_MS = 500
+"""With no more than this missing, no verdict but *heard* is right; up to `WHOLE_MS` it may be either."""
 AUDIBLE_MS = 2_000
 """Less than this is too short for any sensor."""
 GRACE_MS = 3 * 3_600_000
@@ -105,7 +107,7 @@ def _one(account: Account, sounded: _Sounded, post: Post) -> Iterator[str]:
     touched = _touched(account, sounded, post)
     if heard == 0 and verdict == "heard":
         yield f"verdict: {what}: heard, and nobody heard it"
-    elif heard >= length - WHOLE_MS and verdict != "heard" and not touched:
+    elif heard >= length - HEARD_MS and verdict != "heard" and not touched:
         yield f"verdict: {what}: everybody heard it, {told}"
     elif heard == 0 and ran == 0 and verdict != "not_played":
         yield f"verdict: {what}: the decoder never ran, {told}"

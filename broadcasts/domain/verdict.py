@@ -13,6 +13,9 @@ from broadcasts.domain.delivery import State
 GRACE = timedelta(minutes=15)
 """How long after its end a delivery may stay without evidence before it is shown as unknown."""
 
+WHOLE = timedelta(seconds=1)
+"""Less than this missing counts as whole (CONTRACT.md, section 5): nobody was kept from a word."""
+
 _CODE = re.compile(r"^[a-z][a-z_]{1,38}\Z")
 """A reason that pages can say in words. What a decoder complained of stays in the journal."""
 
@@ -90,7 +93,8 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
         return finding(State.FAILED, Verdict.NOT_PLAYED, CORRUPT)
     if last.kind is Kind.SKIPPED:
         return finding(State.MISSED, Verdict.NOT_PLAYED, last.outcome)
-    match last.outcome:
+    whole_all_the_same = played and duration - played < WHOLE and last.outcome in ("preempted", "withdrawn")
+    match "played" if whole_all_the_same else last.outcome:
         case "played":
             heard = {entry.amplifier for entry in ended if entry.played}
             whole = last.offset == timedelta(0)

@@ -50,6 +50,9 @@ REFUSED = "plan_refused"
 BROKEN = "broadcast_broken"
 """The fault of the units that should play a broadcast of which no deliveries can be made."""
 _LOG = logging.getLogger("loa.compiling")
+SLOW_CLOCK = timedelta(minutes=5)
+"""How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
+plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
 BATCH = 250
 """Plans written in one transaction."""
 
@@ -293,13 +296,13 @@ def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, 
         select(*_PLANNED).where(
             Delivery.cluster_id.in_(clusters),
             Delivery.state.in_([str(state) for state in OPEN]),
-            may_sound_after(now),
+            may_sound_after(now - SLOW_CLOCK),
             Delivery.start < now + HORIZON,
         )
     )
     for delivery in rows:
         # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
-        if last_sound(delivery) > now:
+        if last_sound(delivery) > now - SLOW_CLOCK:
             found[delivery.cluster_id].append(delivery)
     return found
 

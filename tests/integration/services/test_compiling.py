@@ -402,13 +402,15 @@ def test_what_was_displaced_stays_in_the_plan_while_it_may_go_on(house: House) -
     ("how", "minutes_after", "stays"),
     [
         ({"late": "drop"}, 0.03, True),
-        ({"late": "drop"}, 1, False),
+        ({"late": "drop"}, 4, True),
+        ({"late": "drop"}, 6, False),
         ({"late": "shift"}, 59, True),
         ({"late": "play"}, 60.02, True),
-        ({"late": "shift"}, 61, False),
+        ({"late": "shift"}, 64, True),
+        ({"late": "shift"}, 66, False),
     ],
 )
-def test_an_item_stays_in_the_plan_as_long_as_it_may_sound(
+def test_an_item_stays_in_the_plan_as_long_as_it_may_sound_where_a_clock_is_behind(
     house: House, how: dict[str, str], minutes_after: float, stays: bool
 ) -> None:
     house.on_air(**how)
