@@ -74,7 +74,7 @@ def test_an_integer_of_the_contract_fits(house: House) -> None:
     with house.ctx.db.write() as session:
         session.execute(
             text("insert into unit_status (unit_id, boot_id, conn, seen_plan_version, alert_versions, held, reported, "
-                 "telemetry) values (:unit, :boot, :conn, :seen, '{}', '[]', '{}', '{}')"),
+                 "telemetry, journal_epoch) values (:unit, :boot, :conn, :seen, '{}', '[]', '{}', '{}', 0)"),
             {"unit": f"u-{HERE}-1", "boot": 2**53 - 1, "conn": 2**31 - 1, "seen": 9_999_999_999_999},
         )  # fmt: skip
 
@@ -266,7 +266,7 @@ def test_a_full_disk_is_said_in_so_many_words_and_nothing_is_lost(tmp_path: Path
 def test_a_word_in_a_message_is_not_taken_for_a_full_disk(house: House) -> None:
     """`users.full_name` stands in what SQLite complains of."""
     with pytest.raises(IntegrityError), house.ctx.db.write() as session:
-        session.add(User(id="u-x", name="x", role="approver", area_id=f"c-{THERE}", password_hash="", created_at=NOON))
+        session.add(User(id="u-x", name="x", area_id=f"c-{THERE}", password_hash="", created_at=NOON))
 
 
 def test_what_was_read_stays_readable_after_the_door_is_shut(house: House) -> None:

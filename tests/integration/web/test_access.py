@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from support.asking import FORM, SELF, ask
 from support.office import AT_EASE, PASSWORD, PROVINCE, House, give_password, open_house
 from support.pages import Person, person
 
@@ -20,13 +21,10 @@ from controller.services.composing import submit
 from controller.services.rights import Role, needs_factor
 from controller.services.views.broadcast import proof
 
-SELF = "c-31615"
 ELSEWHERE = "c-31618"
 OPEN, ALL = "anybody", " ".join(Role)
 FIELD = "broadcaster approver technician province emergency"
 """Who has to do with poles; accounts and audits do not."""
-FORM = 422
-"""The form came through and was found wanting: whoever sees this has passed the door."""
 
 TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/healthz"): (OPEN, 200),
@@ -51,6 +49,8 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/today/live"): (ALL, 200),
     ("GET", "/schedule"): (ALL, 200),
     ("GET", "/schedule.ics"): (ALL, 200),
+    ("GET", "/ahead"): (ALL, 200),
+    ("GET", "/ahead.pdf"): (ALL, 200),
     ("GET", "/schedule/copy"): ("broadcaster", 200),
     ("POST", "/schedule/copy"): ("broadcaster", FORM),
     ("GET", "/schedule/import"): ("broadcaster", 200),
@@ -124,6 +124,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): ("broadcaster approver", 409),
     ("POST", "/api/v1/schedule/copy"): ("broadcaster", FORM),
     ("GET", "/api/v1/schedule.ics"): (ALL, 200),
+    ("GET", "/api/v1/dry-run"): (ALL, 200),
     ("POST", "/api/v1/schedule/import"): ("broadcaster", FORM),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/withdraw"): ("broadcaster approver", 200),
     ("GET", "/api/v1/broadcasts/{broadcast_id}/deliveries"): (ALL, 200),
@@ -218,60 +219,6 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "code": "never-was",
         "mark": "0",
     }
-
-
-def ask(client: TestClient, method: str, path: str, told: dict[str, str], token: str | None) -> tuple[int, str]:
-    address = path.format(**told)
-    if path.startswith("/u/"):
-        address = f"/u/assets/{told['sha256']}.opus"
-    headers = {} if token is None else {"x-form-token": token}
-    send: dict[str, Any] = {}
-    if method in ("POST", "PUT"):
-        if path.startswith("/api/") and "recordings" not in path:
-            send["json"] = body(path, told)
-        elif path.startswith("/api/"):
-            send["content"] = b"no audio at all"
-        else:
-            send["data"] = {"act": "submit", "language": "xx"} if path != "/recordings/sample" else {}
-    if path.endswith("/live"):
-        with client.stream(method, address, headers=headers, follow_redirects=False) as answer:
-            return answer.status_code, answer.headers.get("location", "")
-    answer = client.request(method, address, headers=headers, follow_redirects=False, **send)
-    return answer.status_code, answer.headers.get("location", "")
-
-
-def body(path: str, told: dict[str, str]) -> dict[str, Any]:
-    if path.endswith("password"):
-        return {"new": PASSWORD}
-    if "/people" in path:
-        return people_body(path)
-    if path.endswith("sessions"):
-        return {"name": "nobody", "password": "x"}
-    if "second-factor" in path:
-        return {"code": "0"}
-    if path.endswith(("approve", "reject")):
-        return {"seen": "0" * 64} | ({"reason": ""} if path.endswith("reject") else {})
-    if path.endswith("withdraw"):
-        return {}
-    if path.endswith("commands"):
-        return {"kind": "reboot"}
-    if path.endswith("leave-out"):
-        return {"start": "2026-03-04T10:00:00Z"}
-    if path.endswith("schedule/copy"):
-        return {"first": "2026-03-04", "days": 3, "to": "2026-03-18"}
-    if path.endswith("reschedule"):
-        told_draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}
-        return told_draft | {"revision": 1, "extent": "this", "start": "2026-03-04T10:00:00Z"}
-    draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}
-    return draft | ({"revision": 1} if path.endswith("{broadcast_id}") else {})
-
-
-def people_body(path: str) -> dict[str, Any]:
-    if path.endswith("people"):
-        return {"name": "X!", "full_name": "x", "role": "auditor", "area": SELF}
-    if path.endswith("grants"):
-        return {"role": "auditor", "area": "nowhere"}
-    return {"reason": ""} if "acts" in path else {}
 
 
 @pytest.fixture(autouse=True)
