@@ -32,6 +32,8 @@ class Place:
     cluster: Cluster
     found: Fulfilment
     playings: Sequence[Delivery]
+    after_end: Sequence[Delivery] = ()
+    """What began although the series had been ended: the word had not arrived there."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,9 @@ def _report(session: Session, actor: Actor, campaign: Campaign, now: datetime) -
     for cluster, station in rows:
         plays = list(_plays(campaign, made, planned, played[cluster.id], now))
         found = check(rule, plays, now, VIETNAM)
-        by_hamlet[(station, cluster.hamlet)].append(Place(cluster, found, played[cluster.id]))
+        by_hamlet[(station, cluster.hamlet)].append(
+            Place(cluster, found, played[cluster.id], _after_end(campaign, played[cluster.id]))
+        )
     return Report(
         campaign=campaign,
         template=template,
@@ -184,7 +188,8 @@ def _plays(
     for row in rows:
         told.add((row.broadcast_id, row.start))
         outcome = _outcome(row)
-        if outcome is not None:
+        ended = campaign.ended_at is not None and row.start >= campaign.ended_at
+        if outcome is Outcome.SOUNDED or (outcome is not None and not ended):
             yield Play(row.start, outcome, _cause(row, outcome), row.silent_since)
     for broadcast in made:
         for start in planned[broadcast.id]:
@@ -195,6 +200,11 @@ def _plays(
                 yield Play(start, Outcome.MISSED, "not_approved")
             elif start > now and broadcast.status in ("submitted", "approved"):
                 yield Play(start, Outcome.OPEN)
+
+
+def _after_end(campaign: Campaign, rows: Sequence[Delivery]) -> list[Delivery]:
+    end = campaign.ended_at
+    return [row for row in rows if end is not None and row.start >= end and row.started_at is not None]
 
 
 def _outcome(row: Delivery) -> Outcome | None:
