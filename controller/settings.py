@@ -99,6 +99,7 @@ class Settings:
         365, "Days after which somebody has to confirm each account.", source=f"R-119, level 2: {SECOND_HAND}"
     )
     invitation_hours: int = _setting(72, "Hours in which an invitation can be taken up.", source=GUESS)
+    standing_approval_days: int = _setting(31, "Days for which a relay can be approved at the most.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 
     @property

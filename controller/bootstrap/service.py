@@ -81,7 +81,8 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
         begun = session.scalar(select(Area.id).limit(1)) is not None
     keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
     people = account_rules(settings)
-    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people)
+    standing = timedelta(days=settings.standing_approval_days)
+    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people, standing)
 
 
 def account_rules(settings: Settings) -> AccountRules:

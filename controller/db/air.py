@@ -85,6 +85,12 @@ class Approval(Base):
     approved: Mapped[bool]
     reason: Mapped[str] = mapped_column(Text, default="")
     by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    delegation_id: Mapped[str | None] = mapped_column(ForeignKey("delegations.id"))
+    """By whose lent right, where it was not one's own."""
+    exception_id: Mapped[str | None] = mapped_column(ForeignKey("own_exceptions.id"))
+    """By which exception somebody decided on what is his own."""
+    valid_until: Mapped[datetime | None]
+    """A standing approval ends by itself: nothing of it sounds at or after this instant."""
     at: Mapped[datetime]
     content_sha256: Mapped[str] = mapped_column(String(64))
     """Over everything that was decided on."""

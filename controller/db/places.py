@@ -61,8 +61,6 @@ class Station(Base):
     """Counts the changes; each is a row of `regulations`."""
     volume: Mapped[int] = mapped_column(default=70)
     emergency_volume: Mapped[int] = mapped_column(default=100)
-    may_approve_own: Mapped[bool] = mapped_column(default=False)
-    """The logged exception for a one-person station (R-031)."""
     illustrative: Mapped[bool] = mapped_column(default=False)
 
 

@@ -2,6 +2,7 @@
 
 from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, ProgrammePart, StandingAlert
 from controller.db.append_only import guard
+from controller.db.approval import AlertConfirmation, Delegation, OwnException, Revision
 from controller.db.base import Base
 from controller.db.campaigns import Campaign
 from controller.db.commands import Command
@@ -12,6 +13,7 @@ from controller.db.places import Area, Assignment, Cluster, ClusterGroup, Regula
 from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
+    "AlertConfirmation",
     "Approval",
     "Area",
     "Asset",
@@ -24,6 +26,7 @@ __all__ = [
     "Cluster",
     "ClusterGroup",
     "Command",
+    "Delegation",
     "Delivery",
     "DeliveryMove",
     "EmergencyRecording",
@@ -32,11 +35,13 @@ __all__ = [
     "JournalMark",
     "Kept",
     "LoginSession",
+    "OwnException",
     "ProgrammePart",
     "Quarantined",
     "RecoveryCode",
     "RegulationChange",
     "Rendition",
+    "Revision",
     "RoleGrant",
     "ScopeDocument",
     "StandingAlert",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,10 +14,13 @@ from controller.services import audit
 from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
+from controller.services.facts import content_hash, facts_of
+from controller.services.four_eyes import Title, title_of
 from controller.services.programmes import parts_of
 from controller.services.rights import Actor, Right, all_mine
 from controller.services.schedules import schedule_of
 from controller.services.unusual import covers
+from controller.services.valid_approvals import check_end
 
 
 def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> Draft:
@@ -51,43 +51,6 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
     )
 
 
-def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
-    """Everything an approver decides on: the bytes, the words, the places, the times, the class."""
-    bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
-    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).one()
-    return {
-        "broadcast": broadcast.id,
-        "revision": broadcast.revision,
-        "asset": rendition.asset_sha256,
-        "language": rendition.language,
-        "text": rendition.text,
-        "title": bulletin.title,
-        "field": bulletin.field,
-        "clusters": sorted(broadcast.clusters),
-        "repeat": broadcast.repeat,
-        "first_day": broadcast.first_day.isoformat(),
-        "at": broadcast.at_time.isoformat(),
-        "until_day": broadcast.until_day.isoformat() if broadcast.until_day else None,
-        "pattern": broadcast.pattern,
-        "parts": [[part.kind, part.title, part.asset] for part in parts_of(session, broadcast.id)],
-        "priority": broadcast.priority,
-        "rank": broadcast.rank,
-        "on_preempt": broadcast.on_preempt,
-        "late": broadcast.late,
-        "volume": broadcast.volume,
-        "unusual": broadcast.unusual,
-    }
-
-
-def hash_of(facts: dict[str, Any]) -> str:
-    """SHA-256, 64 hexadecimal digits. The facts are kept with the decision, so anybody can compute it again."""
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
-
-
-def content_hash(session: Session, broadcast: Broadcast) -> str:
-    return hash_of(facts_of(session, broadcast))
-
-
 def waiting(session: Session, actor: Actor) -> Sequence[Broadcast]:
     """What waits for the actor's decision, the next start first."""
     found = session.scalars(
@@ -115,25 +78,30 @@ def as_it_stands(ctx: Context, actor: Actor, broadcast_id: str) -> tuple[Broadca
 
 
 @audit.decided("broadcast.approve")
-def approve(ctx: Context, actor: Actor, broadcast_id: str, seen: str, unusual: str = "") -> None:
+def approve(
+    ctx: Context, actor: Actor, broadcast_id: str, seen: str, unusual: str = "", until: datetime | None = None
+) -> None:
     """`seen` is the hash the approver looked at; `unusual` the hours outside the normal ones that were confirmed, a
-    second time after the author (R-053, `Unusual.mark`).
+    second time after the author (R-053, `Unusual.mark`); `until` makes it a standing approval that ends by itself.
 
-    Raises Refused: "no_right", "not_yours", "approve.own", or a problem that came up since (past, locked, quiet
-    hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided" (somebody else was first).
+    Raises Refused: "no_right", what `four_eyes.title_of` and `valid_approvals.check_end` raise, or a problem that came
+    up since (past, locked, quiet hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided"
+    (somebody else was first).
     """
     actor = actor.need(Right.APPROVE)
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = _decidable(session, actor, broadcast_id, seen)
-        _four_eyes(session, actor, broadcast, now)
+        title = title_of(session, actor, broadcast, ctx.wall.now(), approves=True)
+        check_end(session, broadcast, until, now, ctx.standing_approval)
         ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
         if ahead.problems:
             raise ahead.problems[0]
         if (strange := ahead.air.unusual) is not None and not covers(unusual, strange.mark):
             raise Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters))
         broadcast.status = "approved"
-        _decide(session, actor, broadcast, seen, now, approved=True, reason="", unusual=unusual if strange else "")
+        told = {"unusual": unusual} if strange else {}
+        _decide(session, actor, broadcast, seen, now, title, approved=True, until=until, told=told)
         expand(session, broadcast, now, first=ahead.starts[0])
     ctx.wake()
 
@@ -146,8 +114,9 @@ def reject(ctx: Context, actor: Actor, broadcast_id: str, seen: str, reason: str
         raise Refused("reason.missing")
     with ctx.db.write() as session:
         broadcast = _decidable(session, actor, broadcast_id, seen)
+        title = title_of(session, actor, broadcast, ctx.wall.now(), approves=False)
         broadcast.status = "rejected"
-        _decide(session, actor, broadcast, seen, ctx.clock.now(), approved=False, reason=reason.strip())
+        _decide(session, actor, broadcast, seen, ctx.clock.now(), title, approved=False, reason=reason.strip())
 
 
 @audit.decided("broadcast.withdraw")
@@ -186,24 +155,18 @@ def _decidable(session: Session, actor: Actor, broadcast_id: str, seen: str) -> 
     return broadcast
 
 
-def _four_eyes(session: Session, actor: Actor, broadcast: Broadcast, now: datetime) -> None:
-    if broadcast.author_id != actor.id:
-        return
-    if not session.get_one(Station, broadcast.station_id).may_approve_own:
-        raise Refused("approve.own")
-    audit.record(session, now, actor.name, "approve.own", broadcast.id)
-
-
 def _decide(
     session: Session,
     actor: Actor,
     broadcast: Broadcast,
     seen: str,
     now: datetime,
+    title: Title,
     *,
     approved: bool,
-    reason: str,
-    unusual: str = "",
+    reason: str = "",
+    until: datetime | None = None,
+    told: dict[str, str] | None = None,
 ) -> None:
     session.add(
         Approval(
@@ -212,11 +175,19 @@ def _decide(
             approved=approved,
             reason=reason,
             by_id=actor.id,
+            delegation_id=title.delegation,
+            exception_id=title.exception,
+            valid_until=until,
             at=now,
             content_sha256=seen,
             facts=facts_of(session, broadcast),
         )
     )
+    session.flush()
+    if title.exception is not None:
+        audit.record(session, now, actor.name, "approve.own", broadcast.id, {"exception": title.exception})
     act = "broadcast.approve" if approved else "broadcast.reject"
-    told = {"sha256": seen, "reason": reason} | ({"unusual": unusual} if unusual else {})
-    audit.record(session, now, actor.name, act, broadcast.id, told)
+    more = {"delegation": title.delegation, "until": until.isoformat() if until else None}
+    detail = {"revision": broadcast.revision, "sha256": seen, "reason": reason, **(told or {})}
+    detail |= {name: value for name, value in more.items() if value}
+    audit.record(session, now, actor.name, act, broadcast.id, detail)

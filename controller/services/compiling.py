@@ -40,6 +40,7 @@ from controller.services import emergency_set, faults, plan_document, wanting
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 from controller.services.stations import units_of
+from controller.services.valid_approvals import ends
 
 ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
@@ -285,7 +286,7 @@ def _build(
 _PLANNED = (
     *(Delivery.id, Delivery.cluster_id, Delivery.unit_id, Delivery.asset_sha256, Delivery.plan_version),
     *(Delivery.start, Delivery.end, Delivery.not_after, Delivery.priority, Delivery.rank, Delivery.volume),
-    *(Delivery.on_preempt, Delivery.late),
+    *(Delivery.on_preempt, Delivery.late, Delivery.broadcast_id, Delivery.revision),
 )
 
 
@@ -300,7 +301,12 @@ def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, 
             Delivery.start < now + HORIZON,
         )
     )
+    rows = rows.all()
+    approved = ends(session, {row.broadcast_id for row in rows})
     for delivery in rows:
+        whole = (delivery.broadcast_id, delivery.revision)
+        if whole not in approved or ((end := approved[whole]) is not None and last_sound(delivery) > end):
+            continue  # whatever made this row: what nobody approved is in no plan
         # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
         if last_sound(delivery) > now - SLOW_CLOCK:
             found[delivery.cluster_id].append(delivery)

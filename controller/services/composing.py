@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Broadcast, Bulletin, Rendition, Station
-from controller.services import audit, library, programmes
+from controller.services import audit, facts, library, programmes
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
 from controller.services.previewing import Draft, Preview, look_ahead, preview, schedule_of
@@ -66,6 +66,7 @@ def hand_in(
     _fill(broadcast, draft, ahead, now)
     session.flush()
     programmes.keep(session, broadcast.id, draft.parts)
+    facts.keep(session, broadcast, actor.id, now)
     told = {"revision": broadcast.revision, "clusters": len(ahead.clusters), "title": draft.title[:80]}
     if broadcast.unusual:
         told["unusual"] = broadcast.unusual

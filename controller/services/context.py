@@ -32,3 +32,5 @@ class Context:
     """Something changed that the units should hear of: look now, not at the next tick."""
     measures: Measures = field(default_factory=NoMeasures)
     people: AccountRules = field(default_factory=AccountRules)
+    standing_approval: timedelta = timedelta(days=31)
+    """For how long a standing approval holds at the most."""

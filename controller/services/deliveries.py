@@ -22,6 +22,7 @@ from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
+from controller.services.valid_approvals import end_of
 
 LONGEST = timedelta(hours=12)
 """No asset is longer (wire.DurationMs)."""
@@ -29,6 +30,10 @@ MARGIN = timedelta(days=1)
 """Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
 SHORT_MARGIN = timedelta(minutes=30)
 """The same for a warning, which units hold a few hours ahead and no further (R-064)."""
+
+
+APPROVAL_OVER = "approval_over"
+"""Why nothing comes into being that would sound after a standing approval has ended."""
 
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
@@ -130,6 +135,8 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
             if not allowed or unit is None:
                 why_not[name] = "no_unit" if allowed else "quiet_hours"
             rows.append(row)
+    if (end := end_of(session, broadcast)) is not None:
+        why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
     limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}
     why_not |= over_the_limit(session, limits, [row for row in rows if row["id"] not in why_not])
     shut = {"state": str(State.WITHDRAWN), "verdict": str(Verdict.NOT_PLAYED), "verdict_at": now}
@@ -185,6 +192,11 @@ def _row(
         "reason": None,
         "verdict_at": None,
     }
+
+
+def _may_sound_until(row: dict[str, Any]) -> datetime:
+    """`last_sound` of a delivery that is still a row to insert."""
+    return last_sound(Delivery(**{name: row[name] for name in ("start", "end", "not_after", "late", "on_preempt")}))
 
 
 def _stations(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:

@@ -126,7 +126,7 @@ def sound(
 
 def content_for(session: Session, scope: str, kind: AlertKind) -> list[tuple[str, str]]:
     """(language, asset) of what every unit of the scope holds for this kind, Vietnamese first."""
-    areas = _areas_of_scope(session, scope)
+    areas = areas_of_scope(session, scope)
     rows = session.scalars(
         select(EmergencyRecording).where(EmergencyRecording.area_id.in_(areas), EmergencyRecording.kind == kind)
     )
@@ -183,7 +183,7 @@ def _tell_units(ctx: Context, session: Session, area: str) -> None:
     mark_dirty(session, clusters, ctx.clock.now())
 
 
-def _areas_of_scope(session: Session, scope: str) -> list[str]:
+def areas_of_scope(session: Session, scope: str) -> list[str]:
     """From narrow to wide; what a set of one of them names, every unit of the scope holds."""
     if session.get(Area, scope) is not None:
         return _line(session, scope)

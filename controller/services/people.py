@@ -16,6 +16,7 @@ from broadcasts.errors import Refused
 from controller.db.tables import Area, Invitation, RoleGrant, Station, User
 from controller.services import accounts, audit, factors, passwords
 from controller.services.context import Context
+from controller.services.own_exceptions import standing
 from controller.services.rights import APART, Actor, Right, Role, below
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,58}[a-z0-9]\Z")
@@ -214,8 +215,9 @@ def add_grant(
         both = mine & below(session, other.area_id)
         if pair not in APART or not both:
             continue
-        stations = session.execute(select(Station.name, Station.may_approve_own).where(Station.area_id.in_(both))).all()
-        if pair != _PAIR or not stations or not all(row[1] for row in stations):
+        stations = session.execute(select(Station.name, Station.id).where(Station.area_id.in_(both))).all()
+        allowed = [standing(session, row[1], now) is not None for row in stations]
+        if pair != _PAIR or not stations or not all(allowed):
             raise Refused("grant.apart", role=role, other=other.role)
         exceptions += [row[0] for row in stations]
     session.add(RoleGrant(user_id=user.id, role=role, area_id=area, since=since, until=until, granted_by=by))

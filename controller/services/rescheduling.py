@@ -19,7 +19,7 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, first_start
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Delivery
-from controller.services import audit
+from controller.services import audit, facts
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
@@ -144,6 +144,7 @@ def _cut(session: Session, broadcast: Broadcast, extent: Extent, chosen: datetim
         left = without(schedule_of(broadcast), gone)
         broadcast.pattern, broadcast.last_day = stored(left.pattern), last_day(left)
         broadcast.revision += 1
+        facts.keep(session, broadcast, None, now)
     broadcast.changed_at = now
     which = _deliveries(session, broadcast, one, chosen, schedule)
     return withdraw_open(session, broadcast.id, now, why, which)

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
-from controller.db.tables import Area, Cluster, RoleGrant, Station
+from controller.db.tables import Area, Cluster, Delegation, RoleGrant, Station, User
 
 
 class Role(StrEnum):
@@ -78,11 +78,14 @@ def needs_factor(roles: Sequence[Role]) -> bool:
 
 @dataclass(frozen=True)
 class Grant:
-    """`areas` are the ids of `area` and of all below it."""
+    """`areas` are the ids of `area` and of all below it. `lent`: the id of the delegation that it comes by, `lender` of
+    the person whose right it is."""
 
     role: Role
     area: str
     areas: frozenset[str]
+    lent: str = ""
+    lender: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,41 @@ def below(session: Session, area: str) -> frozenset[str]:
 
 
 def grants_of(session: Session, user: str, now: datetime) -> tuple[Grant, ...]:
-    """Those that hold at `now`, the widest first."""
+    """Those that hold at `now`, the widest first; what is lent comes after one's own of the same width."""
+    found = [*_own(session, user, now), *_lent(session, user, now)]
+    return tuple(sorted(found, key=lambda grant: -len(grant.areas)))
+
+
+def _own(session: Session, user: str, now: datetime) -> list[Grant]:
     rows = session.scalars(
         select(RoleGrant)
         .where(RoleGrant.user_id == user, RoleGrant.since <= now, or_(RoleGrant.until.is_(None), RoleGrant.until > now))
         .order_by(RoleGrant.id)
     )
-    found = [Grant(Role(row.role), row.area_id, below(session, row.area_id)) for row in rows]
-    return tuple(sorted(found, key=lambda grant: -len(grant.areas)))
+    return [Grant(Role(row.role), row.area_id, below(session, row.area_id)) for row in rows]
+
+
+def _lent(session: Session, user: str, now: datetime) -> list[Grant]:
+    """The right to approve that others lent, as far as they have it themselves at `now`: by a grant of their own, and
+    with an account that is on."""
+    rows = session.scalars(
+        select(Delegation)
+        .join(User, Delegation.from_id == User.id)
+        .where(
+            Delegation.to_id == user,
+            Delegation.since <= now,
+            Delegation.until > now,
+            Delegation.ended_at.is_(None),
+            User.disabled_at.is_(None),
+        )
+        .order_by(Delegation.id)
+    )
+    found = []
+    for row in rows:
+        theirs = [grant.areas for grant in _own(session, row.from_id, now) if Right.APPROVE in ROLES[grant.role]]
+        if areas := below(session, row.area_id) & frozenset().union(*theirs):
+            found.append(Grant(Role.APPROVER, row.area_id, areas, lent=row.id, lender=row.from_id))
+    return found
 
 
 def my_stations(session: Session, actor: Actor) -> list[Station]:

@@ -191,7 +191,6 @@ def upgrade() -> None:
         sa.Column("regulation_revision", sa.Integer(), nullable=False),
         sa.Column("volume", sa.Integer(), nullable=False),
         sa.Column("emergency_volume", sa.Integer(), nullable=False),
-        sa.Column("may_approve_own", sa.Boolean(), nullable=False),
         sa.Column("illustrative", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_stations_area_id_areas")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stations")),
@@ -296,6 +295,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_wanted_firmware_sha256"), ["firmware_sha256"], unique=False)
 
     op.create_table(
+        "alert_confirmations",
+        sa.Column("alert_id", sa.String(length=32), nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.Column("right", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"], name=op.f("fk_alert_confirmations_alert_id_alerts")),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_alert_confirmations_by_id_users")),
+        sa.PrimaryKeyConstraint("alert_id", name=op.f("pk_alert_confirmations")),
+    )
+    op.create_table(
         "bulletins",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("station_id", sa.String(length=32), nullable=False),
@@ -359,6 +369,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clusters_station_id"), ["station_id"], unique=False)
 
     op.create_table(
+        "delegations",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("from_id", sa.String(length=32), nullable=False),
+        sa.Column("to_id", sa.String(length=32), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("since", base.Instant(timezone=True), nullable=False),
+        sa.Column("until", base.Instant(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_delegations_area_id_areas")),
+        sa.ForeignKeyConstraint(["from_id"], ["users.id"], name=op.f("fk_delegations_from_id_users")),
+        sa.ForeignKeyConstraint(["to_id"], ["users.id"], name=op.f("fk_delegations_to_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delegations")),
+    )
+    with op.batch_alter_table("delegations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delegations_from_id"), ["from_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delegations_to_id"), ["to_id"], unique=False)
+
+    op.create_table(
         "grants",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
@@ -406,6 +437,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_login_sessions_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "own_exceptions",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("station_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=60), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("granted_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("granted_by", sa.String(length=60), nullable=False),
+        sa.Column("until", base.Instant(timezone=True), nullable=False),
+        sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_own_exceptions_station_id_stations")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_own_exceptions")),
+    )
+    with op.batch_alter_table("own_exceptions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_own_exceptions_station_id"), ["station_id"], unique=False)
 
     op.create_table(
         "recovery_codes",
@@ -545,11 +593,20 @@ def upgrade() -> None:
         sa.Column("approved", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("delegation_id", sa.String(length=32), nullable=True),
+        sa.Column("exception_id", sa.String(length=32), nullable=True),
+        sa.Column("valid_until", base.Instant(timezone=True), nullable=True),
         sa.Column("at", base.Instant(timezone=True), nullable=False),
         sa.Column("content_sha256", sa.String(length=64), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_approvals_broadcast_id_broadcasts")),
         sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_approvals_by_id_users")),
+        sa.ForeignKeyConstraint(
+            ["delegation_id"], ["delegations.id"], name=op.f("fk_approvals_delegation_id_delegations")
+        ),
+        sa.ForeignKeyConstraint(
+            ["exception_id"], ["own_exceptions.id"], name=op.f("fk_approvals_exception_id_own_exceptions")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
         sa.UniqueConstraint("broadcast_id", "revision", name=op.f("uq_approvals_broadcast_id_revision")),
     )
@@ -620,6 +677,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_programme_parts_asset_sha256"), ["asset_sha256"], unique=False)
 
     op.create_table(
+        "revisions",
+        sa.Column("broadcast_id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("content_sha256", sa.String(length=64), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_revisions_broadcast_id_broadcasts")),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_revisions_by_id_users")),
+        sa.PrimaryKeyConstraint("broadcast_id", "number", name=op.f("pk_revisions")),
+    )
+    op.create_table(
         "delivery_moves",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("delivery_id", sa.String(length=40), nullable=False),
@@ -646,6 +716,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_delivery_moves_delivery_id"))
 
     op.drop_table("delivery_moves")
+    op.drop_table("revisions")
     with op.batch_alter_table("programme_parts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_programme_parts_asset_sha256"))
 
@@ -684,6 +755,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_recovery_codes_user_id"))
 
     op.drop_table("recovery_codes")
+    with op.batch_alter_table("own_exceptions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_own_exceptions_station_id"))
+
+    op.drop_table("own_exceptions")
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_login_sessions_user_id"))
 
@@ -697,6 +772,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_grants_area_id"))
 
     op.drop_table("grants")
+    with op.batch_alter_table("delegations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_delegations_to_id"))
+        batch_op.drop_index(batch_op.f("ix_delegations_from_id"))
+
+    op.drop_table("delegations")
     with op.batch_alter_table("clusters", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clusters_station_id"))
 
@@ -709,6 +789,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_bulletins_station_id"))
 
     op.drop_table("bulletins")
+    op.drop_table("alert_confirmations")
     with op.batch_alter_table("wanted", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_wanted_firmware_sha256"))
 
