@@ -29,6 +29,7 @@ STATUS: dict[str, int] = {
     "asset.not_yours": 403,
     "not_yours": 404,
     "asset.unknown": 404,
+    "area.unknown": 404,
     "cluster.unknown": 404,
     "page.unknown": 404,
     "user.unknown": 404,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError
-from controller.api import account, audit, broadcasts, emergency_set, files, ops, people, schedule, wanted
+from controller.api import account, ahead, audit, broadcasts, emergency_set, files, ops, people, schedule, wanted
 from controller.api.errors import problem
 
 PREFIXES = ("/api/", "/u/", "/assets/", "/metrics", "/healthz")
@@ -15,7 +15,7 @@ PREFIXES = ("/api/", "/u/", "/assets/", "/metrics", "/healthz")
 
 def router() -> APIRouter:
     made = APIRouter()
-    for part in (ops, files, account, broadcasts, emergency_set, schedule, people, audit, wanted):
+    for part in (ahead, ops, files, account, broadcasts, emergency_set, schedule, people, audit, wanted):
         made.include_router(part.router)
     return made
 

@@ -21,7 +21,7 @@ import uvicorn
 from sqlalchemy import select
 
 from broadcasts.audio.sample import EMERGENCY_TEXT, write_sample
-from broadcasts.clock import VIETNAM, from_unix_ms
+from broadcasts.clock import VIETNAM, from_unix_ms, unix_ms
 from broadcasts.errors import Fault, LoaError, Refused
 from broadcasts.wire import jws
 from broadcasts.wire.alert import AlertKind
@@ -37,10 +37,13 @@ from controller.db.tables import Assignment, Broadcast, Bulletin, Cluster, Deliv
 from controller.mqtt.broker_users import write_private
 from controller.mqtt.embedded import find_binary
 from controller.services import accounts, emergency_set
-from controller.services.context import Context
+from controller.services.context import HORIZON, Context
 from controller.services.seeding import ACCOUNTS, ALL_DAY, PROVINCE, seed
+from controller.services.views.dry_run import lines
 from controller.settings import Settings
+from controller.web.ahead_words import fate_told, spans_told
 from controller.web.desk import DIST
+from controller.web.words import Words
 
 PACKAGES = ("broadcasts", "controller", "device_sim", "monitoring")
 
@@ -176,6 +179,8 @@ def _plan(ctx: Context, given: argparse.Namespace) -> int:
         document = jws.verify(stored.document, jws.Typ.PLAN, lambda kid: key if kid == key.kid else None)
         wire = Plan.model_validate_json(document)
         titles = _titles(session, [item.id for item in wire.items])
+        now = from_unix_ms(wire.issued_at)
+        ahead = lines(session, [cluster], now, now + HORIZON)
     if given.json:
         print(json.dumps(json.loads(document), indent=1))
         return 0
@@ -184,9 +189,15 @@ def _plan(ctx: Context, given: argparse.Namespace) -> int:
     said = "applied" if applied == wire.version else f"the unit has {applied or 'none'}"
     print(f"plan {wire.version}, {said}")
     print(f"until {_local(wire.horizon_end)}; hours {_hours(wire)}")
+    words = Words("en", now)
+    fates = {(line.broadcast, unix_ms(line.start)): line for line in ahead}
     for item in wire.items:
-        title, why = titles.get(item.id, ("?", "?"))
-        print(f"{_local(item.start)}  level {item.level}  volume {item.volume:3}  {title}  [{item.id}] {why}")
+        title, why = titles.get(item.id, ("?", "broadcast ?"))
+        line = fates.pop((why.split()[1], item.start), None)
+        fate = f"  {fate_told(words, line)} {spans_told(words, line)}" if line else ""
+        print(f"{_local(item.start)}  level {item.level}  volume {item.volume:3}  {title}  [{item.id}] {why}{fate}")
+    for line in fates.values():
+        print(f"{_local(unix_ms(line.start))}  not in this plan  {line.title}  {fate_told(words, line)}")
     return 0
 
 

@@ -11,6 +11,7 @@ from broadcasts.errors import LoaError, Refused
 from controller.web.desk import DIST, visitor, wanted_page
 from controller.web.pages import (
     account,
+    ahead,
     approve,
     audit,
     broadcasts,
@@ -36,7 +37,7 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    first = (account, home, compose, timetable, broadcasts, approve, clusters)
+    first = (account, home, compose, timetable, ahead, broadcasts, approve, clusters)
     for page in (*first, emergency_set, people, audit, sandbox):
         made.include_router(page.router)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

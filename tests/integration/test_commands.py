@@ -87,6 +87,7 @@ def test_the_plan_of_a_cluster_is_told_in_words_with_the_broadcast_behind_each_i
     (line,) = [line for line in said.splitlines() if "Lịch cắt điện" in line]
     assert line.startswith("2026-03-03 14:00:00  level 3")
     assert f"[{delivery.id}] broadcast {broadcast} revision 1" in line
+    assert line.endswith("Sounds whole and on time. 14:00:00–14:00:02")
     assert f"plan {house.stored_plan(str(delivery.unit_id)).version}, the unit has none" in said
     assert "hours 05:00-21:00" in said
 

@@ -17,6 +17,7 @@ from broadcasts.domain.model import Field, Late, OnPreempt, Priority
 from broadcasts.domain.occasions import OCCASIONS
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.programme import PartKind
+from broadcasts.domain.timeline import Outcome
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.journal import NotPlayed
@@ -26,6 +27,7 @@ from controller.services.rights import Role
 from controller.services.sandbox import ACTS
 from controller.services.views.clusters import FILTERS
 from controller.services.views.commands import CommandState
+from controller.services.views.dry_run import CLOSED
 from controller.web.catalogue import LANGUAGES, say, sentences
 from controller.web.schedule_form import PRESETS
 from controller.web.words import PARTS_OF_DAY, Words
@@ -89,6 +91,7 @@ def named() -> Iterator[str]:
         "part": list(PartKind),
         "language.own": list(LANGUAGES),
         "warnings": [*keys.WARNINGS, "other"],
+        "ahead.outcome": [*Outcome, *CLOSED],
         "part_of_day": [name for _, name in PARTS_OF_DAY],
         "in_words": ["hour", "minute", "today", "tomorrow", "other"],
         "preview.change": ["added", "removed", "moved"],

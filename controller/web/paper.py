@@ -1,0 +1,78 @@
+"""Pages to print, as PDF. The letters are those of the pages: the fonts that the build put beside them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from fpdf import FPDF
+
+from controller.services.views.dry_run import DryRun
+from controller.web.ahead_words import days_of, fate_told, spans_told
+from controller.web.desk import DIST
+from controller.web.words import Words
+
+FONTS = {
+    "text": "be-vietnam-pro-latin-{weight}-normal.woff2",
+    "vietnamese": "be-vietnam-pro-vietnamese-{weight}-normal.woff2",
+    "khmer": "noto-sans-khmer-khmer-{weight}-normal.woff2",
+}
+SIZE, LINE = 9.5, 5.2
+"""Points; millimetres."""
+TIME, FACTS = 34, 62
+"""Widths of the first and last column, in millimetres."""
+
+
+class Paper(FPDF):
+    """A4 upright, numbered pages, Vietnamese and Khmer letters."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(format="A4")
+        for family, name in FONTS.items():
+            self.add_font(family, "", DIST / name.format(weight=400))
+            self.add_font(family, "B", DIST / name.format(weight=600))
+        self.set_fallback_fonts(["vietnamese", "khmer"], exact_match=True)
+        self.set_text_shaping(True)
+        self.set_title(title)
+        self.set_auto_page_break(True, margin=16)
+        self.add_page()
+
+    def footer(self) -> None:
+        self.set_y(-12)
+        self.set_font("text", "", 8)
+        self.cell(0, 6, str(self.page_no()), align="C")
+
+    def say(self, text: str, *, size: float = SIZE, bold: bool = False) -> None:
+        self.set_font("text", "B" if bold else "", size)
+        self.multi_cell(0, size * 0.55, _whole(text), new_x="LMARGIN", new_y="NEXT")
+
+
+def week_ahead(run: DryRun, words: Words) -> bytes:
+    """The dry run as a list to hang up: day by day, what sounds from when to when, where, and what gives way."""
+    paper = Paper(words.t("ahead.title"))
+    paper.say(words.t("ahead.title"), size=16, bold=True)
+    paper.say(f"{run.name}. {words.t('count.clusters', n=len(run.clusters))}")
+    paper.say(words.t("ahead.made", when=words.when(run.since)))
+    for day in days_of(run):
+        paper.ln(3)
+        paper.say(words.day_title(day.day), size=12, bold=True)
+        if not day.lines:
+            paper.say(words.t("ahead.nothing"))
+            continue
+        paper.set_font("text", "", SIZE)
+        widths = (TIME, paper.epw - TIME - FACTS, FACTS)
+        with paper.table(col_widths=widths, first_row_as_headings=False, line_height=LINE) as table:
+            for line in day.lines:
+                times = spans_told(words, line) or f"({words.second(line.start)})"
+                marks = [words.t("ahead.first")] if line.first else []
+                marks += [words.t("ahead.waiting")] if line.waiting else []
+                title = " · ".join([line.title, *marks])
+                facts = f"{words.t('count.clusters', n=len(line.clusters))} · {fate_told(words, line)}"
+                row = table.row()
+                for text in (times, title, facts):
+                    row.cell(_whole(text))
+    return bytes(paper.output())
+
+
+def _whole(text: str) -> str:
+    """Letters with their marks as one: the fonts have no loose ones."""
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,79 @@
+"""The week ahead: who sounds when, who gives way, what is new, what is not compiled and why."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from support.services import HERE, THERE, House, raises
+
+from broadcasts.clock import VIETNAM
+from broadcasts.errors import Refused
+from controller.db.tables import Station
+from controller.services.views.dry_run import DryRun, dry_run
+
+TOMORROW = datetime(2026, 3, 4, tzinfo=VIETNAM)
+EIGHT: dict[str, Any] = {"first_day": TOMORROW.date(), "at": time(8)}
+
+
+def week(house: House, by: str = "author", **asked: Any) -> DryRun:
+    with house.ctx.db.read() as session:
+        return dry_run(session, house.actor(by), house.now, **asked)
+
+
+def told(run: DryRun) -> list[str]:
+    return [
+        f"{line.start.astimezone(VIETNAM):%d %H:%M:%S} {line.title} {line.outcome} at {len(line.clusters)}"
+        + "".join(f" by {title}" for title in line.by)
+        + (" first" if line.first else "")
+        + (" waiting" if line.waiting else "")
+        for line in run.lines
+    ]
+
+
+def test_an_empty_week_is_said_as_one(house: House) -> None:
+    run = week(house)
+    assert (run.name, len(run.clusters), run.lines) == ("Thị trấn Cù Lao Dung, Huyện Cù Lao Dung", 5, [])
+
+
+def test_the_week_of_a_commune_folds_clusters_that_sound_alike_and_marks_what_is_new(house: House) -> None:
+    house.on_air(**EIGHT, repeat="daily", until_day=TOMORROW.date() + timedelta(days=1), title="Tin sáng")
+    assert told(week(house)) == ["04 08:00:00 Tin sáng whole at 5 first", "05 08:00:00 Tin sáng whole at 5"]
+
+
+def test_it_says_who_wins_and_what_becomes_of_the_loser(house: House) -> None:
+    house.on_air(**EIGHT, title="Tin sáng")
+    urgent = {"priority": 2, "areas": (), "clusters": (f"cl-{HERE}-1",), "asset": house.other.sha256}
+    house.on_air(**EIGHT, **urgent, title="Tin gấp")
+    assert told(week(house)) == [
+        "04 08:00:00 Tin gấp whole at 1 first",
+        "04 08:00:00 Tin sáng whole at 4 first",
+        "04 08:00:00 Tin sáng resumed at 1 by Tin gấp first",
+    ]
+    assert told(week(house, cluster=f"cl-{HERE}-2")) == ["04 08:00:00 Tin sáng whole at 1 first"]
+
+
+def test_what_waits_for_approval_is_there_when_asked_for_and_marked(house: House) -> None:
+    house.submit(**EIGHT, title="Tin sáng")
+    assert told(week(house)) == []
+    assert told(week(house, waiting=True)) == ["04 08:00:00 Tin sáng whole at 5 first waiting"]
+
+
+def test_what_the_regulation_closed_is_listed_with_its_reason(house: House) -> None:
+    broadcast = house.submit(**EIGHT, title="Tin sáng", repeat="daily")
+    house.approve(broadcast)
+    with house.ctx.db.write() as session:
+        session.get_one(Station, f"s-{HERE}").rules = {"day": 0.001}
+    house.clock.set(house.now + timedelta(days=2))
+    house.compile()
+    assert told(week(house))[-1] == "12 08:00:00 Tin sáng limit_day at 5"
+
+
+def test_a_stranger_sees_nothing_of_it(house: House) -> None:
+    house.on_air(**EIGHT)
+    assert told(week(house, "neighbour")) == []
+    with raises(Refused, "cluster.unknown"):
+        week(house, "neighbour", cluster=f"cl-{HERE}-1")
+    with raises(Refused, "area.unknown"):
+        week(house, "neighbour", area=f"c-{HERE}")
+    assert week(house, "neighbour").clusters[0].station_id == f"s-{THERE}"
