@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import broadcasts
@@ -16,9 +17,20 @@ from broadcasts.audio.chain import Limits
 
 _PDEATHSIG, _NO_NEW_PRIVS = 1, 38
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
-_READABLE = tuple(
-    Path(place)
-    for place in (sys.prefix, sys.base_prefix, Path(broadcasts.__file__).parent, "/usr", "/lib", "/lib64", "/proc/self")
+_LIBRARIES = ("av", "espeakng_loader", "numpy", "pydub")
+
+
+def _site_folders() -> set[Path]:
+    """Where the libraries lie, which need not be below Python's own prefix: an environment may borrow them, from a
+    person's own folder or by a path file."""
+    found = (find_spec(name) for name in _LIBRARIES)
+    return {Path(spec.origin).parents[1] for spec in found if spec is not None and spec.origin}
+
+
+_READABLE = (
+    *map(Path, (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/proc/self")),
+    *_site_folders(),
+    Path(broadcasts.__file__).parent,
 )
 _DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "urandom"))
 """Nothing can be kept in them."""

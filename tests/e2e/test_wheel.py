@@ -10,13 +10,16 @@ import sysconfig
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from support.demo import children_of
 from support.ports import free_port
+
+from deploy import smoke
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("broadcasts", "controller", "device_sim", "monitoring")
@@ -189,3 +192,25 @@ def test_the_log_in_page_and_its_assets_are_served_from_another_folder(
         for name in ("app.css", "app.js"):
             (where,) = set(re.findall(rf'"(/static/[^"]*{re.escape(name)})"', answer.text))
             assert browser.get(where).status_code == 200
+
+
+def test_a_bulletin_is_played_and_proven_by_the_installed_programs(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `make smoke` does, with the wheel's `loa` and `loasim`; only the hand that drives them is the checkout's."""
+    monkeypatch.setattr(smoke, "BIN", installed.home / "bin")
+    monkeypatch.chdir(installed.folder)
+    for name in os.environ.keys() - installed.environment.keys():
+        monkeypatch.delenv(name)
+    for name, value in installed.environment.items():
+        monkeypatch.setenv(name, value)
+    with ExitStack() as undo:
+        rows = smoke.Smoke(tmp_path, 2, "embedded", undo).run()
+        running = {Path(process).resolve() for process in _commands_of(tmp_path)}
+        assert {installed.home / "bin" / "loa", installed.home / "bin" / "loasim"} <= running
+    assert [row["verdict"] for row in rows] == ["heard", "heard"]
+
+
+def _commands_of(data: Path) -> Iterator[str]:
+    for line in children_of(data).values():
+        yield from (word for word in line.split() if word.startswith("/"))
