@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,22 +45,24 @@ def weigh(
     asset: str,
     ahead: Sequence[datetime],
     extra: Sequence[datetime],
-    duration: timedelta,
+    lasts: Mapping[str, timedelta],
     now: datetime,
     *,
     editing: str | None,
     part: Part | None,
     confirmed: str,
 ) -> Airtime:
-    """`ahead`: the starts within the horizon, `extra`: single ones beyond it; `confirmed`: what somebody said yes to
-    (`Unusual.mark`). Problems are Refused "time.quiet", "limit.session", "limit.day", "limit.week", "time.unusual"."""
+    """`lasts`: how long it sounds at each cluster; `ahead`: the starts within the horizon, `extra`: single ones beyond
+    it; `confirmed`: what somebody said yes to (`Unusual.mark`). Problems are Refused "time.quiet", "limit.session",
+    "limit.day", "limit.week", "time.unusual"."""
     times = [*ahead, *extra]
     ids = {cluster.station_id for cluster in clusters}
     stations = session.scalars(select(Station).where(Station.id.in_(ids)).order_by(Station.id)).all()
     rules = {station.id: regulation(station) for station in stations}
-    wrong = _outside_hours(stations, rules, times, duration)
+    duration = max(lasts.values(), default=timedelta(0))
+    wrong = _outside_hours(stations, rules, times, _by_station(clusters, lasts))
     if not wrong:
-        wrong += _over_limits(session, stations, rules, clusters, ahead, duration, editing)
+        wrong += _over_limits(session, stations, rules, clusters, ahead, lasts, editing)
     strange = unusual(rules, clusters, times, duration) if times else None
     if strange is not None and not wrong and not covers(confirmed, strange.mark):
         wrong.append(Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters)))
@@ -80,14 +82,25 @@ def hours_told(windows: Sequence[Window]) -> str:
     )
 
 
+def _by_station(clusters: Sequence[Cluster], lasts: Mapping[str, timedelta]) -> dict[str, timedelta]:
+    """How long it sounds in the commune: its clusters may play different languages."""
+    found: dict[str, timedelta] = {}
+    for cluster in clusters:
+        found[cluster.station_id] = max(lasts[cluster.id], found.get(cluster.station_id, timedelta(0)))
+    return found
+
+
 def _outside_hours(
-    stations: Sequence[Station], rules: dict[str, Regulation], times: Sequence[datetime], duration: timedelta
+    stations: Sequence[Station],
+    rules: dict[str, Regulation],
+    times: Sequence[datetime],
+    lasts: Mapping[str, timedelta],
 ) -> list[LoaError]:
     """One refusal for each station whose regulation says no at any of the starts (R-032, R-051)."""
     refused: list[LoaError] = []
     for station in stations:
         rule = rules[station.id]
-        bad = next((start for start in times if not rule.allows(start, duration, VIETNAM)), None)
+        bad = next((start for start in times if not rule.allows(start, lasts[station.id], VIETNAM)), None)
         if bad is not None:
             hours = hours_told(rule.hours_on(bad.astimezone(VIETNAM).date())) or "-"
             number = station.regulation_number
@@ -101,13 +114,13 @@ def _over_limits(
     rules: dict[str, Regulation],
     clusters: Sequence[Cluster],
     ahead: Sequence[datetime],
-    duration: timedelta,
+    lasts: Mapping[str, timedelta],
     editing: str | None,
 ) -> list[LoaError]:
     """The first excess of each station (R-052)."""
-    sounds = [(start, start + duration) for start in ahead]
+    sounds = {name: [(start, start + each) for start in ahead] for name, each in lasts.items()}
     limits = {cluster.id: rules[cluster.station_id].limits for cluster in clusters}
-    over = too_much(session, limits, {cluster.id: sounds for cluster in clusters}, editing or "")
+    over = too_much(session, limits, sounds, editing or "")
     home = {cluster.id: cluster.station_id for cluster in clusters}
     refused: list[LoaError] = []
     for station in stations:

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Approval, Broadcast, Bulletin, Rendition, Station
-from controller.services import audit
+from controller.db.tables import Approval, Broadcast, Bulletin, Station
+from controller.services import audit, renditions, targets
 from controller.services.composing import Draft, Preview, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import expand, withdraw_open
@@ -27,7 +27,8 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
     """The form as it was handed in: author and approver look at the same thing. `frozen` names exactly the clusters
     that the target came to at submission; otherwise the areas as chosen, for an edit."""
     bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
-    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).one()
+    rendition, *others = renditions.of(session, bulletin.id)
+    chosen = targets.target_of(broadcast)
     return Draft(
         title=bulletin.title,
         field=bulletin.field,
@@ -46,6 +47,15 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
         volume=broadcast.volume,
         text=rendition.text,
         parts=parts_of(session, broadcast.id),
+        more=renditions.translations(others),
+        origin=bulletin.origin,
+        source=bulletin.source,
+        category=bulletin.category,
+        issued_at=bulletin.issued_at,
+        tags=() if frozen else chosen.tags,
+        groups=() if frozen else chosen.groups,
+        polygon=() if frozen else chosen.polygon,
+        also_later=broadcast.also_later,
         push_now=broadcast.push_now,
         unusual=broadcast.unusual,
     )
@@ -94,6 +104,7 @@ def approve(
         broadcast = _decidable(session, actor, broadcast_id, seen)
         title = title_of(session, actor, broadcast, ctx.wall.now(), approves=True)
         check_end(session, broadcast, until, now, ctx.standing_approval)
+        targets.needs_reach(session, actor, broadcast)
         ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
         if ahead.problems:
             raise ahead.problems[0]

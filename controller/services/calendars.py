@@ -38,7 +38,7 @@ def export_calendar(ctx: Context, actor: Actor) -> bytes:
         rows = session.execute(
             select(Broadcast, Bulletin.title, Asset.duration_ms)
             .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
-            .join(Rendition, Rendition.bulletin_id == Bulletin.id)
+            .join(Rendition, (Rendition.bulletin_id == Bulletin.id) & (Rendition.position == 0))
             .join(Asset, Rendition.asset_sha256 == Asset.sha256)
             .join(Station, Broadcast.station_id == Station.id)
             .where(Broadcast.status == "approved", Station.area_id.in_(actor.areas))
@@ -64,7 +64,7 @@ def import_calendar(ctx: Context, actor: Actor, data: bytes) -> list[Line]:
 def _recordings(session: Session, actor: Actor, titles: set[str]) -> dict[str, str]:
     rows = session.execute(
         select(Bulletin.title, Rendition.asset_sha256)
-        .join(Rendition, Rendition.bulletin_id == Bulletin.id)
+        .join(Rendition, (Rendition.bulletin_id == Bulletin.id) & (Rendition.position == 0))
         .join(Station, Bulletin.station_id == Station.id)
         .where(Bulletin.title.in_(titles), Station.area_id.in_(actor.areas))
         .order_by(Bulletin.created_at, Rendition.id)

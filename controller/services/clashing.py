@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -25,10 +25,11 @@ def clashes(
     priority: int,
     clusters: Sequence[Cluster],
     ahead: Sequence[datetime],
-    duration: timedelta,
+    lasts: Mapping[str, timedelta],
     editing: str | None,
 ) -> list[rules.Clash]:
-    """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called ""."""
+    """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called "".
+    `lasts`: how long it sounds at each cluster."""
     if not ahead or not clusters:
         return []
     ahead = ahead[: max(1, AT_MOST // len(clusters))]
@@ -37,7 +38,7 @@ def clashes(
             Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
             Delivery.state.in_([str(state) for state in OPEN]),
             Delivery.end > ahead[0],
-            Delivery.start < ahead[-1] + duration,
+            Delivery.start < ahead[-1] + max(lasts.values()),
             Delivery.broadcast_id != (editing or ""),
         )
     )
@@ -49,7 +50,7 @@ def clashes(
             ClusterId(cluster.id),
             AssetId(asset),
             start,
-            duration,
+            lasts[cluster.id],
             Priority(priority),
         )
         for cluster in clusters

@@ -36,7 +36,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import emergency_set, faults, plan_document, wanting
+from controller.services import emergency_set, faults, plan_document, targets, wanting
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 from controller.services.stations import units_of
@@ -90,6 +90,7 @@ def step(ctx: Context, now: datetime) -> datetime:
     """Expand, compile what is dirty or due, sign, store. Returns when to look again at the latest.
 
     A unit whose plan cannot be made keeps its mark and gets a fault; nobody else waits for it, and nothing is woken."""
+    targets.join_all(ctx, now)
     _expand_all(ctx, now)
     with ctx.db.read() as session:
         wanted = _look(session, now)

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Broadcast, Bulletin, Rendition, Station
-from controller.services import audit, facts, library, programmes
+from controller.db.tables import Broadcast, Bulletin, Station
+from controller.services import audit, facts, library, programmes, renditions, targets
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
 from controller.services.previewing import Draft, Preview, look_ahead, preview, schedule_of
@@ -52,7 +52,7 @@ def hand_in(
     if ahead.problems:
         raise ahead.problems[0]
     station = _home_station(session, actor) or ahead.clusters[0].station_id
-    for name in {draft.asset, *(part.asset for part in draft.parts)}:
+    for name in {draft.asset, *(part.asset for part in draft.parts), *(each.asset for each in draft.more)}:
         library.find(session, name)
     broadcast = editable(session, actor, editing, revision) if editing else None
     if broadcast is None:
@@ -63,7 +63,7 @@ def hand_in(
             broadcast.campaign_id, broadcast.ahead_minutes = before.campaign_id, before.ahead_minutes
     else:
         _revise(session, broadcast, draft, now)
-    _fill(broadcast, draft, ahead, now)
+    _fill(broadcast, actor, draft, ahead, now)
     session.flush()
     programmes.keep(session, broadcast.id, draft.parts)
     facts.keep(session, broadcast, actor.id, now)
@@ -95,14 +95,13 @@ def _new(ctx: Context, session: Session, actor: Actor, draft: Draft, station: st
     bulletin = Bulletin(
         id=ctx.ids.new("b"),
         station_id=station,
-        title=draft.title.strip(),
-        field=draft.field,
         author_id=actor.id,
         created_at=now,
     )
+    _say(bulletin, draft)
     session.add(bulletin)
     session.flush()
-    session.add(Rendition(bulletin_id=bulletin.id, language=draft.language, text=draft.text, asset_sha256=draft.asset))
+    renditions.keep(session, bulletin.id, draft.language, draft.asset, draft.text, draft.more)
     broadcast = Broadcast(
         id=ctx.ids.new("lp"),
         bulletin_id=bulletin.id,
@@ -120,13 +119,17 @@ def _revise(session: Session, broadcast: Broadcast, draft: Draft, now: datetime)
     withdraw_open(session, broadcast.id, now, "edited")
     broadcast.revision += 1
     bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
+    _say(bulletin, draft)
+    renditions.keep(session, bulletin.id, draft.language, draft.asset, draft.text, draft.more)
+
+
+def _say(bulletin: Bulletin, draft: Draft) -> None:
     bulletin.title, bulletin.field = draft.title.strip(), draft.field
-    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).first()
-    assert rendition is not None
-    rendition.language, rendition.text, rendition.asset_sha256 = draft.language, draft.text, draft.asset
+    bulletin.origin, bulletin.source, bulletin.category = draft.origin, draft.source.strip(), draft.category
+    bulletin.issued_at = draft.issued_at
 
 
-def _fill(broadcast: Broadcast, draft: Draft, ahead: Preview, now: datetime) -> None:
+def _fill(broadcast: Broadcast, actor: Actor, draft: Draft, ahead: Preview, now: datetime) -> None:
     assert draft.first_day is not None
     assert draft.at is not None
     broadcast.status = "submitted"
@@ -136,7 +139,8 @@ def _fill(broadcast: Broadcast, draft: Draft, ahead: Preview, now: datetime) -> 
     broadcast.volume = draft.volume
     broadcast.target_areas = list(draft.areas)
     broadcast.target_clusters = list(draft.clusters)
-    broadcast.clusters = [cluster.id for cluster in ahead.clusters]
+    broadcast.target_more, broadcast.also_later = targets.stored(actor, draft, later=draft.also_later), draft.also_later
+    broadcast.clusters, broadcast.joined = [cluster.id for cluster in ahead.clusters], []
     broadcast.repeat = draft.repeat
     broadcast.first_day = draft.first_day
     broadcast.at_time = draft.at

@@ -16,10 +16,11 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.regulation import Regulation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
-from controller.db.tables import Asset, Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan
+from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan
 from controller.services.context import HORIZON
 from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
+from controller.services.renditions import Said
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
 from controller.services.valid_approvals import end_of
@@ -106,31 +107,46 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
     since = broadcast.expanded_until or first or now
     if since >= horizon:
         return 0
-    unit_of = units_of(session, broadcast.clusters)
-    stations = _stations(session, broadcast.clusters)
+    made = _make(session, broadcast, [*broadcast.clusters, *broadcast.joined], since, horizon, now)
+    broadcast.expanded_until = horizon
+    return made
+
+
+def join(session: Session, broadcast: Broadcast, clusters: list[str], since: datetime, now: datetime) -> int:
+    """The deliveries from `since` on of clusters that came to an approved broadcast afterwards; how many."""
+    until = broadcast.expanded_until
+    return _make(session, broadcast, clusters, since, until, now) if until is not None and since < until else 0
+
+
+def _make(
+    session: Session, broadcast: Broadcast, clusters: list[str], since: datetime, horizon: datetime, now: datetime
+) -> int:
+    unit_of = units_of(session, clusters)
+    stations = _stations(session, clusters)
     rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     rows: list[dict[str, Any]] = []
     why_not: dict[str, str] = {}
     # Plain rows: a thousand poles are one approval that somebody waits for.
-    pieces = laid_out(session, broadcast)
+    layouts = laid_out(session, broadcast, clusters)
     sounding = (
-        (begin + after, asset)
+        (begin + after, said, here)
         for begin in starts(schedule_of(broadcast), since, horizon, VIETNAM)
-        for after, asset in pieces
+        for layout, here in layouts
+        for after, said in layout.pieces
     )
-    for start, asset in sounding:
-        duration = timedelta(milliseconds=asset.duration_ms)
+    for start, said, here in sounding:
+        duration = said.length
         at, ruled = unix_ms(start), {name: _ruled(rule, start, duration) for name, rule in rules.items()}
-        for cluster in broadcast.clusters:
+        for cluster in here:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
             if name in known:
                 continue
             known.add(name)
             station, site = stations[cluster]
             unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
-            row = _row(broadcast, name, start, duration, asset, cluster, unit)
+            row = _row(broadcast, name, start, said, cluster, unit)
             row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
             if not allowed or unit is None:
                 why_not[name] = "no_unit" if allowed else "quiet_hours"
@@ -150,8 +166,7 @@ def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetim
         check_move(State.PLANNED, State.WITHDRAWN, Actor.CONTROLLER)
         moved = {"before": str(State.PLANNED), "after": str(State.WITHDRAWN), "at": now}
         session.execute(insert(DeliveryMove), [{**each, **moved} for each in closed])
-    broadcast.expanded_until = horizon
-    mark_dirty(session, broadcast.clusters, now)
+    mark_dirty(session, clusters, now)
     return len(rows)
 
 
@@ -169,17 +184,18 @@ def _ruled(rule: Regulation, start: datetime, duration: timedelta) -> tuple[bool
 
 
 def _row(
-    broadcast: Broadcast, name: str, start: datetime, duration: timedelta, asset: Asset, cluster: str, unit: str | None
+    broadcast: Broadcast, name: str, start: datetime, said: Said, cluster: str, unit: str | None
 ) -> dict[str, Any]:
     """Planned, and no volume yet."""
-    late = Late(broadcast.late)
+    late, duration = Late(broadcast.late), said.length
     return {
         "id": name,
         "broadcast_id": broadcast.id,
         "revision": broadcast.revision,
         "cluster_id": cluster,
         "unit_id": unit,
-        "asset_sha256": asset.sha256,
+        "asset_sha256": said.asset.sha256,
+        "language": said.language,
         "start": start,
         "end": start + duration,
         "not_after": start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),

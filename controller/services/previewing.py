@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -13,21 +12,21 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain import priority as rules
+from broadcasts.domain.content import Translation
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
+from broadcasts.domain.polygon import Polygon
 from broadcasts.domain.programme import Part
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Cluster, Delivery, Station
-from controller.services import airtime, clashing, programmes
+from controller.services import airtime, clashing, origins, programmes, targets
 from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
-from controller.services.rights import Actor, Right, below
-from controller.services.stations import clusters_in
+from controller.services.renditions import Hearing, hearings, layouts, wishes
+from controller.services.rights import Actor, Right
 
-LANGUAGE = re.compile(r"^[a-z]{2,3}\Z")
-"""ISO 639, as on the wire; without one there is no bulletin (R-027)."""
 LONGEST_TITLE = 200
 LONGEST_TEXT = 20_000
 FARTHEST = timedelta(days=732)
@@ -63,6 +62,17 @@ class Draft:
     pattern: Pattern = PLAIN
     parts: tuple[Part, ...] = ()
     """Of a programme, in order, `asset` among them; none for one recording."""
+    more: tuple[Translation, ...] = ()
+    """Further languages; `language`, `text` and `asset` are those it was written in."""
+    origin: str = "own"
+    source: str = ""
+    category: str = ""
+    issued_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    polygon: Polygon = ()
+    also_later: bool = False
+    """Clusters that come to the target after the approval join in."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,8 @@ class Preview:
     """The parts, each with when it begins after the start."""
     illustrative: frozenset[str] = frozenset()
     """The stations among those of `clusters` that were made up for a demo."""
+    hearing: Sequence[Hearing] = ()
+    """Which clusters hear which languages."""
     air: Airtime = airtime.NOTHING
     """What the regulations and the neighbourhood say to it."""
 
@@ -108,8 +120,9 @@ def look_ahead(
     part: airtime.Part | None = None,
 ) -> Preview:
     wrong: list[LoaError] = []
-    clusters = _targets(session, actor, draft)
-    if not clusters:
+    wrong += targets.problems(session, actor, draft, now)
+    clusters = targets.resolve(session, actor.areas, draft)
+    if not clusters and not wrong:
         wrong.append(Refused("target.empty"))
     asset = session.get(Asset, draft.asset) if draft.asset else None
     if asset is None:
@@ -118,8 +131,14 @@ def look_ahead(
         wrong.append(Refused("title.missing"))
     bad = _bad_words(draft, now)
     wrong += bad
+    wrong += origins.problems(session, draft.language, draft.more, draft.origin, draft.source, draft.category)
     wrong += programmes.problems(session, draft.asset, draft.parts)
-    duration = programmes.whole_length(session, asset, draft.parts)
+    spoken = {draft.language: draft.asset} | {each.language: each.asset for each in draft.more}
+    wanted = wishes(clusters)
+    heard = layouts(session, wanted, list(spoken.items()), draft.parts)
+    lasts = {cluster.id: heard[wanted[cluster.id]].length for cluster in clusters}
+    longest = max(heard.values(), key=lambda layout: layout.length, default=None)
+    duration = longest.length if longest else programmes.whole_length(session, asset, draft.parts)
     # Said as soon as it can be known, even while title or recording are still missing.
     ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
     if not (draft.at and draft.first_day):
@@ -128,7 +147,7 @@ def look_ahead(
         wrong.append(Refused("time.past"))
     extra = [each for each in draft.pattern.extra if each > now and each not in ahead]
     air = airtime.weigh(
-        session, clusters, draft.asset, ahead, extra, duration, now, editing=editing, part=part, confirmed=draft.unusual
+        session, clusters, draft.asset, ahead, extra, lasts, now, editing=editing, part=part, confirmed=draft.unusual
     )
     wrong += air.problems
     if any(after - before < duration for before, after in pairwise(ahead)):
@@ -137,7 +156,7 @@ def look_ahead(
     if inside_lock and not draft.push_now:
         wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
     found = (
-        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, duration, editing)
+        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, lasts, editing)
         if asset and not bad
         else []
     )
@@ -152,7 +171,8 @@ def look_ahead(
         clashes=found,
         problems=wrong,
         titles=clashing.titles(session, found),
-        programme=programmes.timetable(session, draft.parts),
+        programme=[(after, said.part) for after, said in longest.pieces if said.part] if longest else [],
+        hearing=hearings(clusters, heard),
         illustrative=_illustrative(session, clusters),
         air=air,
     )
@@ -161,17 +181,6 @@ def look_ahead(
 def _illustrative(session: Session, clusters: Sequence[Cluster]) -> frozenset[str]:
     ids = {cluster.station_id for cluster in clusters}
     return frozenset(session.scalars(select(Station.id).where(Station.id.in_(ids), Station.illustrative)))
-
-
-def _targets(session: Session, actor: Actor, draft: Draft) -> list[Cluster]:
-    """The clusters meant, only those in the actor's area."""
-    areas: set[str] = set()
-    for area in draft.areas:
-        areas |= below(session, area)
-    chosen = {cluster.id: cluster for cluster in clusters_in(session, areas & actor.areas)}
-    if draft.clusters:
-        chosen |= {cluster.id: cluster for cluster in clusters_in(session, actor.areas, draft.clusters)}
-    return [chosen[name] for name in sorted(chosen)]
 
 
 def _about_to_sound(session: Session, editing: str | None, now: datetime) -> bool:
@@ -199,7 +208,7 @@ def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
             kind(value)
         except ValueError:
             bad.append(Refused("choice.unknown", name=name, value=value))
-    if not LANGUAGE.match(draft.language):
+    if not origins.LANGUAGE.match(draft.language):
         bad.append(Refused("choice.unknown", name="language", value=draft.language[:20]))
     if len(draft.title) > LONGEST_TITLE:
         bad.append(Refused("title.long", most=LONGEST_TITLE))

@@ -8,9 +8,11 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.programme import MOST_PARTS, Part, PartKind, length, offsets
+from broadcasts.domain.programme import MOST_PARTS, Part, PartKind, length
 from broadcasts.errors import LoaError, Refused
-from controller.db.tables import Asset, Broadcast, ProgrammePart, Rendition
+from controller.db.tables import Asset, Broadcast, ProgrammePart
+from controller.services import renditions
+from controller.services.renditions import Layout
 
 LONGEST = timedelta(hours=12)
 """As the longest recording (wire.DurationMs)."""
@@ -35,14 +37,9 @@ def keep(session: Session, broadcast_id: str, parts: Sequence[Part]) -> None:
     )
 
 
-def laid_out(session: Session, broadcast: Broadcast) -> list[tuple[timedelta, Asset]]:
-    """What sounds, each with when it begins after the start: the parts, or the one recording of the bulletin."""
-    parts = parts_of(session, broadcast.id)
-    if not parts:
-        rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == broadcast.bulletin_id)).one()
-        return [(timedelta(0), session.get_one(Asset, rendition.asset_sha256))]
-    assets = [session.get_one(Asset, part.asset) for part in parts]
-    return list(zip(offsets([_length(asset) for asset in assets]), assets, strict=True))
+def laid_out(session: Session, broadcast: Broadcast, clusters: Sequence[str]) -> list[tuple[Layout, list[str]]]:
+    """What sounds of a broadcast, with the clusters where it sounds so: the parts, or the bulletin alone."""
+    return renditions.laid_out(session, broadcast, clusters, parts_of(session, broadcast.id))
 
 
 def whole_length(session: Session, asset: Asset | None, parts: Sequence[Part]) -> timedelta:
@@ -51,13 +48,6 @@ def whole_length(session: Session, asset: Asset | None, parts: Sequence[Part]) -
         return _length(asset) if asset else timedelta(0)
     found = (session.get(Asset, part.asset) for part in parts)
     return length([_length(each) for each in found if each is not None])
-
-
-def timetable(session: Session, parts: Sequence[Part]) -> list[tuple[timedelta, Part]]:
-    """When each begins after the start; empty while a recording is missing."""
-    assets = [session.get(Asset, part.asset) for part in parts]
-    lengths = [_length(asset) for asset in assets if asset is not None]
-    return list(zip(offsets(lengths), parts, strict=True)) if len(lengths) == len(parts) else []
 
 
 def problems(session: Session, asset: str, parts: Sequence[Part]) -> list[LoaError]:

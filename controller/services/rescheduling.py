@@ -155,7 +155,8 @@ def _deliveries(
 ) -> ColumnElement[bool]:
     """Of one start, with all parts of a programme; or of each start from there on: what has begun sounds to its end."""
     if one:
-        return Delivery.start.in_([chosen + after for after, _ in laid_out(session, broadcast)])
+        every = laid_out(session, broadcast, [*broadcast.clusters, *broadcast.joined])
+        return Delivery.start.in_({chosen + after for layout, _ in every for after, _ in layout.pieces})
     first = next(starts(schedule, chosen, chosen + FAR, VIETNAM), None)
     return Delivery.start >= (first or chosen + FAR)
 

@@ -25,6 +25,7 @@ from controller.db.tables import (
     UnitStatus,
     User,
 )
+from controller.services import renditions
 from controller.services.rights import Actor
 from controller.services.views.clusters import ALLOWED_SILENCE
 from controller.services.views.occurrences import Occurrence, occurrences
@@ -66,6 +67,8 @@ class Whole:
     bulletin: Bulletin
     rendition: Rendition
     asset: Asset
+    others: Sequence[tuple[Rendition, Asset]]
+    """In further languages."""
     author: str
     station: str
     decisions: Sequence[Decision]
@@ -91,19 +94,20 @@ def whole(session: Session, actor: Actor, broadcast_id: str) -> Whole:
     if broadcast is None or station is None or station.area_id not in actor.areas:
         raise Refused("not_yours")
     bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
-    rendition = session.scalars(select(Rendition).where(Rendition.bulletin_id == bulletin.id)).first()
-    assert rendition is not None
+    rendition, *others = renditions.of(session, bulletin.id)
     decisions = session.execute(
         select(Approval, User.full_name)
         .join(User, Approval.by_id == User.id)
         .where(Approval.broadcast_id == broadcast_id)
         .order_by(Approval.revision.desc())
     )
-    names = session.execute(select(Cluster.id, Cluster.name).where(Cluster.id.in_(broadcast.clusters)))
+    every = [*broadcast.clusters, *broadcast.joined]
+    names = session.execute(select(Cluster.id, Cluster.name).where(Cluster.id.in_(every)))
     return Whole(
         broadcast=broadcast,
         bulletin=bulletin,
         rendition=rendition,
+        others=[(each, session.get_one(Asset, each.asset_sha256)) for each in others],
         asset=session.get_one(Asset, rendition.asset_sha256),
         author=session.get_one(User, broadcast.author_id).full_name,
         station=station.name,

@@ -179,17 +179,18 @@ def _waiting(session: Session, clusters: Sequence[Cluster], since: datetime, unt
         places = [name for name in broadcast.clusters if name in mine]
         if not places:
             continue
-        late = Late(broadcast.late)
+        late, layouts = Late(broadcast.late), laid_out(session, broadcast, places)
+        pieces = [(after, said, here) for layout, here in layouts for after, said in layout.pieces]
         for begin in starts(schedule_of(broadcast), since, until, VIETNAM):
-            for after, asset in laid_out(session, broadcast):
-                start, length = begin + after, timedelta(milliseconds=asset.duration_ms)
-                for name in places:
+            for after, said, here in pieces:
+                start, length = begin + after, said.length
+                for name in here:
                     volume = broadcast.volume if broadcast.volume is not None else volumes[mine[name].station_id]
                     yield Slot(
                         delivery=DeliveryId(f"~{broadcast.id}:{start.timestamp():.3f}:{name}"),
                         broadcast=BroadcastId(broadcast.id),
                         cluster=ClusterId(name),
-                        asset=AssetId(asset.sha256),
+                        asset=AssetId(said.asset.sha256),
                         start=start,
                         duration=length,
                         priority=Priority(broadcast.priority),

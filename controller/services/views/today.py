@@ -95,7 +95,7 @@ def slips(session: Session, actor: Actor, *statuses: str) -> list[Slip]:
     rows = session.execute(
         select(Broadcast, Bulletin, Station.name, User.full_name, Approval.reason, Rendition.asset_sha256)
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
-        .join(Rendition, Rendition.bulletin_id == Bulletin.id)
+        .join(Rendition, (Rendition.bulletin_id == Bulletin.id) & (Rendition.position == 0))
         .join(Station, Broadcast.station_id == Station.id)
         .join(User, Broadcast.author_id == User.id)
         .outerjoin(Approval, (Approval.broadcast_id == Broadcast.id) & (Approval.revision == Broadcast.revision))

@@ -52,7 +52,7 @@ def _wishes(session: Session, actor: Actor, since: datetime, until: datetime) ->
     rows = session.execute(
         select(Broadcast, Bulletin.title, Asset.duration_ms)
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
-        .join(Rendition, Rendition.bulletin_id == Bulletin.id)
+        .join(Rendition, (Rendition.bulletin_id == Bulletin.id) & (Rendition.position == 0))
         .join(Asset, Rendition.asset_sha256 == Asset.sha256)
         .join(Station, Broadcast.station_id == Station.id)
         .where(Broadcast.status == "submitted", Station.area_id.in_(actor.areas))
