@@ -85,8 +85,10 @@ def problems(session: Session, actor: Actor, target: Meant, now: datetime) -> li
     for area in session.scalars(select(Area).where(Area.id.in_(target.areas)).order_by(Area.id)):
         if ended(area, today) and area.id in actor.areas:
             heir = successor(session, area, today)
-            told = {"area": area.name, "day": area.valid_to, "successor": heir.name if heir else "-"}
-            found.append(Refused("target.merged", **told))
+            told = {"area": area.name, "day": f"{area.valid_to:%d/%m/%Y}"}
+            key = "target.merged" if heir else "target.merged_away"
+            gone = Refused(key, **told, successor=heir.name if heir else "-")
+            found.append(gone)
     there = set(session.scalars(select(ClusterGroup.id).where(ClusterGroup.area_id.in_(actor.areas))))
     if set(target.groups) - there:
         found.append(Refused("target.group"))

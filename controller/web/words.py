@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -38,6 +39,11 @@ class Words:
         """`prefix.name` where the catalogue has it, `prefix.fallback` otherwise: codes that others make up."""
         key = f"{prefix}.{name}"
         return self.t(key if knows(key) else f"{prefix}.{fallback}", name=name)
+
+    def languages(self, codes: Sequence[str], then: str = "") -> str:
+        """Their names, in order; one that the catalogue lacks by its code."""
+        names = [self.t(f"spoken.{code}") if knows(f"spoken.{code}") else code for code in codes]
+        return (f" {then} " if then else ", ").join(names)
 
     def answer(self, told: str) -> str:
         """What a unit answers in a word or two; what the catalogue lacks as it was said."""
