@@ -363,10 +363,7 @@ def test_a_standing_approval_ends_by_itself_and_nothing_of_it_sounds_afterwards(
 
 
 def test_a_relay_is_never_approved_without_an_end(house: House) -> None:
-    broadcast = house.submit(repeat="daily")
-    with house.ctx.db.write() as session:
-        row = session.get_one(Broadcast, broadcast)
-        session.get_one(Bulletin, row.bulletin_id).origin = "relay"
+    broadcast = house.submit(repeat="daily", origin="relay", source="VOV")
     with raises(Refused, "approval.end_missing"):
         house.approve(broadcast)
     until = house.now + timedelta(days=31)

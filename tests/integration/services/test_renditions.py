@@ -13,7 +13,7 @@ from broadcasts.domain.delivery import State
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Cluster
-from controller.services import approving, composing, rescheduling
+from controller.services import approving, composing, facts, rescheduling
 from controller.services.rescheduling import Extent
 
 
@@ -86,7 +86,7 @@ def test_all_languages_are_what_is_approved(house: House) -> None:
     with house.ctx.db.read() as session:
         row = session.get_one(Broadcast, broadcast)
         assert approving.draft_of(session, row).more == other
-        assert [each["language"] for each in approving.facts_of(session, row)["more"]] == ["km"]
+        assert [each[0] for each in facts.facts_of(session, row)["renditions"]] == ["km"]
 
 
 @pytest.mark.requirement("R-013", "R-025", "R-026")
@@ -98,8 +98,8 @@ def test_a_bulletin_keeps_who_issued_it_when_and_what_it_is_about_and_they_are_a
         row = session.get_one(Broadcast, broadcast)
         draft = approving.draft_of(session, row)
         assert {name: getattr(draft, name) for name in told} == told
-        facts = approving.facts_of(session, row)
-    assert (facts["source"], facts["origin"], facts["category"]) == ("Sở Y tế", "provincial", "disaster")
+        told = facts.facts_of(session, row)
+    assert (told["source"], told["origin"], told["category"]) == ("Sở Y tế", "provincial", "disaster")
 
 
 def test_in_a_programme_the_languages_stand_where_the_bulletin_does(house: House) -> None:
