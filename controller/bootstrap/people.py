@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Fault, Refused
-from controller.bootstrap.service import open_context
-from controller.db.tables import User
+from controller.bootstrap.service import opened
+from controller.db.tables import Area, User
 from controller.services import accounts, audit, people
 from controller.services.context import Context
 from controller.services.rights import Role, grants_of
@@ -23,11 +23,18 @@ TERMINAL = "terminal"
 
 
 def user(settings: Settings, given: argparse.Namespace) -> int:
-    ctx = open_context(settings, lambda: None)
+    """Raises Refused: "user.unknown", "user.taken", "area.unknown", and those of `services.people`."""
+    with opened(settings) as ctx:
+        _do(ctx, given)
+    return 0
+
+
+def _do(ctx: Context, given: argparse.Namespace) -> None:
     match given.act:
         case "add":
             first = accounts.FirstPassword.make()
             with ctx.db.write() as session:
+                _known(session, given.area)
                 accounts.create_user(
                     ctx, session, first, given.name, given.full_name, Role(given.role), given.area, TERMINAL
                 )
@@ -41,13 +48,17 @@ def user(settings: Settings, given: argparse.Namespace) -> int:
             with ctx.db.write() as session:
                 found = _named(session, given.name)
                 if act == "grant":
+                    _known(session, given.area)
                     people.add_grant(session, found, Role(given.role), given.area, now, None, TERMINAL, now)
                 elif act == "unlock":
                     people.unlock_now(session, found, given.reason, TERMINAL, now)
                 else:
                     people.disable_now(session, found, given.reason, TERMINAL, now)
-    ctx.db.close()
-    return 0
+
+
+def _known(session: Session, area: str) -> None:
+    if session.get(Area, area) is None:
+        raise Refused("area.unknown", name=area)
 
 
 def _named(session: Session, name: str) -> User:
@@ -73,8 +84,7 @@ def _list(ctx: Context, *, as_json: bool) -> None:
 
 def audit_log(settings: Settings, given: argparse.Namespace) -> int:
     """Raises Fault: "audit.broken", "audit.differs", "audit.file"."""
-    ctx = open_context(settings, lambda: None)
-    try:
+    with opened(settings) as ctx:
         with ctx.db.read() as session:
             if given.act == "export":
                 for line in audit.exported(session):
@@ -88,8 +98,6 @@ def audit_log(settings: Settings, given: argparse.Namespace) -> int:
         print(f"{checked.lines} lines, each follows from the one before; the last is {checked.last or '-'}")
         print("Keep the last line's hash, or an export, where nobody who can write here can write.", file=sys.stderr)
         return 0
-    finally:
-        ctx.db.close()
 
 
 def _hold_against(session: Session, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import select
-from support.services import ENGINES, Engine, House, Workshop
+from support.services import ENGINES, HERE, Engine, House, Workshop
 
 from controller import cli
 from controller.db import migrate
-from controller.db.tables import Area, Assignment, Cluster, Unit, User
+from controller.db.tables import Area, Assignment, AuditEntry, Cluster, Unit, User
 
 Loa = Callable[..., "Told"]
 ONE_TIME = re.compile(r"(?:[a-z0-9]{4}-){3}[a-z0-9]{4}")
@@ -76,6 +79,14 @@ def everything(house: House) -> dict[str, int]:
         return {table.__tablename__: len(session.scalars(select(table)).all()) for table in (Area, Cluster, Unit, User)}
 
 
+def opens(house: House, name: str, word: str) -> bool:
+    with house.ctx.db.read() as session:
+        stored = session.scalars(select(User.password_hash).where(User.name == name)).one()
+    with contextlib.suppress(VerifyMismatchError):
+        return PasswordHasher().verify(stored, word)
+    return False
+
+
 # What a cluster will play
 
 
@@ -110,6 +121,51 @@ def test_a_cluster_whose_plan_was_never_made_says_so(house: House, loa: Loa) -> 
     assert str(cluster) in loa("plan", str(cluster)).refused()
 
 
+# Accounts
+
+
+def test_a_reset_gives_a_new_first_password_ends_sessions_and_is_written_down(house: House, loa: Loa) -> None:
+    word = loa("user", "reset", "author").well().strip()
+    assert ONE_TIME.fullmatch(word)
+    assert word != house.passwords["author"]
+    with house.ctx.db.read() as session:
+        user = session.scalars(select(User).where(User.name == "author")).one()
+        assert user.must_change
+        assert session.scalars(select(AuditEntry.actor).order_by(AuditEntry.id.desc())).first() == "terminal"
+    assert opens(house, "author", word)
+    assert not opens(house, "author", house.passwords["author"])
+
+
+def test_an_account_that_is_not_there_is_not_reset(loa: Loa) -> None:
+    assert "nobody-here" in loa("user", "reset", "nobody-here").refused()
+
+
+def test_an_added_account_is_listed_and_logs_in_with_what_was_printed(house: House, loa: Loa) -> None:
+    new = ("add", "moi", "--full-name", "Người mới", "--role", "approver", "--area", f"c-{HERE}")
+    word = loa("user", *new).well().strip()
+    assert opens(house, "moi", word)
+    listed = json.loads(loa("user", "list", "--json").well())
+    assert {"name": "moi", "role": "approver", "area": f"c-{HERE}", "full_name": "Người mới"} in listed
+    assert re.search(rf"^moi +approver +c-{HERE} +Người mới$", loa("user", "list").well(), re.MULTILINE)
+    assert "moi" in loa("user", *new).refused()
+
+
+def test_an_account_in_no_area_or_in_no_role_is_not_made(house: House, loa: Loa) -> None:
+    before = everything(house)
+    assert "c-00000" in loa("user", "add", "x", "--full-name", "X", "--role", "approver", "--area", "c-00000").refused()
+    assert loa("user", "add", "x", "--full-name", "X", "--role", "king", "--area", f"c-{HERE}").code == 2
+    assert everything(house) == before
+
+
+def test_an_account_gets_a_further_role_only_where_there_is_such_a_place(house: House, loa: Loa) -> None:
+    assert "c-00000" in loa("user", "grant", "author", "--role", "technician", "--area", "c-00000").refused()
+    loa("user", "grant", "author", "--role", "technician", "--area", f"c-{HERE}").well()
+    assert [row["role"] for row in json.loads(loa("user", "list", "--json").well()) if row["name"] == "author"] == [
+        "broadcaster",
+        "technician",
+    ]
+
+
 # Places
 
 
@@ -131,7 +187,7 @@ def test_an_empty_one_gets_its_places_and_its_fleet(empty: Loa, tmp_path: Path) 
     assert len(json.loads(fleet.read_text())["units"]) == 2
 
 
-@pytest.mark.parametrize("arguments", [("seed", "--clusters", "2"), ("plan", "c")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("user", "list"), ("seed", "--clusters", "2"), ("plan", "c")], ids=" ".join)
 def test_a_database_without_tables_sends_to_migrate(empty: Loa, arguments: tuple[str, ...]) -> None:
     assert "loa migrate" in empty(*arguments).refused()
 
