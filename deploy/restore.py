@@ -27,13 +27,13 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sqlalchemy import delete, inspect, make_url, update
+from sqlalchemy import delete, inspect, make_url, select, update
 
 from broadcasts.clock import VIETNAM, SystemClock
 from controller.db import migrate
 from controller.db.engine import Database
-from controller.db.tables import JournalMark, Kept, LoginSession, ScopeDocument, UnitPlan
-from controller.services.acknowledging import EPOCH, epoch_of
+from controller.db.tables import LoginSession, ScopeDocument, Unit, UnitPlan
+from controller.services.acknowledging import ask_again
 from controller.settings import Settings
 from deploy.backup import FORMAT, MANIFEST, POSTGRES, SQLITE, CannotBackUp, postgres_tool, settings_of
 
@@ -49,7 +49,6 @@ class CannotRestore(Exception):
 @dataclass(frozen=True)
 class Restored:
     made_at: str
-    epoch: int
     aside: Path | None
     """Where the data of before are."""
 
@@ -75,10 +74,10 @@ def restore(settings: Settings, archive: Path, now: datetime, *, replace: bool =
             _check_kind(manifest, postgres=postgres)
             if postgres:
                 _into_postgres(settings, fresh / POSTGRES)
-                epoch = outrank(Database(settings.database_url), now)
+                outrank(Database(settings.database_url), now)
             else:
                 (fresh / SQLITE).rename(fresh / "loa.db")
-                epoch = outrank(Database(f"sqlite:///{fresh / 'loa.db'}"), now)
+                outrank(Database(f"sqlite:///{fresh / 'loa.db'}"), now)
             shutil.rmtree(fresh / "database")
             aside = _move_aside(data, now) if inhabited else None
             if data.exists():
@@ -88,24 +87,21 @@ def restore(settings: Settings, archive: Path, now: datetime, *, replace: bool =
             raise CannotRestore(f"{archive} was not restored: {failure}") from failure
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-    return Restored(str(manifest["made_at"]), epoch, aside)
+    return Restored(str(manifest["made_at"]), aside)
 
 
-def outrank(db: Database, now: datetime) -> int:
-    """Bring the database to this version's shape and make its owner outrank its own past; the new epoch.
+def outrank(db: Database, now: datetime) -> None:
+    """Bring the database to this version's shape and make its owner outrank its own past.
 
     By time, not only by one: two restores of the same backup must differ, or units would not listen to the second.
     """
     migrate.upgrade(db)
     with db.write() as session:
-        epoch = max(epoch_of(session) + 1, int(now.timestamp()))
-        session.merge(Kept(name=EPOCH, value=epoch))
-        session.execute(update(JournalMark).values(acked_seq=-1))
+        ask_again(session, list(session.scalars(select(Unit.id))), now)
         session.execute(update(UnitPlan).values(published_at=None))
         session.execute(update(ScopeDocument).values(published_at=None))
         session.execute(delete(LoginSession))
     db.close()
-    return epoch
 
 
 @contextlib.contextmanager
@@ -197,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CannotRestore, CannotBackUp) as reason:
         print(f"restore: {reason}", file=sys.stderr)
         return 1
-    print(f"restored the state of {done.made_at}; journals are asked for again (epoch {done.epoch})")
+    print(f"restored the state of {done.made_at}; the journals are asked for again")
     if done.aside:
         print(f"the data of before are in {done.aside}; delete them when all is well")
     return 0

@@ -246,7 +246,10 @@ class Smoke:
         end_at = datetime.fromisoformat(cut["end"])
         others = [row["id"] for row in rows()[1:]]
         wait = (end_at - datetime.now(UTC)).total_seconds() + 20
-        settled = lambda: {row["id"] for row in rows() if row["verdict"]}  # noqa: E731
+
+        def settled() -> set[str]:
+            return {row["id"] for row in rows() if row["verdict"]}
+
         until(lambda: settled().issuperset(others), "every connected cluster is settled", wait)
         if cut["id"] in settled():
             raise SmokeFailed("the cluster that is cut off has a verdict before its proof came")

@@ -49,8 +49,12 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
 
 def ask_again(session: Session, units: Sequence[str], now: datetime) -> None:
     """We were restored: what was acknowledged after the backup is in no database any more. A higher epoch makes these
-    units, and no others, send it again. It is at least the time, so that it lies above what a lost database gave."""
+    units, and no others, send it again; also one that was not heard of before the backup. It is at least the time, so
+    that it lies above what a lost database gave."""
     least = int(now.timestamp())
+    known = set(session.scalars(select(UnitStatus.unit_id).where(UnitStatus.unit_id.in_(units))))
+    session.add_all(UnitStatus(unit_id=unit, seen_plan_version=0) for unit in units if unit not in known)
+    session.flush()
     for status in session.scalars(select(UnitStatus).where(UnitStatus.unit_id.in_(units))):
         status.journal_epoch = max(status.journal_epoch + 1, least)
     session.execute(update(JournalMark).where(JournalMark.unit_id.in_(units)).values(acked_seq=-1))

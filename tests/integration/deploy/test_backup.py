@@ -204,7 +204,9 @@ def test_accounts_and_audit_come_back_and_everybody_logs_in_again(
         user = session.scalars(select(User.id)).first()
     with house.ctx.db.write() as session:
         session.add(
-            LoginSession(token_sha256="0" * 64, user_id=user, form_token="f", created_at=house.now, seen_at=house.now)
+            LoginSession(
+                id="s-0", token_sha256="0" * 64, user_id=user, form_token="f", created_at=house.now, seen_at=house.now
+            )
         )
     back_up(settings, tmp_path / "one.tar", house.now)
     restore(elsewhere, tmp_path / "one.tar", house.now)
@@ -213,7 +215,7 @@ def test_accounts_and_audit_come_back_and_everybody_logs_in_again(
         assert [user.name for user in session.scalars(select(User).order_by(User.name))] == before
         assert session.scalar(select(func.count()).select_from(AuditEntry)) == lines
         assert session.scalar(select(func.count()).select_from(LoginSession)) == 0
-    assert restored.actor("boss").role is house.actor("boss").role
+    assert restored.actor("boss") == house.actor("boss")
 
 
 def test_a_backup_under_load_is_one_moment_of_the_database(
@@ -362,7 +364,7 @@ def test_a_database_with_something_in_it_is_not_written_over(house: House, setti
     occupied = Settings(data=tmp_path / "occupied", database="" if house.ctx.db.is_sqlite else house.ctx.db.url)
     if house.ctx.db.is_sqlite:
         occupied.data.mkdir()
-        (occupied.data / "loa.db").hardlink_to(house.ctx.db.url.removeprefix("sqlite:///"))
+        (occupied.data / "loa.db").symlink_to(house.ctx.db.url.removeprefix("sqlite:///"))
     with house.ctx.db.read() as session:
         before = session.scalar(select(func.count()).select_from(User))
     with pytest.raises(CannotRestore, match="not empty"):
