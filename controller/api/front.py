@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from broadcasts.errors import LoaError
 from controller.api import account, ahead, audit, broadcasts, emergency_set, files, ops, people, schedule, wanted
 from controller.api.errors import problem
+from controller.api.precedence import router as precedence
 
 PREFIXES = ("/api/", "/u/", "/assets/", "/metrics", "/healthz")
 """What programs ask; everything else is a page."""
@@ -17,6 +18,7 @@ def router() -> APIRouter:
     made = APIRouter()
     for part in (ahead, ops, files, account, broadcasts, emergency_set, schedule, people, audit, wanted):
         made.include_router(part.router)
+    made.include_router(precedence)
     return made
 
 

@@ -150,6 +150,20 @@ class DeliveryMove(Base):
     why: Mapped[str] = mapped_column(String(80))
 
 
+class PriorityDecision(Base):
+    """A commune decided which of two priority broadcasts goes first at its own horns (R-016). Written once; the newest
+    counts where several say different things (`domain.precedence`)."""
+
+    __tablename__ = "priority_decisions"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
+    first_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"))
+    second_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
 class StandingAlert(Base):
     """One alert of one scope, from sounding to silence."""
 

@@ -1,6 +1,14 @@
 """Every table, so that one import knows them all."""
 
-from controller.db.air import Approval, Broadcast, Delivery, DeliveryMove, ProgrammePart, StandingAlert
+from controller.db.air import (
+    Approval,
+    Broadcast,
+    Delivery,
+    DeliveryMove,
+    PriorityDecision,
+    ProgrammePart,
+    StandingAlert,
+)
 from controller.db.append_only import guard
 from controller.db.approval import AlertConfirmation, Delegation, OwnException, Revision
 from controller.db.base import Base
@@ -36,6 +44,7 @@ __all__ = [
     "Kept",
     "LoginSession",
     "OwnException",
+    "PriorityDecision",
     "ProgrammePart",
     "Quarantined",
     "RecoveryCode",

@@ -14,6 +14,7 @@ from broadcasts.domain.model import Priority, Slot
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
 from controller.services.deliveries import slot_of
+from controller.services.ranking import rank_of, ranks_at
 
 AT_MOST = 100_000
 """Starts times clusters that are looked at: the earlier starts stand for the later ones."""
@@ -43,6 +44,7 @@ def clashes(
         )
     )
     slots = [slot_of(delivery) for delivery in there]
+    ranked = ranks_at(session, {cluster.station_id for cluster in clusters}) if editing else {}
     ours = [
         Slot(
             DeliveryId(f"~{cluster.id}"),
@@ -52,6 +54,7 @@ def clashes(
             start,
             lasts[cluster.id],
             Priority(priority),
+            rank_of(ranked, cluster.station_id, editing or ""),
         )
         for cluster in clusters
         for start in ahead

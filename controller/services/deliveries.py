@@ -20,6 +20,7 @@ from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Sta
 from controller.services.context import HORIZON
 from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
+from controller.services.ranking import rank_of, ranks_at
 from controller.services.renditions import Said
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
@@ -124,6 +125,7 @@ def _make(
     unit_of = units_of(session, clusters)
     stations = _stations(session, clusters)
     rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
+    ranked = ranks_at(session, {station.id for station, _ in stations.values()})
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     rows: list[dict[str, Any]] = []
@@ -147,6 +149,7 @@ def _make(
             station, site = stations[cluster]
             unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
             row = _row(broadcast, name, start, said, cluster, unit)
+            row["rank"] += rank_of(ranked, station.id, broadcast.id)
             row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
             if not allowed or unit is None:
                 why_not[name] = "no_unit" if allowed else "quiet_hours"

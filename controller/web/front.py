@@ -23,6 +23,7 @@ from controller.web.pages import (
     sandbox,
     timetable,
 )
+from controller.web.pages.clashes import router as clashes
 
 KEPT = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -40,6 +41,7 @@ def router() -> APIRouter:
     first = (account, home, compose, timetable, ahead, broadcasts, approve, clusters)
     for page in (*first, emergency_set, people, audit, sandbox):
         made.include_router(page.router)
+    made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])
     return made
 

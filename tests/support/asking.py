@@ -44,6 +44,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"code": "0"}
     if path.endswith(("approve", "reject")):
         return {"seen": "0" * 64} | ({"reason": ""} if path.endswith("reject") else {})
+    if path.endswith("priority-clashes"):
+        return {"station": "", "first": "", "second": "", "reason": ""}
     if path.endswith("withdraw"):
         return {}
     if path.endswith("commands"):

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
 from controller.services.approving import approve, draft_of, look_at, reject
+from controller.services.precedence import priority_clashes
 from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.today import slips
@@ -22,7 +23,8 @@ def queue(desk: PersonDesk) -> Response:
     actor = desk.actor.need(Right.APPROVE)
     with desk.office.ctx.db.read() as session:
         waiting = slips(session, actor, "submitted")
-    return desk.page("approvals.html", slips=waiting, done=done_of(desk))
+    undecided = sum(each.decided is None for each in priority_clashes(desk.office.ctx, actor))
+    return desk.page("approvals.html", slips=waiting, clashes=undecided, done=done_of(desk))
 
 
 @router.get("/approvals/{broadcast_id}")

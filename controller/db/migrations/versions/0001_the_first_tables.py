@@ -659,6 +659,30 @@ def upgrade() -> None:
         batch_op.create_index("ix_deliveries_open_end", ["verdict", "end"], unique=False)
 
     op.create_table(
+        "priority_decisions",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("station_id", sa.String(length=32), nullable=False),
+        sa.Column("first_id", sa.String(length=32), nullable=False),
+        sa.Column("second_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by_id", sa.String(length=32), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_priority_decisions_by_id_users")),
+        sa.ForeignKeyConstraint(
+            ["first_id"], ["broadcasts.id"], name=op.f("fk_priority_decisions_first_id_broadcasts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["second_id"], ["broadcasts.id"], name=op.f("fk_priority_decisions_second_id_broadcasts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["station_id"], ["stations.id"], name=op.f("fk_priority_decisions_station_id_stations")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_decisions")),
+    )
+    with op.batch_alter_table("priority_decisions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_priority_decisions_station_id"), ["station_id"], unique=False)
+
+    op.create_table(
         "programme_parts",
         sa.Column("broadcast_id", sa.String(length=32), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
@@ -721,6 +745,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_programme_parts_asset_sha256"))
 
     op.drop_table("programme_parts")
+    with op.batch_alter_table("priority_decisions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_priority_decisions_station_id"))
+
+    op.drop_table("priority_decisions")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_index("ix_deliveries_open_end")
         batch_op.drop_index("ix_deliveries_cluster_start")
