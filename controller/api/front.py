@@ -6,7 +6,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError
-from controller.api import account, ahead, audit, broadcasts, emergency_set, files, ops, people, schedule, wanted
+from controller.api import (
+    account,
+    ahead,
+    audit,
+    broadcasts,
+    campaigns,
+    emergency_set,
+    files,
+    ops,
+    people,
+    schedule,
+    wanted,
+)
 from controller.api.errors import problem
 from controller.api.precedence import router as precedence
 
@@ -16,7 +28,19 @@ PREFIXES = ("/api/", "/u/", "/assets/", "/metrics", "/healthz")
 
 def router() -> APIRouter:
     made = APIRouter()
-    for part in (ahead, ops, files, account, broadcasts, emergency_set, schedule, people, audit, wanted):
+    for part in (
+        ahead,
+        ops,
+        files,
+        account,
+        broadcasts,
+        campaigns,
+        emergency_set,
+        schedule,
+        people,
+        audit,
+        wanted,
+    ):
         made.include_router(part.router)
     made.include_router(precedence)
     return made

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.model import PLAIN, OnPreempt, Priority
 from broadcasts.domain.series import Series, Wish, days_of, make, rhythm
-from broadcasts.domain.statutes import TEMPLATES, Template
+from broadcasts.domain.statutes import TEMPLATES, Kind, Template
 from broadcasts.errors import Conflict, LoaError, Refused
 from controller.db.tables import Broadcast, Campaign, Station
 from controller.services import audit
@@ -109,11 +109,11 @@ def end(ctx: Context, actor: Actor, campaign_id: str, how: str, why: str) -> int
     Author's side or approver's, as for a withdrawal. Raises Refused: "no_right", "not_yours", "choice.unknown",
     "reason.missing"; Conflict("campaign.ended")."""
     actor = actor.need(Right.APPROVE, Right.COMPOSE)
-    if how not in ENDS:
-        raise Refused("choice.unknown", name="how", value=how[:20])
     now = ctx.clock.now()
     with ctx.db.write() as session:
         campaign = mine(session, actor, campaign_id)
+        if how not in ENDS:
+            raise Refused("choice.unknown", name="how", value=how[:20])
         if campaign.ended_at is not None:
             raise Conflict("campaign.ended", at=campaign.ended_at)
         if not why.strip():
@@ -256,7 +256,7 @@ def _said(instant: datetime) -> str:
 
 def default_times(template: Template) -> tuple[time, ...]:
     """Offered in the form: spread over the day inside the usual hours. Our choice."""
-    return (time(6), time(11, 30), time(17)) if template.times > 1 and not template.is_warning else ()
+    return (time(6), time(11, 30), time(17)) if template.kind is Kind.CONSECUTIVE and template.times > 1 else ()
 
 
 def last_day_for(template: Template, event_on: date) -> date:

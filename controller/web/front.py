@@ -15,6 +15,7 @@ from controller.web.pages import (
     approve,
     audit,
     broadcasts,
+    campaigns,
     clusters,
     compose,
     emergency_set,
@@ -38,7 +39,7 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    first = (account, home, compose, timetable, ahead, broadcasts, approve, clusters)
+    first = (account, home, compose, timetable, ahead, campaigns, broadcasts, approve, clusters)
     for page in (*first, emergency_set, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)

@@ -52,6 +52,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"kind": "reboot"}
     if path.endswith("leave-out"):
         return {"start": "2026-03-04T10:00:00Z"}
+    if "/campaigns" in path:
+        return campaign_body(path, told)
     if path.endswith("schedule/copy"):
         return {"first": "2026-03-04", "days": 3, "to": "2026-03-18"}
     if path.endswith("reschedule"):
@@ -67,3 +69,11 @@ def people_body(path: str) -> dict[str, Any]:
     if path.endswith("grants"):
         return {"role": "auditor", "area": "nowhere"}
     return {"reason": ""} if "acts" in path else {}
+
+
+def campaign_body(path: str, told: dict[str, str]) -> dict[str, Any]:
+    if path.endswith("end"):
+        return {"how": "cancel", "why": ""}
+    if path.endswith("forms"):
+        return {}
+    return {"template": "democracy", "title": "", "asset": told["sha256"], "first": "2026-03-04T10:00:00Z"}

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
-from broadcasts.clock import ManualClock
+from broadcasts.clock import VIETNAM, ManualClock
+from broadcasts.domain.series import Wish
 from broadcasts.errors import Fault, Refused
 from broadcasts.ids import CountingIds
 from controller.app import create_app
@@ -21,8 +22,9 @@ from controller.bootstrap.audio_room import StoredAudio
 from controller.bootstrap.keys import FileKeyring
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Asset, Base, Cluster, Delivery, User
-from controller.services import accounts, files
+from controller.services import accounts, campaigns, files
 from controller.services.account_rules import AccountRules
+from controller.services.campaigns import Proposal
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
@@ -119,6 +121,13 @@ class House:
         """The first commune."""
         with self.ctx.db.read() as session:
             return str(session.get_one(Cluster, self.clusters()[0].id).station_id).replace("s-", "c-")
+
+    def begin_series(self, asset: str, template: str = "democracy", **wish: Any) -> str:
+        """Handed in for the first commune: from tomorrow, 17:00 on; its id."""
+        local = (self.clock.now() + timedelta(days=1)).astimezone(VIETNAM).replace(hour=17, minute=0, second=0)
+        told = {"first": local.replace(microsecond=0), "issued_at": self.clock.now()} | wish
+        proposal = Proposal(template, self.draft(asset), Wish(**told), spoken=True)
+        return campaigns.create(self.ctx, self.actor("phatthanh"), proposal)
 
     def settle(self, broadcast: str, **values: Any) -> None:
         """All deliveries of a broadcast as if units had told."""

@@ -63,7 +63,7 @@ def edit(desk: AuthorDesk, broadcast_id: str, extent: str = "", start: str = "")
 def hand_in(desk: KeepingAuthorForm) -> Response:
     """One form, four buttons: upload, sample and preview are for browsers without script."""
     form, act = typed(desk.posted), desk.posted.get("act", "submit")
-    asset, failure = _recording(desk, sample=act == "sample")
+    asset, failure = recording_of(desk, sample=act == "sample")
     if asset is not None:
         form = _with_asset(form, asset.sha256)
     if failure is not None:
@@ -92,12 +92,12 @@ def look(desk: AuthorForm) -> Response:
 
 @router.post("/recordings")
 def upload(desk: AuthorForm) -> Response:
-    return _recorded(desk, lambda: _recording(desk))
+    return _recorded(desk, lambda: recording_of(desk))
 
 
 @router.post("/recordings/sample")
 def sample(desk: AuthorForm) -> Response:
-    return _recorded(desk, lambda: _recording(desk, sample=True))
+    return _recorded(desk, lambda: recording_of(desk, sample=True))
 
 
 def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None]]) -> Response:
@@ -110,7 +110,7 @@ def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None
     return answer
 
 
-def _recording(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaError | None]:
+def recording_of(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaError | None]:
     """What was uploaded with this form as an asset, or why not; neither when there was no file."""
     ctx, posted = desk.office.ctx, desk.posted
     if (failure := posted.failures.get("recording")) is not None:

@@ -1,0 +1,191 @@
+"""Series of the law: choose a template, see what it makes, hand it in, watch whether it was fulfilled, end it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from broadcasts.clock import VIETNAM
+from broadcasts.domain.statutes import RHYTHMS
+from broadcasts.errors import LoaError, Refused
+from controller.db.tables import Asset
+from controller.services import campaigns
+from controller.services.campaigns import preview_series, template_of
+from controller.services.rights import Right
+from controller.services.views import campaigns as views
+from controller.services.views.campaigns import quarter_of
+from controller.services.views.places import places
+from controller.web import series_form, series_words
+from controller.web.desk import AuthorDesk, AuthorForm, Desk, PersonDesk, PersonForm
+from controller.web.pages.compose import recording_of
+from controller.web.pages.home import done_of
+from controller.web.schedule_words import told as told_schedule
+from controller.web.series_form import SeriesForm
+
+router = APIRouter()
+
+
+@router.get("/campaigns")
+def every(desk: PersonDesk) -> Response:
+    desk.actor.need(Right.LOOK)
+    with desk.office.ctx.db.read() as session:
+        found = views.campaigns(session, desk.actor)
+    return desk.page("campaigns.html", campaigns=found, laws=series_words.by_law(), done=done_of(desk))
+
+
+@router.get("/campaigns/new")
+def new(desk: AuthorDesk, template: str = "") -> Response:
+    chosen = template_of(template)
+    with desk.office.ctx.db.read() as session:
+        form = series_form.fresh(
+            chosen, desk.actor.need(Right.COMPOSE), places(session, desk.actor), desk.office.ctx.clock.now()
+        )
+    return _form(desk, form, looked=False)
+
+
+@router.post("/campaigns")
+def hand_in(desk: AuthorForm) -> Response:
+    form, act = series_form.typed(desk.posted), desk.posted.get("act", "submit")
+    template_of(form.template)
+    asset, failure = recording_of(desk, sample=act == "sample")
+    if asset is not None:
+        form = SeriesForm(**{**vars(form), "asset": asset.sha256})
+    if failure is not None or act != "submit":
+        return _form(desk, form, recording_error=failure)
+    try:
+        made = campaigns.create(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
+    except LoaError as error:
+        return _form(desk, form, error=error)
+    return desk.go(f"/campaigns/{made}?done=submitted")
+
+
+@router.post("/campaigns/preview")
+def look(desk: AuthorForm) -> Response:
+    """Only the piece below the form."""
+    form = series_form.typed(desk.posted)
+    return desk.page("_series.html", form=form, **_ahead(desk, form))
+
+
+@router.get("/campaigns/{campaign_id}")
+def one(desk: PersonDesk, campaign_id: str) -> Response:
+    return _report(desk, campaign_id)
+
+
+@router.post("/campaigns/{campaign_id}/end")
+def finish(desk: PersonForm, campaign_id: str) -> Response:
+    told = desk.posted
+    try:
+        campaigns.end(desk.office.ctx, desk.actor, campaign_id, told.get("how"), told.get("why"))
+    except Refused as error:
+        if error.key != "reason.missing":
+            raise
+        return _report(desk, campaign_id, error)
+    return desk.go(f"/campaigns/{campaign_id}?done=withdrawn")
+
+
+@router.post("/campaigns/{campaign_id}/forms")
+def forms(desk: PersonForm, campaign_id: str) -> Response:
+    told = desk.posted.get("other_forms").replace("\r\n", "\n")
+    campaigns.note_forms(desk.office.ctx, desk.actor, campaign_id, told)
+    return desk.go(f"/campaigns/{campaign_id}")
+
+
+@router.get("/published")
+def published(desk: PersonDesk) -> Response:
+    year, quarter, lines = _quarter(desk)
+    rows = series_words.cells(desk.words, lines)
+    names = [line.report.campaign.id for line in lines]
+    return desk.page(
+        "published.html", year=year, quarter=quarter, rows=list(zip(names, rows, strict=True)),
+        columns=series_words.COLUMNS, before=_step(year, quarter, -1), after=_step(year, quarter, 1),
+    )  # fmt: skip
+
+
+@router.get("/published.csv")
+def as_table(desk: PersonDesk) -> Response:
+    year, quarter, lines = _quarter(desk)
+    headers = {"content-disposition": f'attachment; filename="cong-khai-{year}-quy-{quarter}.csv"'}
+    data = series_words.as_csv(desk.words, lines)
+    return Response(data, media_type="text/csv; charset=utf-8", headers=headers | {"cache-control": "no-store"})
+
+
+def _quarter(desk: Desk) -> tuple[int, int, list[views.Published]]:
+    """Raises Refused("no_right", "choice.unknown")."""
+    desk.actor.need(Right.LOOK)
+    now = desk.office.ctx.clock.now()
+    told, (year, quarter) = desk.request.query_params, quarter_of(now.astimezone(VIETNAM).date())
+    year, quarter = _chosen("year", told.get("year", str(year))), _chosen("quarter", told.get("quarter", str(quarter)))
+    if year not in series_form.YEARS or quarter not in (1, 2, 3, 4):
+        raise Refused("choice.unknown", name="quarter", value=f"{quarter}/{year}")
+    with desk.office.ctx.db.read() as session:
+        return year, quarter, views.published(session, desk.actor, year, quarter, now)
+
+
+def _chosen(name: str, told: str) -> int:
+    if not (told.isascii() and told.isdigit() and len(told) <= 4):
+        raise Refused("choice.unknown", name=name, value=told[:20])
+    return int(told)
+
+
+def _step(year: int, quarter: int, by: int) -> tuple[int, int]:
+    count = year * 4 + quarter - 1 + by
+    return count // 4, count % 4 + 1
+
+
+def _report(desk: Desk, campaign_id: str, error: LoaError | None = None) -> Response:
+    desk.actor.need(Right.LOOK)
+    now = desk.office.ctx.clock.now()
+    with desk.office.ctx.db.read() as session:
+        found = views.report(session, desk.actor, campaign_id, now)
+    return desk.page(
+        "campaign.html",
+        desk.status(error) if error else 200,
+        it=found,
+        status_words=series_words.STATUS,
+        gap_told=lambda gap: series_words.gap_told(desk.words, gap),
+        error=error,
+        done=done_of(desk),
+    )
+
+
+def _form(
+    desk: Desk,
+    form: SeriesForm,
+    *,
+    looked: bool = True,
+    error: LoaError | None = None,
+    recording_error: LoaError | None = None,
+) -> Response:
+    template = template_of(form.template)
+    with desk.office.ctx.db.read() as session:
+        offered = places(session, desk.actor.need(Right.COMPOSE))
+        asset = session.get(Asset, form.asset) if form.asset else None
+    failure = error or recording_error
+    return desk.page(
+        "campaign_form.html",
+        desk.status(failure) if failure else 200,
+        form=form,
+        places=offered,
+        asset=asset,
+        rhythms=RHYTHMS,
+        error=error,
+        recording_error=recording_error,
+        max_bytes=desk.office.max_upload_bytes,
+        looked=looked,
+        **(_ahead(desk, form) if looked else {"chosen": template, "ahead": None, "problems": [], "said": ""}),
+    )
+
+
+def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
+    """What the piece below the form shows."""
+    template = template_of(form.template)
+    desk.actor.need(Right.COMPOSE)
+    try:
+        ahead = preview_series(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
+    except Refused as error:
+        return {"chosen": template, "ahead": None, "problems": [error], "said": ""}
+    said = told_schedule(desk.words, ahead.series.schedule) if ahead.series.schedule else ""
+    once = {(each.key, str(each.fields)): each for each in ahead.problems}
+    return {"chosen": template, "ahead": ahead, "problems": list(once.values()), "said": said}
