@@ -8,18 +8,19 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.db.base import Base, Big
+from controller.db.base import Base, Big, only_where
 
 
 class Broadcast(Base):
     """The intent: a bulletin for a target by a schedule with a priority. An edit is a new revision."""
 
     __tablename__ = "broadcasts"
+    __table_args__ = (Index("ix_broadcasts_behind", "status", "last_day", "expanded_until"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     bulletin_id: Mapped[str] = mapped_column(ForeignKey("bulletins.id"), index=True)
     station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)
     author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
-    status: Mapped[str] = mapped_column(String(16), index=True)
+    status: Mapped[str] = mapped_column(String(16))
     """draft, submitted, approved, rejected, withdrawn"""
     revision: Mapped[int] = mapped_column(default=1)
     priority: Mapped[int]
@@ -106,6 +107,8 @@ class Delivery(Base):
         UniqueConstraint("broadcast_id", "revision", "start", "cluster_id"),
         Index("ix_deliveries_cluster_start", "cluster_id", "start"),
         Index("ix_deliveries_open_end", "verdict", "end"),
+        only_where("ix_deliveries_leaving", "unit_id", where="state = 'planned' AND plan_version IS NOT NULL"),
+        only_where("ix_deliveries_taken_back", "verdict", "unit_id", where="state = 'withdrawn'"),
     )
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     broadcast_id: Mapped[str] = mapped_column(ForeignKey("broadcasts.id"))

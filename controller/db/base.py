@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, BindParameter, DateTime, Dialect, Index, Integer, MetaData, bindparam, text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -40,6 +40,18 @@ class Instant(TypeDecorator[datetime]):
 
 Big = BigInteger().with_variant(Integer, "sqlite")
 """64 bit. SQLite counts rows only in a column called INTEGER."""
+
+
+def only_where(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows of which `where` is true, however many others there are. A query finds them by it only
+    if it says `where` in the same words: compare with `said(...)`, not with a parameter."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def said(value: str) -> BindParameter[str]:
+    """A constant of our own that stands in the statement itself, for `only_where`. Never anything that came from
+    outside."""
+    return bindparam(None, str(value), literal_execute=True)
 
 
 class Base(DeclarativeBase):

@@ -8,19 +8,22 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.db.base import Base, Big
+from controller.db.base import Base, Big, only_where
 
 
 class UnitPlan(Base):
     """The newest plan of a unit, exactly as it travels. One row a unit; the reconciler makes it so out there."""
 
     __tablename__ = "unit_plans"
+    __table_args__ = (
+        Index("ix_unit_plans_due_again", "due_again"),
+        only_where("ix_unit_plans_dirty", "dirty_since", where="dirty_since IS NOT NULL"),
+    )
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), primary_key=True)
     version: Mapped[int] = mapped_column(Big)
     body_sha256: Mapped[str] = mapped_column(String(64))
     """Over the content without version and times: what decides whether a new one is worth publishing."""
     document_sha256: Mapped[str] = mapped_column(String(64))
-    document: Mapped[bytes] = mapped_column(LargeBinary)
     compiled_at: Mapped[datetime]
     horizon_end: Mapped[datetime]
     due_again: Mapped[datetime]
@@ -28,6 +31,8 @@ class UnitPlan(Base):
     published_at: Mapped[datetime | None]
     dirty_since: Mapped[datetime | None]
     """Something changed that may change this plan."""
+    document: Mapped[bytes] = mapped_column(LargeBinary)
+    """Last, because SQLite reads all of a row that stands before what it looks for."""
 
 
 class ScopeDocument(Base):
@@ -82,6 +87,7 @@ class JournalMark(Base):
     """How far the journal of a unit is safe here."""
 
     __tablename__ = "journal_marks"
+    __table_args__ = (only_where("ix_journal_marks_untold", "at", where="acked_seq != seq"),)
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), primary_key=True)
     journal_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     seq: Mapped[int] = mapped_column(Big)
@@ -111,6 +117,7 @@ class UnitFault(Base):
     """A fault that a unit, or we about a unit, raised; latched until cleared (peers.md 6.4)."""
 
     __tablename__ = "unit_faults"
+    __table_args__ = (only_where("ix_unit_faults_standing", "code", where="cleared_at IS NULL"),)
     id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=True)
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), index=True)
     code: Mapped[str] = mapped_column(String(40))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, exists, func, insert, or_, select, union_all, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,6 @@ from broadcasts.wire.plan import MAX_AHEAD_MS, Plan, Policy
 from broadcasts.wire.topics import MANNERS, In
 from broadcasts.wire.trust import Use
 from controller.db.tables import (
-    Area,
     Asset,
     Assignment,
     Broadcast,
@@ -39,7 +38,7 @@ from controller.db.tables import (
 from controller.services import emergency_set, faults, plan_document, targets, wanting
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
-from controller.services.stations import units_of
+from controller.services.stations import lines, units_of
 from controller.services.valid_approvals import ends
 
 ROLL = timedelta(days=1)
@@ -55,7 +54,9 @@ SLOW_CLOCK = timedelta(minutes=5)
 """How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
 plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
 BATCH = 250
-"""Plans written in one transaction."""
+"""Plans that are made together and written in one transaction: what lies in memory does not grow with the fleet."""
+TOGETHER = 20
+"""Broadcasts expanded in one transaction: nobody else can write meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,14 @@ def step(ctx: Context, now: datetime) -> datetime:
     targets.join_all(ctx, now)
     _expand_all(ctx, now)
     with ctx.db.read() as session:
-        wanted = _look(session, now)
+        units = _wanting_a_look(session, now)
         refused_before = faults.standing(session, REFUSED)
     signer = ctx.keys.signer(Use.PLAN)
     overtaken = False
-    for start in range(0, len(wanted), BATCH):
-        made, refused = _make_all(wanted[start : start + BATCH], signer, now)
+    for start in range(0, len(units), BATCH):
+        with ctx.db.read() as session:
+            wanted = _look(session, units[start : start + BATCH], now)
+        made, refused = _make_all(wanted, signer, now)
         with ctx.db.write() as session:
             stored = _store(session, made, now)
             news: Mapping[str, str] = {}
@@ -149,20 +152,23 @@ def _expand_all(ctx: Context, now: datetime) -> None:
     """Broadcasts whose deliveries do not reach past the horizon any more. One of which the tables say what no calendar
     knows leaves a fault at its units; all others go on."""
     behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < now + HORIZON)
-    over = (Broadcast.last_day.is_not(None)) & (Broadcast.last_day < (now - timedelta(days=2)).date())
     known = (Broadcast.id, Broadcast.expanded_until, Broadcast.ahead_minutes)
-    query = select(*known).where(Broadcast.status == "approved", behind, ~over)
+    query = select(*known).where(Broadcast.status == "approved", behind)
+    # One after the other, because each has its own part of the index: what is long over is not looked at.
+    not_over = (Broadcast.last_day.is_(None), Broadcast.last_day >= (now - timedelta(days=2)).date())
     with ctx.db.read() as session:
-        names = [name for name, until, ahead in session.execute(query) if _is_behind(until, ahead, now)]
+        rows = [row for which in not_over for row in session.execute(query.where(which))]
         broken_before = faults.standing(session, BROKEN)
+    names = [name for name, until, ahead in rows if _is_behind(until, ahead, now)]
     broken: dict[str, str] = {}
-    try:
-        if names:
-            _expand(ctx, names, now)
-    except (Fault, OperationalError, InterfaceError):
-        raise  # nothing is wrong with the broadcasts: they are tried again
-    except Exception:  # noqa: BLE001 - any nonsense in one row
-        broken = {name: why for name in names if (why := _why_not(ctx, name, now)) is not None}
+    for start in range(0, len(names), TOGETHER):
+        some = names[start : start + TOGETHER]
+        try:
+            _expand(ctx, some, now)
+        except (Fault, OperationalError, InterfaceError):
+            raise  # nothing is wrong with the broadcasts: they are tried again
+        except Exception:  # noqa: BLE001 - any nonsense in one row
+            broken |= {name: why for name in some if (why := _why_not(ctx, name, now)) is not None}
     if broken or broken_before:
         _tell_broken(ctx, broken, broken_before, now)
 
@@ -204,7 +210,22 @@ def _tell_broken(ctx: Context, broken: Mapping[str, str], before: Collection[str
             _LOG.error("a broadcast cannot be expanded: %s", why)
 
 
-def _look(session: Session, now: datetime) -> list[_Wanted]:
+def _wanting_a_look(session: Session, now: datetime) -> Sequence[str]:
+    """Units whose plan is marked or due, and those that have none; each part has its own index."""
+    none_yet = ~exists().where(UnitPlan.unit_id == Assignment.unit_id)
+    serves = exists().where(Assignment.unit_id == Unit.id, Assignment.until.is_(None))
+    some = union_all(
+        select(UnitPlan.unit_id).where(UnitPlan.dirty_since.is_not(None)),
+        select(UnitPlan.unit_id).where(UnitPlan.due_again <= now),
+        select(Assignment.unit_id).where(Assignment.until.is_(None), none_yet),
+    )
+    return session.scalars(
+        select(Unit.id).where(Unit.id.in_(some), Unit.revoked_at.is_(None), serves).order_by(Unit.id)
+    ).all()
+
+
+def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted]:
+    """Of these, whose plan still has to be looked at."""
     # Columns, not objects: a thousand plans are made anew while somebody waits.
     plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
     status = (UnitStatus.plan_version.label("reported"), UnitStatus.seen_plan_version.label("seen"))
@@ -215,6 +236,7 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
         .outerjoin(UnitPlan, UnitPlan.unit_id == Unit.id)
         .outerjoin(UnitStatus, UnitStatus.unit_id == Unit.id)
         .where(
+            Unit.id.in_(units),
             Unit.revoked_at.is_(None),
             Assignment.until.is_(None),
             or_(UnitPlan.unit_id.is_(None), UnitPlan.dirty_since.is_not(None), UnitPlan.due_again <= now),
@@ -225,16 +247,18 @@ def _look(session: Session, now: datetime) -> list[_Wanted]:
         return []
     deliveries = _due(session, [row.cluster for row in rows], now)
     assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
-    provinces = _provinces(session)
-    stations = {row.id: row for row in session.scalars(select(Station))}
-    sets = emergency_set.held_below(session, {stations[row.station_id].area_id for row in rows})
+    theirs = Station.id.in_({row.station_id for row in rows})
+    stations = {row.id: row for row in session.scalars(select(Station).where(theirs))}
+    areas = {station.area_id for station in stations.values()}
+    above = lines(session, areas)
+    sets = emergency_set.held_below(session, areas)
     wanted = wanting.wants(session, [row.id for row in rows])
     policies: dict[tuple[str, str], Policy] = {}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
         unit, mine, station = row.id, deliveries[row.cluster], stations[row.station_id]
-        scopes = [provinces[station.area_id], station.scope]
+        scopes = [above[station.area_id][-1], station.scope]
         held = sets.get(station.area_id, ())
         found.append(
             _Wanted(
@@ -316,18 +340,6 @@ def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, 
 
 def _assets(session: Session, names: set[str]) -> dict[str, Asset]:
     return {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(names)))}
-
-
-def _provinces(session: Session) -> dict[str, str]:
-    """Commune's area id to the scope of its province."""
-    areas = {area.id: area for area in session.scalars(select(Area))}
-
-    def top(area: Area) -> str:
-        while area.parent_id is not None:
-            area = areas[area.parent_id]
-        return area.id
-
-    return {name: top(area) for name, area in areas.items()}
 
 
 def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:

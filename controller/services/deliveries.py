@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM, unix_ms
@@ -28,6 +28,8 @@ from controller.services.valid_approvals import end_of
 
 LONGEST = timedelta(hours=12)
 """No asset is longer (wire.DurationMs)."""
+OLDEST = 2 * LONGEST + timedelta(hours=1)
+"""So long after its start no delivery sounds: it begins an hour after its slot at the latest (`_row`), then whole."""
 MARGIN = timedelta(days=1)
 """Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
 SHORT_MARGIN = timedelta(minutes=30)
@@ -76,7 +78,8 @@ def last_sound(delivery: Delivery) -> datetime:
 
 def may_sound_after(now: datetime) -> ColumnElement[bool]:
     """Finds all whose `last_sound` lies after `now`, and some others: ask that of each one found."""
-    return or_(Delivery.end > now, Delivery.not_after > now - LONGEST)
+    # The first condition follows from the second: years of history are not looked at.
+    return and_(Delivery.start > now - OLDEST, or_(Delivery.end > now, Delivery.not_after > now - LONGEST))
 
 
 def slot_of(delivery: Delivery) -> Slot:
@@ -126,7 +129,7 @@ def _make(
     stations = _stations(session, clusters)
     rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
     ranked = ranks_at(session, {station.id for station, _ in stations.values()})
-    same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision)
+    same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     rows: list[dict[str, Any]] = []
     why_not: dict[str, str] = {}

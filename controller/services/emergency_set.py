@@ -23,7 +23,7 @@ from controller.services import alerting, audit, library
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
 from controller.services.rights import Actor, Right, below
-from controller.services.stations import clusters_in
+from controller.services.stations import clusters_in, lines
 
 MOST = 24
 """Recordings of one area. A unit's plan has room for two such sets beside a week of bulletins."""
@@ -138,17 +138,17 @@ def content_for(session: Session, scope: str, kind: AlertKind) -> list[tuple[str
 
 def held_below(session: Session, station_areas: Iterable[str]) -> Mapping[str, Sequence[Asset]]:
     """What the units of the stations in these areas hold, by the station's area: the province's set and their own."""
+    above_all = lines(session, station_areas)
     rows = session.execute(
         select(EmergencyRecording, Asset)
         .join(Asset, EmergencyRecording.asset_sha256 == Asset.sha256)
+        .where(EmergencyRecording.area_id.in_({each for above in above_all.values() for each in above}))
         .order_by(EmergencyRecording.kind, EmergencyRecording.language)
     ).all()
     if not rows:
         return {}
-    parents = _parents(session)
     found = {}
-    for area in set(station_areas):
-        above = _above(parents, area)
+    for area, above in above_all.items():
         mine = [(row, asset) for row, asset in rows if row.area_id in above]
         found[area] = list({asset.sha256: asset for _, asset in mine}.values())
     return found
@@ -198,17 +198,4 @@ def areas_of_scope(session: Session, scope: str) -> list[str]:
 
 def _line(session: Session, area: str) -> list[str]:
     """The area and all above it."""
-    return _above(_parents(session), area)
-
-
-def _parents(session: Session) -> Mapping[str, str | None]:
-    return {area: parent for area, parent in session.execute(select(Area.id, Area.parent_id))}  # noqa: C416 - typed
-
-
-def _above(parents: Mapping[str, str | None], area: str) -> list[str]:
-    found: list[str] = []
-    here: str | None = area
-    while here is not None and here not in found:
-        found.append(here)
-        here = parents.get(here)
-    return found
+    return lines(session, [area])[area]

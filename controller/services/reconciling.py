@@ -17,6 +17,7 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.wire import topics
 from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.topics import In, Manner, ScopeTopic
+from controller.db.base import said
 from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
 from controller.services import acknowledging, alerting
 from controller.services.context import Context
@@ -163,7 +164,7 @@ def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -
             Delivery.plan_version,
             Delivery.broadcast_id,
             Delivery.revision,
-        ).where(Delivery.unit_id.in_(units), Delivery.state == State.PLANNED, Delivery.plan_version.is_not(None))
+        ).where(Delivery.unit_id.in_(units), Delivery.state == said(State.PLANNED), Delivery.plan_version.is_not(None))
     ).all()
     gone = [row for row in waiting if row.plan_version <= units[row.unit_id]]
     out = [(row.id, row.state) for row in gone]

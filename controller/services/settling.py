@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
+from controller.db.base import said
 from controller.db.tables import Delivery, DeliveryMove, UnitPlan, UnitStatus
 from controller.services import alerting
 from controller.services.context import Context
@@ -65,7 +66,7 @@ def _taken_back() -> Select[Delivery]:
         .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
         .join(UnitPlan, UnitPlan.unit_id == Delivery.unit_id)
         .where(
-            Delivery.state == State.WITHDRAWN,
+            Delivery.state == said(State.WITHDRAWN),
             or_(Delivery.verdict.is_(None), Delivery.verdict == Verdict.UNKNOWN),
             applied,
             UnitStatus.complete_at > UnitPlan.published_at,
@@ -93,7 +94,7 @@ def _next(ctx: Context, now: datetime) -> datetime:
         awaited = session.scalar(
             select(Delivery.id)
             .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
-            .where(Delivery.state == State.WITHDRAWN, Delivery.verdict.is_(None), UnitStatus.connected.is_(True))
+            .where(Delivery.state == said(State.WITHDRAWN), Delivery.verdict.is_(None), UnitStatus.connected.is_(True))
             .limit(1)
         )
     due = max(soonest + GRACE, now) + timedelta(seconds=1) if soonest is not None else now + LOOK_AGAIN

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.limits import Limits
 from broadcasts.domain.regulation import NORMAL, Ceiling, Regulation, Window
-from controller.db.tables import Assignment, Cluster, Station
+from controller.db.tables import Area, Assignment, Cluster, Station
 
 ORDINARY = "ordinary"
 SITES = (ORDINARY, "hospital", "school", "pagoda")
@@ -49,6 +49,23 @@ def units_of(session: Session, clusters: Iterable[str]) -> dict[str, str]:
         )
     )
     return {row[0]: row[1] for row in rows}
+
+
+def lines(session: Session, areas: Iterable[str]) -> dict[str, list[str]]:
+    """Each of these areas with all above it, the nearest first. As many queries as the tree is high."""
+    parents: dict[str, str | None] = {}
+    front = set(areas)
+    found: dict[str, list[str]] = {area: [] for area in front}
+    while front:
+        rows = session.execute(select(Area.id, Area.parent_id).where(Area.id.in_(front)))
+        parents |= {row.id: row.parent_id for row in rows}
+        front = {above for each in front if (above := parents.get(each)) is not None} - parents.keys()
+    for area, line in found.items():
+        here: str | None = area
+        while here is not None and here not in line:
+            line.append(here)
+            here = parents.get(here)
+    return found
 
 
 def clusters_in(session: Session, station_areas: Iterable[str], only: Iterable[str] | None = None) -> list[Cluster]:

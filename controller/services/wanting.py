@@ -19,7 +19,7 @@ from controller.services import audit
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
 from controller.services.rights import Actor, Right, below
-from controller.services.stations import clusters_in
+from controller.services.stations import clusters_in, lines
 
 MOST_MB = 16
 """An image's check sums travel in every plan: 16 MB are 6 kB of it."""
@@ -107,22 +107,29 @@ def put_settings(ctx: Context, actor: Actor, target: str, model: str, values: Ma
 
 def wants(session: Session, units: Sequence[str]) -> dict[str, Wants]:
     """What each of these should have; a unit of which nothing is wanted is not in it."""
-    rows = {(row.target, row.model): row for row in session.scalars(select(WantedState))}
-    if not rows:
+    if session.scalar(select(WantedState.target).limit(1)) is None:
         return {}
-    images = {row.firmware_sha256 for row in rows.values() if row.firmware_sha256 is not None}
-    assets = {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(images)))}
-    parents: dict[str, str | None] = {row.id: row.parent_id for row in session.execute(select(Area.id, Area.parent_id))}
     stands = session.execute(
         select(Unit.id, Unit.vendor, Station.area_id)
         .join(Assignment, Assignment.unit_id == Unit.id)
         .join(Cluster, Assignment.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
         .where(Unit.id.in_(units), Assignment.until.is_(None))
-    )
+    ).all()
+    above = lines(session, {area for _, _, area in stands})
+    targets = {
+        target for unit, _, area in stands for target in (f"unit:{unit}", *(f"area:{each}" for each in above[area]))
+    }
+    rows = {
+        (row.target, row.model): row
+        for row in session.scalars(select(WantedState).where(WantedState.target.in_(targets)))
+    }
+    images = {row.firmware_sha256 for row in rows.values() if row.firmware_sha256 is not None}
+    assets = {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(images)))}
     found = {}
     for unit, model, area in stands:
-        said = [rows[key] for key in _narrow_first(parents, unit, model, area) if key in rows]
+        narrow_first = [f"unit:{unit}", *(f"area:{each}" for each in above[area])]
+        said = [rows[target, model] for target in narrow_first if (target, model) in rows]
         firmware = next((row for row in said if row.firmware_version is not None), None)
         settings = next((row.settings for row in said if row.settings is not None), None)
         if firmware is not None or settings is not None:
@@ -139,15 +146,6 @@ def named_for(session: Session, unit: str, sha256: str) -> bool:
         return False
     image = wants(session, [unit]).get(unit, Wants()).image
     return image is not None and image.sha256 == sha256
-
-
-def _narrow_first(parents: Mapping[str, str | None], unit: str, model: str, area: str) -> list[tuple[str, str]]:
-    found = [(f"unit:{unit}", model)]
-    here: str | None = area
-    while here is not None and len(found) < 8:
-        found.append((f"area:{here}", model))
-        here = parents.get(here)
-    return found
 
 
 def _clusters(session: Session, actor: Actor, target: str, model: str) -> list[str]:

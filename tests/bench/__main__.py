@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from tests.bench import compile as compiling
 from tests.bench import dispatch
 
-BENCHES = {"dispatch": dispatch}
+BENCHES = {"compile": compiling, "dispatch": dispatch}
 
 
 def main(arguments: list[str]) -> int:

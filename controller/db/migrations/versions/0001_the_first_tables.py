@@ -177,6 +177,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_journal_marks_unit_id_units")),
         sa.PrimaryKeyConstraint("unit_id", "journal_id", name=op.f("pk_journal_marks")),
     )
+    with op.batch_alter_table("journal_marks", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_journal_marks_untold",
+            ["at"],
+            unique=False,
+            sqlite_where=sa.text("acked_seq != seq"),
+            postgresql_where=sa.text("acked_seq != seq"),
+        )
+
     op.create_table(
         "stations",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -209,6 +218,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unit_faults")),
     )
     with op.batch_alter_table("unit_faults", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_unit_faults_standing",
+            ["code"],
+            unique=False,
+            sqlite_where=sa.text("cleared_at IS NULL"),
+            postgresql_where=sa.text("cleared_at IS NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_unit_faults_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
@@ -217,15 +233,25 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("body_sha256", sa.String(length=64), nullable=False),
         sa.Column("document_sha256", sa.String(length=64), nullable=False),
-        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.Column("compiled_at", base.Instant(timezone=True), nullable=False),
         sa.Column("horizon_end", base.Instant(timezone=True), nullable=False),
         sa.Column("due_again", base.Instant(timezone=True), nullable=False),
         sa.Column("published_at", base.Instant(timezone=True), nullable=True),
         sa.Column("dirty_since", base.Instant(timezone=True), nullable=True),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_unit_plans_unit_id_units")),
         sa.PrimaryKeyConstraint("unit_id", name=op.f("pk_unit_plans")),
     )
+    with op.batch_alter_table("unit_plans", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_unit_plans_dirty",
+            ["dirty_since"],
+            unique=False,
+            sqlite_where=sa.text("dirty_since IS NOT NULL"),
+            postgresql_where=sa.text("dirty_since IS NOT NULL"),
+        )
+        batch_op.create_index("ix_unit_plans_due_again", ["due_again"], unique=False)
+
     op.create_table(
         "unit_status",
         sa.Column("unit_id", sa.String(length=32), nullable=False),
@@ -535,10 +561,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcasts")),
     )
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
+        batch_op.create_index("ix_broadcasts_behind", ["status", "last_day", "expanded_until"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_bulletin_id"), ["bulletin_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_campaign_id"), ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_station_id"), ["station_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_broadcasts_status"), ["status"], unique=False)
 
     op.create_table(
         "commands",
@@ -656,7 +682,21 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_cluster_start", ["cluster_id", "start"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_leaving",
+            ["unit_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'planned' AND plan_version IS NOT NULL"),
+            postgresql_where=sa.text("state = 'planned' AND plan_version IS NOT NULL"),
+        )
         batch_op.create_index("ix_deliveries_open_end", ["verdict", "end"], unique=False)
+        batch_op.create_index(
+            "ix_deliveries_taken_back",
+            ["verdict", "unit_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'withdrawn'"),
+            postgresql_where=sa.text("state = 'withdrawn'"),
+        )
 
     op.create_table(
         "priority_decisions",
@@ -750,7 +790,17 @@ def downgrade() -> None:
 
     op.drop_table("priority_decisions")
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_deliveries_taken_back",
+            sqlite_where=sa.text("state = 'withdrawn'"),
+            postgresql_where=sa.text("state = 'withdrawn'"),
+        )
         batch_op.drop_index("ix_deliveries_open_end")
+        batch_op.drop_index(
+            "ix_deliveries_leaving",
+            sqlite_where=sa.text("state = 'planned' AND plan_version IS NOT NULL"),
+            postgresql_where=sa.text("state = 'planned' AND plan_version IS NOT NULL"),
+        )
         batch_op.drop_index("ix_deliveries_cluster_start")
 
     op.drop_table("deliveries")
@@ -767,10 +817,10 @@ def downgrade() -> None:
 
     op.drop_table("commands")
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_broadcasts_status"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_station_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_bulletin_id"))
+        batch_op.drop_index("ix_broadcasts_behind")
 
     op.drop_table("broadcasts")
     with op.batch_alter_table("assignments", schema=None) as batch_op:
@@ -827,12 +877,32 @@ def downgrade() -> None:
 
     op.drop_table("users")
     op.drop_table("unit_status")
+    with op.batch_alter_table("unit_plans", schema=None) as batch_op:
+        batch_op.drop_index("ix_unit_plans_due_again")
+        batch_op.drop_index(
+            "ix_unit_plans_dirty",
+            sqlite_where=sa.text("dirty_since IS NOT NULL"),
+            postgresql_where=sa.text("dirty_since IS NOT NULL"),
+        )
+
     op.drop_table("unit_plans")
     with op.batch_alter_table("unit_faults", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_unit_faults_unit_id"))
+        batch_op.drop_index(
+            "ix_unit_faults_standing",
+            sqlite_where=sa.text("cleared_at IS NULL"),
+            postgresql_where=sa.text("cleared_at IS NULL"),
+        )
 
     op.drop_table("unit_faults")
     op.drop_table("stations")
+    with op.batch_alter_table("journal_marks", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_journal_marks_untold",
+            sqlite_where=sa.text("acked_seq != seq"),
+            postgresql_where=sa.text("acked_seq != seq"),
+        )
+
     op.drop_table("journal_marks")
     with op.batch_alter_table("emergency_recordings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_emergency_recordings_asset_sha256"))
