@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "not_yours": 404,
     "asset.unknown": 404,
     "area.unknown": 404,
+    "station.unknown": 404,
     "cluster.unknown": 404,
     "page.unknown": 404,
     "user.unknown": 404,

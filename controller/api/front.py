@@ -16,6 +16,7 @@ from controller.api import (
     files,
     ops,
     people,
+    regulation,
     schedule,
     wanted,
 )
@@ -30,6 +31,7 @@ def router() -> APIRouter:
     made = APIRouter()
     for part in (
         ahead,
+        regulation,
         ops,
         files,
         account,

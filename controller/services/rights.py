@@ -43,23 +43,25 @@ class Right(StrEnum):
     """Invite, grant, disable."""
     UNLOCK = "unlock"
     """Let somebody in again who was locked out, with a reason (R-117)."""
+    REGULATE = "regulate"
+    """Change a station's operating regulation (R-032)."""
     AUDIT = "audit"
 
 
 ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.APPROVER: frozenset({Right.APPROVE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.APPROVER: frozenset({Right.APPROVE, Right.REGULATE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.TECHNICIAN: frozenset({Right.COMMAND, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.PROVINCE: frozenset(
         {Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP}
     ),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.UNLOCK, Right.LOOK}),
+    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.REGULATE, Right.UNLOCK, Right.LOOK}),
     Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),
 }
 """Least privilege (R-120): who manages accounts neither writes nor approves, who checks does nothing else."""
 
-STRONG = frozenset({Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT})
+STRONG = frozenset({Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE})
 """What is done only in a session that gave a second factor (R-115)."""
 
 APART: frozenset[frozenset[Role]] = frozenset(

@@ -21,6 +21,7 @@ from controller.web.pages import (
     emergency_set,
     home,
     people,
+    regulation,
     sandbox,
     timetable,
 )
@@ -40,7 +41,7 @@ def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
     first = (account, home, compose, timetable, ahead, campaigns, broadcasts, approve, clusters)
-    for page in (*first, emergency_set, people, audit, sandbox):
+    for page in (*first, regulation, emergency_set, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

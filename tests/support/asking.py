@@ -48,6 +48,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"station": "", "first": "", "second": "", "reason": ""}
     if path.endswith("withdraw"):
         return {}
+    if "/regulation" in path:
+        return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})
     if path.endswith("commands"):
         return {"kind": "reboot"}
     if path.endswith("leave-out"):

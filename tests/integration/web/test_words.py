@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +23,11 @@ from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.journal import NotPlayed
 from broadcasts.wire.status import ClockSource, CommandKind, PowerSource
+from controller.services.regulating import Rules
 from controller.services.rescheduling import Extent
 from controller.services.rights import Role
 from controller.services.sandbox import ACTS
+from controller.services.stations import SITES
 from controller.services.views.clusters import FILTERS
 from controller.services.views.commands import CommandState
 from controller.services.views.dry_run import CLOSED
@@ -81,7 +84,17 @@ def named() -> Iterator[str]:
         "sandbox.why": [act.name for act in ACTS],
         "weekday": list(range(7)),
         "status": ["submitted", "approved", "rejected", "withdrawn"],
-        "done": ["password", "submitted", "approved", "rejected", "withdrawn", "copied", "left_out", "command"],
+        "done": [
+            "password",
+            "submitted",
+            "approved",
+            "rejected",
+            "withdrawn",
+            "copied",
+            "left_out",
+            "command",
+            "regulation",
+        ],
         "command.kind": list(CommandKind),
         "command.why": [kind for kind in CommandKind if kind is not CommandKind.REBOOT],
         "command.state": list(CommandState),
@@ -92,6 +105,9 @@ def named() -> Iterator[str]:
         "language.own": list(LANGUAGES),
         "warnings": [*keys.WARNINGS, "other"],
         "ahead.outcome": [*Outcome, *CLOSED],
+        "site": list(SITES),
+        "regulation": [field.name for field in fields(Rules)],
+        "regulation.help": [field.name for field in fields(Rules)],
         "part_of_day": [name for _, name in PARTS_OF_DAY],
         "in_words": ["hour", "minute", "today", "tomorrow", "other"],
         "preview.change": ["added", "removed", "moved"],
@@ -213,7 +229,7 @@ def test_templates_say_nothing_outside_the_catalogue() -> None:
 
 
 ALLOWED = frozenset(
-    {"preview", "upload", "sample", "submit", "day", "nth", "approve", "reject", "reboot", "yes"}
+    {"save", "preview", "upload", "sample", "submit", "day", "nth", "approve", "reject", "reboot", "yes"}
     | {"open", "hour", "soon", "once", "daily", "weekdays", "/login", "/more"}
 )
 """Values that only the server reads."""
