@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -21,6 +21,8 @@ from controller.services.rights import Actor
 from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import GOOD, OURS
 
+PAUSE = timedelta(seconds=5)
+"""No longer is it between two parts of one playing (`services.programmes`, `services.renditions`)."""
 FAR = timedelta(days=70)
 """No series is longer (`domain.series`)."""
 
@@ -32,6 +34,8 @@ class Place:
     cluster: Cluster
     found: Fulfilment
     playings: Sequence[Delivery]
+    sounded: Sequence[datetime] = ()
+    """The starts that sounded there whole."""
     after_end: Sequence[Delivery] = ()
     """What began although the series had been ended: the word had not arrived there."""
 
@@ -64,13 +68,7 @@ class Report:
     @property
     def sounded(self) -> list[datetime]:
         """The starts that sounded whole somewhere, in order."""
-        found = {
-            playing.start
-            for hamlet in self.hamlets
-            for place in hamlet.places
-            for playing in place.playings
-            if _outcome(playing) is Outcome.SOUNDED
-        }
+        found = {start for hamlet in self.hamlets for place in hamlet.places for start in place.sounded}
         return sorted(found)
 
 
@@ -119,7 +117,7 @@ def published(session: Session, actor: Actor, year: int, quarter: int, now: date
 def _report(session: Session, actor: Actor, campaign: Campaign, now: datetime) -> Report:
     template = TEMPLATES[campaign.template]
     made = broadcasts_of(session, campaign.id)
-    planned = {each.id: list(_planned(each)) for each in made}
+    planned = {each.id: frozenset(_planned(each)) for each in made}
     due = sorted(
         {
             start
@@ -144,9 +142,9 @@ def _report(session: Session, actor: Actor, campaign: Campaign, now: datetime) -
     for cluster, station in rows:
         plays = list(_plays(campaign, made, planned, played[cluster.id], now))
         found = check(rule, plays, now, VIETNAM)
-        by_hamlet[(station, cluster.hamlet)].append(
-            Place(cluster, found, played[cluster.id], _after_end(campaign, played[cluster.id]))
-        )
+        sounded = [play.at for play in plays if play.outcome is Outcome.SOUNDED]
+        late = _after_end(campaign, played[cluster.id])
+        by_hamlet[(station, cluster.hamlet)].append(Place(cluster, found, played[cluster.id], sounded, late))
     return Report(
         campaign=campaign,
         template=template,
@@ -179,18 +177,19 @@ def _planned(broadcast: Broadcast) -> Iterator[datetime]:
 def _plays(
     campaign: Campaign,
     made: Sequence[Broadcast],
-    planned: dict[str, list[datetime]],
+    planned: Mapping[str, frozenset[datetime]],
     rows: Sequence[Delivery],
     now: datetime,
 ) -> Iterator[Play]:
     """At one cluster. What was taken off the air on purpose is no gap; what nobody approved in time is one."""
     told = set()
-    for row in rows:
-        told.add((row.broadcast_id, row.start))
-        outcome = _outcome(row)
-        ended = campaign.ended_at is not None and row.start >= campaign.ended_at
+    for parts in _occurrences(rows, planned):
+        first = parts[0]
+        told.add((first.broadcast_id, first.start))
+        outcome, speaks = _of_all(parts)
+        ended = campaign.ended_at is not None and first.start >= campaign.ended_at
         if outcome is Outcome.SOUNDED or (outcome is not None and not ended):
-            yield Play(row.start, outcome, _cause(row, outcome), row.silent_since)
+            yield Play(first.start, outcome, _cause(speaks, outcome), speaks.silent_since)
     for broadcast in made:
         for start in planned[broadcast.id]:
             ended = campaign.ended_at is not None and start >= campaign.ended_at
@@ -200,6 +199,30 @@ def _plays(
                 yield Play(start, Outcome.MISSED, "not_approved")
             elif start > now and broadcast.status in ("submitted", "approved"):
                 yield Play(start, Outcome.OPEN)
+
+
+def _occurrences(rows: Sequence[Delivery], planned: Mapping[str, frozenset[datetime]]) -> Iterator[list[Delivery]]:
+    """Languages and parts of a programme follow one another at once: together they are one playing."""
+    open_ones: dict[tuple[str, int], list[Delivery]] = {}
+    for row in rows:
+        key = (row.broadcast_id, row.revision)
+        parts = open_ones.get(key)
+        if parts is None or row.start in planned[row.broadcast_id] or row.start - parts[-1].end > PAUSE:
+            if parts is not None:
+                yield parts
+            open_ones[key] = parts = []
+        parts.append(row)
+    yield from open_ones.values()
+
+
+def _of_all(parts: Sequence[Delivery]) -> tuple[Outcome | None, Delivery]:
+    """The outcome of one playing, and the part that speaks for it: the worst."""
+    found = [(_outcome(part), part) for part in parts]
+    for outcome in (Outcome.MISSED, Outcome.OPEN, None):
+        for one, part in found:
+            if one is outcome:
+                return outcome, part
+    return Outcome.SOUNDED, parts[0]
 
 
 def _after_end(campaign: Campaign, rows: Sequence[Delivery]) -> list[Delivery]:

@@ -10,6 +10,7 @@ from support.series import at, begin, broadcast, gaps, open_day_and_night, propo
 from support.services import HERE, House, raises
 
 from broadcasts.domain.campaign import Status
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import AuditEntry, Broadcast, Campaign, UnitStatus
 from controller.services import campaigns, compiling, rescheduling, settling
@@ -68,6 +69,22 @@ def test_half_a_playing_is_no_playing(house: House) -> None:
     house.clock.set(at(7))
     assert statuses(house, series)[0] is NOT
     assert gaps(house, series) == ["Ấp mẫu 1, ngày 3: partial"]
+
+
+def test_a_programme_is_one_playing_and_only_whole_where_each_part_of_it_sounded(house: House) -> None:
+    parts = (Part(PartKind.INTRO, "Nhạc hiệu", house.other.sha256), Part(PartKind.BULLETIN, "", house.bulletin.sha256))
+    series = begin(house, parts=parts)
+    settle(house, series, 4, 5, 6)
+    house.clock.set(at(7))
+    places = [place for hamlet in told(house, series).hamlets for place in hamlet.places]
+    assert {(len(place.playings), place.found.sounded) for place in places} == {(6, 3)}
+    assert statuses(house, series) == [FULL] * 5
+    broken = places[0].playings[3]
+    with house.ctx.db.write() as session:
+        row = session.get_one(type(broken), broken.id)
+        row.verdict, row.reason = "failed_to_sound", "silent_amplifier"
+    assert statuses(house, series) == [NOT, FULL, FULL, FULL, FULL]
+    assert gaps(house, series) == ["Ấp mẫu 1, ngày 2: silent_amplifier"]
 
 
 @pytest.mark.requirement("R-043")
