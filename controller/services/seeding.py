@@ -33,6 +33,8 @@ EARLY = "01/QC-MẪU, điều 3 (mẫu)"
 """The commune's decision about early slots, which R-109 wants on record."""
 ALL_DAY = [[0, 1440]]
 PER_COMMUNE = 5
+KHMER = ("Thị xã Vĩnh Châu", "Huyện Trần Đề")
+"""Where half of the people or more speak Khmer; what the clusters there play is made up like all else."""
 ACCOUNTS = (
     ("phatthanh", "Cán bộ truyền thanh (mẫu)", Role.BROADCASTER),
     ("lanhdao", "Lãnh đạo phê duyệt (mẫu)", Role.APPROVER),
@@ -167,6 +169,7 @@ def _place(ctx: Context, session: Session, made: _Made) -> dict[str, Any]:
         station_id=f"s-{place.code}",
         name=f"Cụm {made.number}, {place.name}",
         hamlet=f"Ấp mẫu {made.number}",
+        languages=["vi", "km"] if place.district in KHMER else ["vi"],
         latitude=round(place.latitude + 0.012 * math.sin(around), 5),
         longitude=round(place.longitude + 0.012 * math.cos(around), 5),
         added_at=now,
