@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import date
 
 from fpdf import FPDF
 
+from broadcasts.clock import VIETNAM
 from controller.services.views.dry_run import DryRun
 from controller.web.ahead_words import days_of, fate_told, spans_told
 from controller.web.desk import DIST
@@ -43,7 +45,7 @@ class Paper(FPDF):
 
     def say(self, text: str, *, size: float = SIZE, bold: bool = False) -> None:
         self.set_font("text", "B" if bold else "", size)
-        self.multi_cell(0, size * 0.55, _whole(text), new_x="LMARGIN", new_y="NEXT")
+        self.multi_cell(0, size * 0.55, _whole(text), align="L", new_x="LMARGIN", new_y="NEXT")
 
 
 def week_ahead(run: DryRun, words: Words) -> bytes:
@@ -51,16 +53,17 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
     paper = Paper(words.t("ahead.title"))
     paper.say(words.t("ahead.title"), size=16, bold=True)
     paper.say(f"{run.name}. {words.t('count.clusters', n=len(run.clusters))}")
-    paper.say(words.t("ahead.made", when=words.when(run.since)))
+    local = run.since.astimezone(VIETNAM)
+    paper.say(words.t("ahead.made", when=f"{local:%H:%M} {_date(words, local.date())}"))
     for day in days_of(run):
         paper.ln(3)
-        paper.say(words.day_title(day.day), size=12, bold=True)
+        paper.say(_date(words, day.day), size=12, bold=True)
         if not day.lines:
             paper.say(words.t("ahead.nothing"))
             continue
         paper.set_font("text", "", SIZE)
         widths = (TIME, paper.epw - TIME - FACTS, FACTS)
-        with paper.table(col_widths=widths, first_row_as_headings=False, line_height=LINE) as table:
+        with paper.table(col_widths=widths, first_row_as_headings=False, line_height=LINE, text_align="LEFT") as table:
             for line in day.lines:
                 times = spans_told(words, line) or f"({words.second(line.start)})"
                 marks = [words.t("ahead.first")] if line.first else []
@@ -71,6 +74,11 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
                 for text in (times, title, facts):
                     row.cell(_whole(text))
     return bytes(paper.output())
+
+
+def _date(words: Words, day: date) -> str:
+    """Whole: paper does not know what today is."""
+    return words.t("day.other", weekday=words.t(f"weekday.{day.weekday()}"), date=f"{day:%d/%m/%Y}")
 
 
 def _whole(text: str) -> str:
