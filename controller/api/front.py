@@ -19,6 +19,7 @@ from controller.api import (
     regulation,
     schedule,
     wanted,
+    why,
 )
 from controller.api.errors import problem
 from controller.api.precedence import router as precedence
@@ -42,6 +43,7 @@ def router() -> APIRouter:
         people,
         audit,
         wanted,
+        why,
     ):
         made.include_router(part.router)
     made.include_router(precedence)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
-from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery, Station
+from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery, Revision, Station
 from controller.services.rights import Actor
 
 GOOD = (Verdict.HEARD, Verdict.PLAYED)
@@ -70,11 +70,12 @@ def occurrences(session: Session, actor: Actor, *where: ColumnElement[bool]) -> 
             Delivery.reason,
             func.count(),
             func.max(Delivery.priority),
-            func.min(Bulletin.title),
+            func.coalesce(func.min(Revision.title), func.min(Bulletin.title)),
             func.min(Broadcast.station_id),
         )
         .join(Broadcast, Delivery.broadcast_id == Broadcast.id)
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .outerjoin(Revision, (Revision.broadcast_id == Delivery.broadcast_id) & (Revision.number == Delivery.revision))
         .join(Cluster, Delivery.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
         .where(Station.area_id.in_(actor.areas), *where)

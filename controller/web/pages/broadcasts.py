@@ -12,15 +12,17 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR
 from broadcasts.errors import Refused
-from controller.db.tables import Broadcast, Cluster
+from controller.db.tables import Broadcast, Revision
 from controller.services.approving import withdraw
 from controller.services.rescheduling import is_series
 from controller.services.rights import Right
 from controller.services.schedules import schedule_of
-from controller.services.views.broadcast import moves, proof, whole
+from controller.services.views.broadcast import proof, whole
 from controller.services.views.occurrences import Occurrence
 from controller.services.views.today import slips
+from controller.services.views.why import chain
 from controller.web import live
+from controller.web.chain_words import sentence
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 from controller.web.schedule_words import told as told_schedule
@@ -54,10 +56,19 @@ def one(desk: PersonDesk, broadcast_id: str) -> Response:
         chosen=told["chosen"],
         live=live.inside(desk, "_rows.html", f"/broadcasts/{broadcast_id}", _query(desk), **told),
         repeat_words=told_schedule(desk.words, schedule_of(broadcast)),
+        then=_as_it_was(desk, broadcast, told["chosen"]),
         next=_next_of_series(desk, broadcast, told["chosen"]),
         done=done_of(desk),
         error=None,
     )
+
+
+def _as_it_was(desk: Desk, broadcast: Broadcast, chosen: Occurrence | None) -> Revision | None:
+    """The revision that the occurrence looked at comes of, where the broadcast was edited since."""
+    if chosen is None or chosen.revision == broadcast.revision:
+        return None
+    with desk.office.ctx.db.read() as session:
+        return session.get(Revision, (broadcast.id, chosen.revision))
 
 
 def _next_of_series(desk: Desk, broadcast: Broadcast, chosen: Occurrence | None) -> datetime | None:
@@ -91,9 +102,9 @@ def take_off(desk: PersonForm, broadcast_id: str) -> Response:
 def why(desk: PersonDesk, delivery_id: str) -> Response:
     desk.actor.need(Right.LOOK)
     with desk.office.ctx.db.read() as session:
-        delivery, chain = moves(session, desk.actor, delivery_id)
-        cluster = session.get_one(Cluster, delivery.cluster_id).name
-    return desk.page("delivery.html", delivery=delivery, moves=chain, cluster=cluster)
+        it = chain(session, desk.actor, delivery_id)
+    told = [(step.at, sentence(desk.words, step)) for step in it.steps]
+    return desk.page("delivery.html", delivery=it.delivery, it=it, told=told, cluster=it.cluster)
 
 
 def _query(desk: Desk) -> dict[str, str]:

@@ -147,6 +147,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/api/v1/broadcasts/{broadcast_id}/deliveries"): (ALL, 200),
     ("GET", "/api/v1/priority-clashes"): ("approver", 200),
     ("POST", "/api/v1/priority-clashes"): ("approver", FORM),
+    ("GET", "/api/v1/deliveries/{delivery_id}/why"): (ALL, 200),
     ("GET", "/api/v1/emergency-set"): ("province emergency", 200),
     ("POST", "/api/v1/emergency-set/recordings"): ("province emergency", FORM),
     ("POST", "/api/v1/emergency-set/remove"): ("province emergency", FORM),

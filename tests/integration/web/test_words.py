@@ -21,7 +21,8 @@ from broadcasts.domain.programme import PartKind
 from broadcasts.domain.timeline import Outcome
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
-from broadcasts.wire.journal import NotPlayed
+from broadcasts.wire.journal import Amplifier, NotPlayed
+from broadcasts.wire.journal import Outcome as Ending
 from broadcasts.wire.status import ClockSource, CommandKind, PowerSource
 from controller.services.regulating import Rules
 from controller.services.rescheduling import Extent
@@ -32,6 +33,7 @@ from controller.services.views.clusters import FILTERS
 from controller.services.views.commands import CommandState
 from controller.services.views.dry_run import CLOSED
 from controller.web.catalogue import LANGUAGES, say, sentences
+from controller.web.chain_words import KINDS
 from controller.web.schedule_form import PRESETS
 from controller.web.words import PARTS_OF_DAY, Words
 
@@ -114,7 +116,11 @@ def named() -> Iterator[str]:
         "errors.limit": ["session", "day", "week"],
         "duration": ["hours", "minutes", "seconds"],
         "fault": ["other"],
-        "why": ["other"],
+        "why": ["other", "plan_published", "plan_applied_file_held", "plan_or_file_lost", "approval_over"],
+        "chain": [*KINDS, "signed", "unsigned"],
+        "chain.rule": [*Verdict, "other"],
+        "chain.outcome": [*Ending, "other"],
+        "chain.amplifier": [*Amplifier, "other"],
         "spoken": ["vi", "km", "other"],
         "sandbox.fault": ["other"],
     }
