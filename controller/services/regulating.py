@@ -119,6 +119,7 @@ def weigh(
         return _misfits(session, found)
 
 
+@audit.decided("regulation.change")
 def change(
     ctx: Context,
     actor: Actor,

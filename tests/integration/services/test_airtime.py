@@ -64,7 +64,7 @@ def test_an_allowed_but_unusual_hour_is_confirmed_by_the_author_and_again_by_the
     assert {each.state for each in house.deliveries(broadcast)} == {State.PLANNED}
     with house.ctx.db.read() as session:
         acts = session.scalars(select(AuditEntry).where(AuditEntry.about == broadcast).order_by(AuditEntry.id))
-        assert [(line.act, line.detail["unusual"]) for line in acts] == [
+        assert [(line.act, line.detail["unusual"]) for line in acts if "unusual" in line.detail] == [
             ("broadcast.submit", asked.mark),
             ("broadcast.approve", asked.mark),
         ]

@@ -79,6 +79,9 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(house: House, wrong: dict[
     with raises(Refused, f"regulation.{key}"):
         change(house, replace(RULES, **wrong))
     assert regulating.look(house.ctx, house.actor("boss"), STATION).station.regulation_revision == 0
+    with house.ctx.db.read() as session:
+        line = session.scalars(select(AuditEntry).where(AuditEntry.act == "regulation.change.refused")).one()
+    assert (line.about, line.detail["rule"]) == (STATION, f"regulation.{key}")
 
 
 @pytest.mark.requirement("R-109")
