@@ -26,8 +26,8 @@ def by_law() -> dict[str, list[Template]]:
 
 
 def gap_told(words: Words, gap: Gap) -> str:
-    """ "ngày 2, 17:00 thứ Tư: mất kết nối từ 16:50; cụm mất điện"."""
-    since = words.when(gap.since)
+    """ "ngày 2, 17:00 05/03/2026: mất kết nối từ 16:50 05/03/2026; Cụm mất điện"."""
+    since = dated(gap.since)
     causes = []
     if gap.since is not None and gap.cause != "first_late":
         causes.append(words.t("campaign.silent", since=since))
@@ -37,7 +37,7 @@ def gap_told(words: Words, gap: Gap) -> str:
     told = "; ".join(causes)
     if gap.at is None:
         return told
-    return words.t("campaign.gap", day=gap.day, when=words.when(gap.at), cause=told)
+    return words.t("campaign.gap", day=gap.day, when=dated(gap.at), cause=told)
 
 
 def cells(words: Words, lines: Sequence[Published]) -> list[list[str]]:
@@ -50,8 +50,8 @@ def cells(words: Words, lines: Sequence[Published]) -> list[list[str]]:
             "; ".join([words.t("campaign.form.loudspeaker"), *line.report.campaign.other_forms.split("\n")]).rstrip(
                 "; "
             ),
-            _time(line.first),
-            _time(line.last),
+            dated(line.first),
+            dated(line.last),
             str(line.times),
             f"{line.report.station}: {', '.join(hamlet.name for hamlet in line.report.hamlets)}",
             words.t(f"campaign.status.{STATUS[line.report.status]}"),
@@ -73,5 +73,6 @@ def _date(instant: datetime | None) -> str:
     return f"{instant.astimezone(VIETNAM):%d/%m/%Y}" if instant else ""
 
 
-def _time(instant: datetime) -> str:
-    return f"{instant.astimezone(VIETNAM):%H:%M %d/%m/%Y}"
+def dated(instant: datetime | None) -> str:
+    """With the whole date: on paper "today" says nothing."""
+    return f"{instant.astimezone(VIETNAM):%H:%M %d/%m/%Y}" if instant else "–"

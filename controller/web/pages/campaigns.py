@@ -98,9 +98,15 @@ def published(desk: PersonDesk) -> Response:
     rows = series_words.cells(desk.words, lines)
     names = [line.report.campaign.id for line in lines]
     return desk.page(
-        "published.html", year=year, quarter=quarter, rows=list(zip(names, rows, strict=True)),
-        columns=series_words.COLUMNS, before=_step(year, quarter, -1), after=_step(year, quarter, 1),
-    )  # fmt: skip
+        "published.html",
+        year=year,
+        quarter=quarter,
+        rows=list(zip(names, rows, strict=True)),
+        columns=series_words.COLUMNS,
+        dated=series_words.dated,
+        before=_step(year, quarter, -1),
+        after=_step(year, quarter, 1),
+    )
 
 
 @router.get("/published.csv")
@@ -144,6 +150,7 @@ def _report(desk: Desk, campaign_id: str, error: LoaError | None = None) -> Resp
         desk.status(error) if error else 200,
         it=found,
         status_words=series_words.STATUS,
+        dated=series_words.dated,
         gap_told=lambda gap: series_words.gap_told(desk.words, gap),
         error=error,
         done=done_of(desk),
