@@ -96,7 +96,7 @@ class Cluster(Base):
     languages: Mapped[list[str]] = mapped_column(JSON, default=lambda: ["vi"])
     """What is played there, in this order (R-027)."""
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)
-    added_at: Mapped[datetime]
+    added_at: Mapped[datetime] = mapped_column(index=True)
     removed_at: Mapped[datetime | None]
 
 

@@ -39,11 +39,10 @@ def step(ctx: Context, link: Link, now: datetime) -> datetime:
     with ctx.db.read() as session:
         behind, documents = _behind(session, now), _documents(session)
         lacking, marks = _lacking(session), acknowledging.missing(session)
-        plans = _plans(session, [unit for unit, left in lacking if left is None or left < now - SAY_AGAIN])
     if behind:
         _outrank(ctx, behind, now)
     _say_documents(ctx, link, documents, now)
-    _say_plans(ctx, link, plans, now)
+    _say_plans(ctx, link, [unit for unit, left in lacking if left is None or left < now - SAY_AGAIN], now)
     acknowledging.acknowledge(ctx, link, marks)
     return now + (SAY_AGAIN if lacking else LOOK_AGAIN)
 
@@ -122,16 +121,14 @@ def _lacking(session: Session) -> list[tuple[str, datetime | None]]:
     return [(unit, left) for unit, left in rows]
 
 
-def _plans(session: Session, units: Sequence[str]) -> Sequence[UnitPlan]:
-    if not units:
-        return []
-    return session.scalars(select(UnitPlan).where(UnitPlan.unit_id.in_(units)).order_by(UnitPlan.unit_id)).all()
-
-
-def _say_plans(ctx: Context, link: Link, missing: Sequence[UnitPlan], now: datetime) -> None:
-    for start in range(0, len(missing), BATCH):
+def _say_plans(ctx: Context, link: Link, units: Sequence[str], now: datetime) -> None:
+    """Read as they are said: all plans of a large fleet do not lie in memory at once."""
+    for start in range(0, len(units), BATCH):
+        theirs = UnitPlan.unit_id.in_(units[start : start + BATCH])
+        with ctx.db.read() as session:
+            missing = session.scalars(select(UnitPlan).where(theirs).order_by(UnitPlan.unit_id)).all()
         sent: list[UnitPlan] = []
-        for row in missing[start : start + BATCH]:
+        for row in missing:
             if not _publish(link, topics.to_unit(row.unit_id, In.PLAN), row.document, topics.MANNERS[In.PLAN]):
                 break
             sent.append(row)
@@ -141,7 +138,7 @@ def _say_plans(ctx: Context, link: Link, missing: Sequence[UnitPlan], now: datet
             approved = _mark_published(session, sent, now)
         for instant in approved:
             ctx.measures.dispatched((now - instant).total_seconds())
-        if len(sent) < min(BATCH, len(missing) - start):
+        if len(sent) < len(missing):
             return
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import VIETNAM
+from broadcasts.clock import VIETNAM, unix_ms
+from broadcasts.ids import BroadcastId, ClusterId, delivery_id
 from controller.db.engine import Database
 from controller.db.tables import (
     Approval,
@@ -21,19 +22,24 @@ from controller.db.tables import (
     Broadcast,
     Bulletin,
     Cluster,
+    Delivery,
     Rendition,
     Station,
     Unit,
+    UnitPlan,
     UnitStatus,
     User,
 )
 from controller.services.deliveries import expand, withdraw_open
 
+DELIVERIES: Any = Delivery.__table__
 PROVINCE = "p-94"
 AUTHOR = "person"
 LIST_DATE = date(2025, 3, 1)
 HOURS = (5, 21)
 """Broadcasts are spread over these hours of the day."""
+DAYS = 7
+"""What plans reach (`services.context.HORIZON`)."""
 WIDE = 10
 """One in so many comes from the province, for all clusters."""
 LENGTH_MS, CHUNK, SIZE = 60_000, 65_536, 240_000
@@ -49,7 +55,7 @@ class Commune:
 
 
 def fill(db: Database, clusters: int, per_commune: int, per_day: int, now: datetime) -> list[Commune]:
-    """Nothing is expanded or compiled yet. Every broadcast began the day before `now`."""
+    """The deliveries of `DAYS` are there and every plan is marked; none is made yet."""
     wide = per_day // WIDE
     places = [_commune(n, per_commune, per_day - wide) for n in range(clusters // per_commune)]
     everywhere = [each for place in places for each in place.clusters]
@@ -65,6 +71,12 @@ def fill(db: Database, clusters: int, per_commune: int, per_day: int, now: datet
         _contents(session, rows, now)
         _in_parts(session, Broadcast, rows)
         _in_parts(session, Approval, [_approval(row["id"], now) for row in rows])
+        unit = {cluster: unit for place in places for cluster, unit in zip(place.clusters, place.units, strict=True)}
+        _plans(session, list(unit.values()), now)
+    for start in range(0, len(rows), 100):
+        with db.write() as session:
+            for row in rows[start : start + 100]:
+                session.connection().execute(insert(DELIVERIES), list(_deliveries(row, unit)))
     return places
 
 
@@ -77,7 +89,8 @@ def edit(db: Database, commune: Commune, number: int, now: datetime) -> str:
         withdraw_open(session, old.id, now, "edited")
         later = (datetime.combine(old.first_day, old.at_time) + timedelta(minutes=5)).time()
         row = _broadcast(f"{old.id}-{number}", old.station_id, commune.clusters, later, now)
-        session.execute(insert(Broadcast), [row | {"bulletin_id": old.bulletin_id, "replaces": old.id}])
+        changed = {"bulletin_id": old.bulletin_id, "replaces": old.id, "expanded_until": None}
+        session.execute(insert(Broadcast), [row | changed])
         session.execute(insert(Approval), [_approval(row["id"], now)])
         expand(session, session.get_one(Broadcast, row["id"]), now)
     return str(row["id"])
@@ -140,7 +153,7 @@ def _places(session: Session, places: Sequence[Commune], now: datetime) -> None:
 
 def _contents(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """A bulletin with a recording of its own for each broadcast."""
-    own = {row["id"]: hashlib.sha256(row["id"].encode()).hexdigest() for row in rows}
+    own = {row["id"]: _sha256(row["id"]) for row in rows}
     asset = {"size": SIZE, "codec": "opus", "duration_ms": LENGTH_MS, "chunk_size": CHUNK, "created_at": now}
     chunks = ["A" * 22] * -(-SIZE // CHUNK)
     _in_parts(session, Asset, [asset | {"sha256": sha256, "chunks": chunks} for sha256 in own.values()])
@@ -183,12 +196,38 @@ def _broadcast(name: str, station: str, clusters: Sequence[str], at: time, now: 
         "at_time": at,
         "created_at": now,
         "changed_at": now,
+        "expanded_until": now + timedelta(days=DAYS + 1),
     }
 
 
 def _approval(broadcast: str, now: datetime) -> dict[str, Any]:
     told = {"revision": 1, "approved": True, "by_id": AUTHOR, "at": now, "content_sha256": ""}
     return told | {"broadcast_id": broadcast}
+
+
+def _deliveries(row: dict[str, Any], unit: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Of one broadcast, as `expand` makes them and a first plan said them."""
+    asset, length = _sha256(row["id"]), timedelta(milliseconds=LENGTH_MS)
+    told = {"broadcast_id": row["id"], "revision": 1, "asset_sha256": asset, "language": "vi", "volume": 70, "rank": 0}
+    told |= {"priority": row["priority"], "on_preempt": "resume", "late": "drop", "state": "published", "coverage": 0.0}
+    for day in range(DAYS):
+        start = datetime.combine(row["first_day"] + timedelta(days=day), row["at_time"], tzinfo=VIETNAM).astimezone(UTC)
+        times = {"start": start, "end": start + length, "not_after": start + length}
+        for cluster in row["clusters"]:
+            name = delivery_id(BroadcastId(row["id"]), 1, unix_ms(start), ClusterId(cluster))
+            yield {**told, **times, "id": name, "cluster_id": cluster, "unit_id": unit[cluster]}
+
+
+def _plans(session: Session, units: Sequence[str], now: datetime) -> None:
+    """Nothing is in them yet, and everybody waits for the compiler."""
+    plan = {"version": 1, "body_sha256": "", "document_sha256": "", "document": b"", "compiled_at": now}
+    plan |= {"horizon_end": now, "due_again": now, "published_at": now, "dirty_since": now}
+    _in_parts(session, UnitPlan, [plan | {"unit_id": unit} for unit in units])
+
+
+def _sha256(broadcast: str) -> str:
+    """Of the recording that it alone plays."""
+    return hashlib.sha256(broadcast.encode()).hexdigest()
 
 
 def _in_parts(session: Session, table: Any, rows: Sequence[dict[str, Any]], size: int = 5_000) -> None:

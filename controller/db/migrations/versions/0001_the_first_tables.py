@@ -392,6 +392,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clusters")),
     )
     with op.batch_alter_table("clusters", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clusters_added_at"), ["added_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_clusters_station_id"), ["station_id"], unique=False)
 
     op.create_table(
@@ -857,6 +858,7 @@ def downgrade() -> None:
     op.drop_table("delegations")
     with op.batch_alter_table("clusters", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clusters_station_id"))
+        batch_op.drop_index(batch_op.f("ix_clusters_added_at"))
 
     op.drop_table("clusters")
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
