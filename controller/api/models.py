@@ -80,6 +80,9 @@ class DraftIn(BaseModel):
     priority: int = 3
     on_preempt: str = "resume"
     late: str = "drop"
+    routing: str = Field("", max_length=16)
+    """Of a priority bulletin where its time is taken: partial, all_or_none, stacked (`stack_minutes` at most)."""
+    stack_minutes: int | None = None
     volume: int | None = None
     text: str = Field("", max_length=20_000)
     push_now: bool = False
@@ -133,6 +136,12 @@ class ProblemOut(BaseModel):
         return cls(key=error.key, fields={name: str(value) for name, value in error.fields.items()})
 
 
+class NotThereOut(BaseModel):
+    start: datetime
+    why: str
+    clusters: list[str]
+
+
 class PreviewOut(BaseModel):
     clusters: list[str]
     horns: int
@@ -149,6 +158,8 @@ class PreviewOut(BaseModel):
     overlaps: list[OverlapOut]
     changes: list[ChangeOut]
     """Within the next 7 days, against what is on the plans."""
+    not_there: list[NotThereOut]
+    """Where its routing keeps it off the air, as things stand."""
     problems: list[ProblemOut]
 
     @classmethod
@@ -167,6 +178,9 @@ class PreviewOut(BaseModel):
             changes=[
                 ChangeOut(kind=each.kind, at=each.at, was=each.was, clusters=sorted(each.clusters))
                 for each in seen.air.changes
+            ],
+            not_there=[
+                NotThereOut(start=each.start, why=each.why, clusters=list(each.clusters)) for each in seen.not_there
             ],
             problems=[ProblemOut.of(problem) for problem in seen.problems],
         )

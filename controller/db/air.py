@@ -27,6 +27,10 @@ class Broadcast(Base):
     rank: Mapped[int] = mapped_column(default=0)
     on_preempt: Mapped[str] = mapped_column(String(16), default="resume")
     late: Mapped[str] = mapped_column(String(16), default="drop")
+    routing: Mapped[str] = mapped_column(String(16), default="")
+    """broadcasts.domain.routing.Routing: where it goes when its time is taken at some clusters."""
+    stack_minutes: Mapped[int | None]
+    """How long it waits in line, where it does."""
     volume: Mapped[int | None]
     target_areas: Mapped[list[str]] = mapped_column(JSON)
     target_clusters: Mapped[list[str]] = mapped_column(JSON)

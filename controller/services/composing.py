@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.domain.routing import Routing
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Broadcast, Bulletin, Station
 from controller.services import audit, facts, library, programmes, renditions, targets
@@ -136,6 +137,8 @@ def _fill(broadcast: Broadcast, actor: Actor, draft: Draft, ahead: Preview, now:
     broadcast.priority = draft.priority
     broadcast.on_preempt = draft.on_preempt
     broadcast.late = draft.late
+    broadcast.routing = draft.routing
+    broadcast.stack_minutes = draft.stack_minutes if draft.routing == Routing.STACKED else None
     broadcast.volume = draft.volume
     broadcast.target_areas = list(draft.areas)
     broadcast.target_clusters = list(draft.clusters)

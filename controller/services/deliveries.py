@@ -22,6 +22,7 @@ from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.renditions import Said
+from controller.services.routing import settle
 from controller.services.schedules import schedule_of
 from controller.services.stations import regulation, units_of
 from controller.services.valid_approvals import end_of
@@ -132,16 +133,17 @@ def _make(
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
     known = set(session.scalars(select(Delivery.id).where(*same)))
     rows: list[dict[str, Any]] = []
+    begins: dict[str, datetime] = {}
     why_not: dict[str, str] = {}
     # Plain rows: a thousand poles are one approval that somebody waits for.
     layouts = laid_out(session, broadcast, clusters)
     sounding = (
-        (begin + after, said, here)
+        (begin, begin + after, said, here)
         for begin in starts(schedule_of(broadcast), since, horizon, VIETNAM)
         for layout, here in layouts
         for after, said in layout.pieces
     )
-    for start, said, here in sounding:
+    for begin, start, said, here in sounding:
         duration = said.length
         at, ruled = unix_ms(start), {name: _ruled(rule, start, duration) for name, rule in rules.items()}
         for cluster in here:
@@ -149,6 +151,7 @@ def _make(
             if name in known:
                 continue
             known.add(name)
+            begins[name] = begin
             station, site = stations[cluster]
             unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
             row = _row(broadcast, name, start, said, cluster, unit)
@@ -161,6 +164,7 @@ def _make(
         why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
     limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}
     why_not |= over_the_limit(session, limits, [row for row in rows if row["id"] not in why_not])
+    why_not |= settle(session, broadcast, rows, begins, set(why_not))
     shut = {"state": str(State.WITHDRAWN), "verdict": str(Verdict.NOT_PLAYED), "verdict_at": now}
     for row in rows:
         if row["id"] in why_not:

@@ -47,6 +47,7 @@ def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
         "rank": broadcast.rank,
         "on_preempt": broadcast.on_preempt,
         "late": broadcast.late,
+        "routing": [broadcast.routing, broadcast.stack_minutes],
         "volume": broadcast.volume,
         "unusual": broadcast.unusual,
         "ahead_minutes": broadcast.ahead_minutes,

@@ -21,11 +21,12 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Cluster, Delivery, Station
-from controller.services import airtime, clashing, origins, programmes, targets
+from controller.services import airtime, clashing, origins, programmes, routing, targets
 from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.renditions import Hearing, hearings, layouts, wishes
 from controller.services.rights import Actor, Right
+from controller.services.routing import NotThere
 
 LONGEST_TITLE = 200
 LONGEST_TEXT = 20_000
@@ -54,6 +55,9 @@ class Draft:
     priority: int = 3
     on_preempt: str = "resume"
     late: str = "drop"
+    routing: str = ""
+    """broadcasts.domain.routing.Routing; `stack_minutes` where it waits in line."""
+    stack_minutes: int | None = None
     volume: int | None = None
     text: str = ""
     push_now: bool = False
@@ -98,6 +102,8 @@ class Preview:
     """The stations among those of `clusters` that were made up for a demo."""
     hearing: Sequence[Hearing] = ()
     """Which clusters hear which languages."""
+    not_there: Sequence[NotThere] = ()
+    """Where its own choice of routing keeps it off the air, as things stand."""
     air: Airtime = airtime.NOTHING
     """What the regulations and the neighbourhood say to it."""
 
@@ -160,6 +166,11 @@ def look_ahead(
         if asset and not bad
         else []
     )
+    away = (
+        routing.foreseen(session, draft.routing, draft.stack_minutes, clusters, ahead, lasts, editing)
+        if asset and not bad
+        else []
+    )
     return Preview(
         clusters=clusters,
         horns=sum(cluster.horns for cluster in clusters),
@@ -174,6 +185,7 @@ def look_ahead(
         programme=[(after, said.part) for after, said in longest.pieces if said.part] if longest else [],
         hearing=hearings(clusters, heard),
         illustrative=_illustrative(session, clusters),
+        not_there=away,
         air=air,
     )
 
@@ -202,7 +214,7 @@ def _bad_words(draft: Draft, now: datetime) -> list[LoaError]:
         ("late", draft.late, Late),
         ("priority", draft.priority, Priority),
     ]
-    bad: list[LoaError] = []
+    bad: list[LoaError] = routing.problems(draft.routing, draft.stack_minutes, draft.priority)
     for name, value, kind in choices:
         try:
             kind(value)

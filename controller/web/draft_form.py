@@ -43,6 +43,8 @@ class DraftForm:
     text: str = ""
     on_preempt: str = "resume"
     late: str = "drop"
+    routing: str = ""
+    stack_minutes: str = ""
     volume: str = ""
     push_now: bool = False
     unusual: str = ""
@@ -84,6 +86,8 @@ class DraftForm:
             priority=_number(self.priority, 0),
             on_preempt=self.on_preempt,
             late=self.late,
+            routing=self.routing,
+            stack_minutes=_number(self.stack_minutes, -1) if self.stack_minutes.strip() else None,
             volume=_number(self.volume, -1) if self.volume.strip() else None,
             text=self.text,
             push_now=self.push_now,
@@ -111,6 +115,8 @@ def typed(posted: Posted) -> DraftForm:
         text=posted.get("text").replace("\r\n", "\n"),  # forms send more than was typed
         on_preempt=posted.get("on_preempt", "resume"),
         late=posted.get("late", "drop"),
+        routing=posted.get("routing"),
+        stack_minutes=posted.get("stack_minutes"),
         volume=posted.get("volume"),
         push_now=posted.get("push_now") == "1",
         unusual=posted.get("unusual"),
@@ -146,6 +152,8 @@ def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str 
         text=draft.text,
         on_preempt=draft.on_preempt,
         late=draft.late,
+        routing=draft.routing,
+        stack_minutes="" if draft.stack_minutes is None else str(draft.stack_minutes),
         volume="" if draft.volume is None else str(draft.volume),
         editing=broadcast.id,
         revision=str(broadcast.revision),

@@ -75,6 +75,8 @@ SOUNDS: dict[type, dict[str, Any]] = {
         "rank": 3,
         "on_preempt": "drop",
         "late": "shift",
+        "routing": "stacked",
+        "stack_minutes": 7,
         "volume": 33,
         "clusters": [f"cl-{HERE}-1"],
         "also_later": True,

@@ -533,6 +533,8 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("on_preempt", sa.String(length=16), nullable=False),
         sa.Column("late", sa.String(length=16), nullable=False),
+        sa.Column("routing", sa.String(length=16), nullable=False),
+        sa.Column("stack_minutes", sa.Integer(), nullable=True),
         sa.Column("volume", sa.Integer(), nullable=True),
         sa.Column("target_areas", sa.JSON(), nullable=False),
         sa.Column("target_clusters", sa.JSON(), nullable=False),

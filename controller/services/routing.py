@@ -1,0 +1,149 @@
+"""Where a priority bulletin goes whose time is taken at some clusters: foreseen, and settled as deliveries are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.domain.delivery import OPEN
+from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.routing import MOST_STACKED, Routing, Unreached, Want, route
+from broadcasts.errors import LoaError, Refused
+from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
+from controller.db.tables import Broadcast, Cluster, Delivery
+from controller.services.ranking import rank_of, ranks_at
+from controller.services.stations import units_of
+
+AT_MOST = 100_000
+"""Starts times clusters that a preview looks at: the earlier starts stand for the later ones."""
+
+
+@dataclass(frozen=True)
+class NotThere:
+    """At these clusters it would not sound at `start`."""
+
+    start: datetime
+    why: Unreached
+    clusters: tuple[str, ...]
+
+
+def problems(routing: str, stack_minutes: int | None, priority: int) -> list[LoaError]:
+    """Of what a form says."""
+    if routing not in set(Routing):
+        return [Refused("choice.unknown", name="routing", value=routing[:20])]
+    if routing and priority != Priority.PRIORITY:
+        return [Refused("routing.priority")]
+    if routing == Routing.STACKED and not 1 <= (stack_minutes or 0) <= MOST_STACKED:
+        return [Refused("routing.minutes", most=MOST_STACKED)]
+    return []
+
+
+def settle(
+    session: Session,
+    broadcast: Broadcast,
+    rows: Sequence[dict[str, Any]],
+    begins: Mapping[str, datetime],
+    shut: set[str],
+) -> dict[str, str]:
+    """Of new deliveries, as rows, those that get nowhere, with the reason; those that wait in line are told to.
+    `begins`: the occurrence by delivery; `shut`: those that are off the air already."""
+    kind = Routing(broadcast.routing)
+    if kind is Routing.AS_IT_COMES or not rows:
+        return {}
+    wants = [Want(_slot_of_row(row), begins[row["id"]], row["id"] in shut) for row in rows]
+    most = timedelta(minutes=broadcast.stack_minutes or 0)
+    found = route(kind, wants, _others(session, wants, broadcast.id), most)
+    if kind is Routing.STACKED:
+        for row in rows:
+            row |= {"late": str(Late.SHIFT), "on_preempt": str(OnPreempt.NEXT_SLOT), "not_after": row["start"] + most}
+    return {str(name): str(why) for name, why in found.items()}
+
+
+def foreseen(
+    session: Session,
+    routing: str,
+    stack_minutes: int | None,
+    clusters: Sequence[Cluster],
+    ahead: Sequence[datetime],
+    lasts: Mapping[str, timedelta],
+    editing: str | None,
+) -> list[NotThere]:
+    """The same for a draft, in the order of starts."""
+    if not routing or not clusters or not ahead:
+        return []
+    served = units_of(session, [cluster.id for cluster in clusters])
+    ranked = ranks_at(session, {cluster.station_id for cluster in clusters}) if editing else {}
+    wants = [
+        Want(
+            Slot(
+                DeliveryId(f"~{cluster.id} {start.isoformat()}"),
+                BroadcastId(editing or ""),
+                ClusterId(cluster.id),
+                AssetId(""),
+                start,
+                lasts[cluster.id],
+                Priority.PRIORITY,
+                rank_of(ranked, cluster.station_id, editing or ""),
+            ),
+            start,
+            cluster.id not in served,
+        )
+        for start in ahead[: max(1, AT_MOST // len(clusters))]
+        for cluster in clusters
+    ]
+    most = timedelta(minutes=stack_minutes or 0)
+    found = route(Routing(routing), wants, _others(session, wants, editing or ""), most)
+    together: dict[tuple[datetime, Unreached], list[str]] = {}
+    for want in wants:
+        if (why := found.get(want.slot.delivery)) is not None:
+            together.setdefault((want.occurrence, why), []).append(want.slot.cluster)
+    return [NotThere(start, why, tuple(names)) for (start, why), names in together.items()]
+
+
+def _others(session: Session, wants: Sequence[Want], but: str) -> list[Slot]:
+    """What is planned at these clusters around these times, of all broadcasts `but` one."""
+    slots = [want.slot for want in wants]
+    rows = session.execute(
+        select(
+            *(Delivery.id, Delivery.broadcast_id, Delivery.cluster_id, Delivery.asset_sha256, Delivery.start),
+            *(Delivery.end, Delivery.priority, Delivery.rank),
+        ).where(
+            Delivery.cluster_id.in_({slot.cluster for slot in slots}),
+            Delivery.state.in_([str(state) for state in OPEN]),
+            Delivery.priority <= int(Priority.PRIORITY),
+            Delivery.end > min(slot.start for slot in slots),
+            Delivery.start < max(slot.end for slot in slots) + timedelta(minutes=MOST_STACKED),
+            Delivery.broadcast_id != but,
+        )
+    )
+    return [
+        Slot(
+            DeliveryId(row.id),
+            BroadcastId(row.broadcast_id),
+            ClusterId(row.cluster_id),
+            AssetId(row.asset_sha256),
+            row.start,
+            row.end - row.start,
+            Priority(row.priority),
+            row.rank,
+        )
+        for row in rows
+    ]
+
+
+def _slot_of_row(row: Mapping[str, Any]) -> Slot:
+    return Slot(
+        DeliveryId(row["id"]),
+        BroadcastId(row["broadcast_id"]),
+        ClusterId(row["cluster_id"]),
+        AssetId(row["asset_sha256"]),
+        row["start"],
+        row["end"] - row["start"],
+        Priority(row["priority"]),
+        row["rank"],
+    )
