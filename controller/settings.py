@@ -91,6 +91,9 @@ class Settings:
     lock_longest_days: int = _setting(30, "Days of the longest lock.", source=f"R-117: {SECOND_HAND}")
     idle_minutes: int = _setting(15, "Minutes without a word that end a session.", source=f"R-118: {SECOND_HAND}")
     admin_idle_minutes: int = _setting(5, "The same for an administrator.", source=f"R-118: {SECOND_HAND}")
+    alert_code_minutes: int = _setting(
+        15, "An emergency sounds only with a second factor given at most so long ago, minutes.", source=GUESS
+    )
     session_hours: int = _setting(12, "Hours after which every session ends.", source=f"R-118: {GUESS}, a working day")
     unused_days: int = _setting(
         45, "Days after which an account that nobody used is off.", source=f"R-119: {SECOND_HAND}"

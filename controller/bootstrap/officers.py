@@ -22,6 +22,7 @@ from controller.services import accounts, alerting, approving, commanding, compo
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
+from controller.services.rights import Actor, Role
 from controller.services.seeding import PROVINCE
 
 CALM = timedelta(hours=30)
@@ -167,10 +168,10 @@ class Officers:
         scope = self._chance.choice([PROVINCE[0], *self._communes[:3]])
         lasts = timedelta(minutes=self._chance.randint(2, 20))
         if scope == PROVINCE[0]:
-            emergency_set.sound(self._ctx, "virtual", scope, AlertKind.STORM, "storm", lasts)
+            emergency_set.sound(self._ctx, self._on_duty(), scope, AlertKind.STORM, "storm", lasts)
         else:
             content = [("vi", self._assets[3])]
-            alerting.sound(self._ctx, "virtual", scope, AlertKind.STORM, content, "storm", lasts)
+            alerting.sound(self._ctx, self._on_duty(), scope, AlertKind.STORM, content, "storm", lasts)
         if self._chance.random() < 0.5:
             self._at(now + lasts / 3, lambda _: self._silence(scope))
 
@@ -191,4 +192,8 @@ class Officers:
         return act
 
     def _silence(self, scope: str) -> None:
-        alerting.silence(self._ctx, "virtual", scope)
+        alerting.silence(self._ctx, self._on_duty(), scope)
+
+    def _on_duty(self) -> Actor:
+        with self._ctx.db.read() as session:
+            return accounts.stand_in(session, "virtual", Role.EMERGENCY, PROVINCE[0], self._ctx.wall.now())

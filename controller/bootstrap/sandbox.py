@@ -28,7 +28,9 @@ from controller.mqtt.embedded import EmbeddedBroker
 from controller.services import accounts, alerting, approving, composing, emergency_set
 from controller.services.composing import Draft
 from controller.services.context import Context
+from controller.services.library import FIRMWARE
 from controller.services.ports import Link
+from controller.services.rights import Actor, Role
 from controller.services.seeding import ACCOUNTS, PROVINCE
 
 ANSWER_S = 5.0
@@ -91,7 +93,7 @@ class Sandbox:
             case "alert":
                 self._alert()
             case "silence":
-                alerting.silence(self._ctx, "sandbox", PROVINCE[0])
+                alerting.silence(self._ctx, self._on_duty(), PROVINCE[0])
             case "older_plan":
                 self._mislead(args.get("unit", ""), lambda plan: 1)
             case "far_future_plan":
@@ -151,7 +153,8 @@ class Sandbox:
 
     def _newest_recording(self) -> str:
         with self._ctx.db.read() as session:
-            asset = session.scalar(select(Asset.sha256).order_by(Asset.created_at.desc()).limit(1))
+            recordings = select(Asset.sha256).where(Asset.codec != FIRMWARE)
+            asset = session.scalar(recordings.order_by(Asset.created_at.desc()).limit(1))
         if asset is None:
             raise Refused("sandbox.no_recording")
         return asset
@@ -161,7 +164,13 @@ class Sandbox:
         with self._ctx.db.read() as session:
             content = emergency_set.content_for(session, PROVINCE[0], AlertKind.STORM)
         content = content or [("vi", self._newest_recording())]
-        alerting.sound(self._ctx, "sandbox", PROVINCE[0], AlertKind.STORM, content, "Sandbox", ALERT_LASTS, volume=90)
+        on_duty, storm = self._on_duty(), AlertKind.STORM
+        alerting.sound(self._ctx, on_duty, PROVINCE[0], storm, content, "Sandbox", ALERT_LASTS, volume=90)
+
+    def _on_duty(self) -> Actor:
+        """No sample account may sound an emergency."""
+        with self._ctx.db.read() as session:
+            return accounts.stand_in(session, "sandbox", Role.EMERGENCY, PROVINCE[0], self._ctx.wall.now())
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -98,6 +98,7 @@ def account_rules(settings: Settings) -> AccountRules:
         longest_lock=timedelta(days=settings.lock_longest_days),
         idle=timedelta(minutes=settings.idle_minutes),
         administrator_idle=timedelta(minutes=settings.admin_idle_minutes),
+        fresh_code=timedelta(minutes=settings.alert_code_minutes),
         session=timedelta(hours=settings.session_hours),
         unused=timedelta(days=settings.unused_days),
         review=timedelta(days=settings.review_days),

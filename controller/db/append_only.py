@@ -21,6 +21,12 @@ _UP = {
             f"CREATE TRIGGER {TABLE}_no_delete BEFORE DELETE ON {TABLE} "
             "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
         ),
+        # "Insert or replace" takes a line away without asking the trigger for deletions.
+        (
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit "
+            "WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        ),
     ),
     "postgresql": (
         (
@@ -38,7 +44,7 @@ _UP = {
     ),
 }
 _DOWN = {
-    "sqlite": (f"DROP TRIGGER IF EXISTS {TABLE}_no_update", f"DROP TRIGGER IF EXISTS {TABLE}_no_delete"),
+    "sqlite": tuple(f"DROP TRIGGER IF EXISTS {TABLE}_no_{act}" for act in ("update", "delete", "replace")),
     "postgresql": (f"DROP FUNCTION IF EXISTS {TABLE}_append_only() CASCADE",),
 }
 

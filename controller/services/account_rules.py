@@ -33,6 +33,9 @@ class AccountRules:
     """R-118: a session without a word ends."""
     administrator_idle: timedelta = timedelta(minutes=5)
     """R-118."""
+    fresh_code: timedelta = timedelta(minutes=15)
+    """How long ago the second factor may have been given for an emergency to sound (guess: as long as R-118 lets a
+    desk be left)."""
     session: timedelta = timedelta(hours=12)
     """A working day, whatever happens in it (guess: the standard's number was not read)."""
     unused: timedelta = timedelta(days=45)

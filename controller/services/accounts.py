@@ -23,7 +23,7 @@ from controller.db.tables import LoginSession, RoleGrant, User
 from controller.services import audit, factors, passwords, tries
 from controller.services.account_rules import AccountRules
 from controller.services.context import Context
-from controller.services.rights import Actor, Right, Role, grants_of, needs_factor
+from controller.services.rights import Actor, Grant, Right, Role, below, grants_of, needs_factor
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +134,7 @@ def open_session(
     token = secrets.token_urlsafe(32)
     strong = strong and user.factor_at is not None
     user.seen_at = now
+    factors.begin_anew(user)
     if strong or user.factor_at is None:
         user.locks = 0
     session.add(
@@ -225,7 +226,8 @@ def _actor(session: Session, user: User, found: LoginSession | None, now: dateti
     given = found is not None and found.strong_at is not None
     # Where the second factor is off, which only a demo can be, everybody counts as having given it.
     strong = given or (not rules.second_factor and user.factor_at is None)
-    return replace(actor, strong=strong, owes=_owed(actor, user, now, rules, given=given))
+    at = found.strong_at if found is not None and given else now if strong else None
+    return replace(actor, strong=strong, strong_at=at, owes=_owed(actor, user, now, rules, given=given))
 
 
 def _owed(actor: Actor, user: User, now: datetime, rules: AccountRules, *, given: bool) -> str:
@@ -249,7 +251,14 @@ def actor_by_name(session: Session, name: str, now: datetime) -> Actor:
     if user is None:
         raise Refused("user.unknown", name=name)
     grants = grants_of(session, user.id, now)
-    return Actor(user.id, user.name, user.full_name, grants, user.language, user.area_id, strong=True)
+    return Actor(user.id, user.name, user.full_name, grants, user.language, user.area_id, strong=True, strong_at=now)
+
+
+def stand_in(session: Session, name: str, role: Role, area: str, now: datetime) -> Actor:
+    """Nobody's account: whoever acts in a demo or a story where no person has this role. The audit log knows the
+    `name`."""
+    grants = (Grant(role, area, below(session, area)),)
+    return Actor(name, name, name, grants, "vi", area, strong=True, strong_at=now)
 
 
 def log_out(ctx: Context, token: str) -> None:
@@ -312,6 +321,7 @@ def set_hash(user: User, fresh: str, now: datetime, rules: AccountRules) -> None
     if user.password_hash and not user.must_change:  # a one-time password was nobody's choice
         user.old_hashes = [user.password_hash, *user.old_hashes][: rules.former]
     user.password_hash, user.password_at, user.must_change = fresh, now, False
+    factors.begin_anew(user)
 
 
 def end_sessions(session: Session, user_id: str, now: datetime, but: str = "") -> None:
@@ -344,9 +354,10 @@ def set_language(ctx: Context, actor: Actor, language: str) -> None:
 
 
 def _verify(stored: str, password: str) -> bool:
+    asked = stored or _nobody()  # who was invited and has no password yet takes as long as anybody
     try:
         with _turn():
-            return _HASHER.verify(stored, password)
+            return _HASHER.verify(asked, password) and bool(stored)
     except (VerifyMismatchError, InvalidHashError):
         return False
 

@@ -21,6 +21,8 @@ from controller.db.tables import ScopeDocument, StandingAlert
 from controller.services import audit, library
 from controller.services.context import Context
 from controller.services.plan_document import asset as wire_asset
+from controller.services.rights import Actor, Right
+from controller.services.stations import area_of_scope
 from controller.services.trusting import TRUST
 
 _LOG = logging.getLogger("loa.alerting")
@@ -30,9 +32,10 @@ MOST_BYTES = topics.MANNERS[topics.ScopeTopic.ALERT].max_bytes * 3 // 4 - 1024
 take the rest."""
 
 
+@audit.decided("alert.sound")
 def sound(
     ctx: Context,
-    by: str,
+    actor: Actor,
     scope: str,
     kind: wire.AlertKind,
     content: Sequence[tuple[str, str]],
@@ -43,18 +46,23 @@ def sound(
     repeat: wire.Repeat | None = None,
     volume: int = 100,
 ) -> str:
-    """Add an alert to the scope's list and sign the list anew; the alert's id.
+    """Add an alert to the scope's list and sign the list anew; the alert's id. One authorised person with a second
+    factor acts (design, section 5).
 
     `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused, and then nothing
-    was decided: "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown", "alert.too_many" (the
-    list cannot say one more).
+    was decided: "no_right", "second_factor.needed", "second_factor.again" (given too long ago), "not_yours" (a scope
+    elsewhere or nowhere), "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown",
+    "alert.too_many" (the list cannot say one more).
     """
+    actor = actor.need(Right.ALERT)
+    actor.freshly(ctx.wall.now(), ctx.people.fresh_code)
     if not reason.strip():
         raise Refused("reason.missing")
     if not timedelta(seconds=10) <= lasts <= MAX_LENGTH:
         raise Refused("alert.length")
     now, name = ctx.clock.now(), ctx.ids.new("a")
     with ctx.db.read() as session:
+        _check_place(session, actor, scope)
         renditions = [
             wire.Rendition(language=language, asset=wire_asset(library.find(session, sha256)))
             for language, sha256 in content
@@ -81,23 +89,31 @@ def sound(
                 entry=entry.model_dump(mode="json"),
                 issued_at=now,
                 hard_end=now + lasts,
-                issued_by=by,
+                issued_by=actor.name,
             )
         )
-        audit.record(session, now, by, "alert.sound", name, {"scope": scope, "kind": kind, "reason": reason})
+        told = {"scope": scope, "kind": kind, "reason": reason}
+        audit.record(session, now, actor.name, "alert.sound", name, told, area_of_scope(session, scope))
         _intend(session, scope, now)
     _issue(ctx, scope, now)
     return name
 
 
-def silence(ctx: Context, by: str, scope: str, alert_id: str | None = None) -> int:
-    """Take one alert, or all, off the scope's list; how many. All also voids what narrower scopes issued before."""
-    now = ctx.clock.now()
+@audit.decided("alert.silence")
+def silence(ctx: Context, actor: Actor, scope: str, alert_id: str | None = None) -> int:
+    """Take one alert, or all, off the scope's list; how many. All also voids what narrower scopes issued before.
+
+    Silence wakes nobody and must come within seconds: no fresh code is asked for it. Raises Refused: "no_right",
+    "second_factor.needed", "not_yours".
+    """
+    actor, now = actor.need(Right.ALERT), ctx.clock.now()
     with ctx.db.write() as session:
+        _check_place(session, actor, scope)
         standing = [alert for alert in _standing(session, scope, now) if alert_id is None or alert.id == alert_id]
         for alert in standing:
-            alert.silenced_at, alert.silenced_by = now, by
-        audit.record(session, now, by, "alert.silence", alert_id or scope, {"scope": scope, "alerts": len(standing)})
+            alert.silenced_at, alert.silenced_by = now, actor.name
+        told, area = {"scope": scope, "alerts": len(standing)}, area_of_scope(session, scope)
+        audit.record(session, now, actor.name, "alert.silence", alert_id or scope, told, area)
         _intend(session, scope, now, void=alert_id is None)
     _issue(ctx, scope, now)
     return len(standing)
@@ -155,6 +171,12 @@ def issue_pending(ctx: Context, now: datetime) -> None:
             _sign(ctx, scope, now)
         except ValueError:  # one list that cannot be written must not keep back the others, nor the plans
             _LOG.exception("the alert list of %s could not be issued", scope)
+
+
+def _check_place(session: Session, actor: Actor, scope: str) -> None:
+    """Raises Refused("not_yours")."""
+    if area_of_scope(session, scope) not in actor.areas:
+        raise Refused("not_yours")
 
 
 def _intend(session: Session, scope: str, now: datetime, *, void: bool = False) -> None:

@@ -35,6 +35,8 @@ from controller.db.tables import (
 from controller.services.context import Context
 from controller.services.rights import Actor
 
+LONGEST_NAME = 80
+"""Characters of `about`."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -70,8 +72,8 @@ def decided(
             try:
                 return call(ctx, actor, *rest, **named)
             except (Refused, Conflict) as error:
-                about = rest[0] if rest and isinstance(rest[0], str) else actor.id
-                told = {name: str(value)[:200] for name, value in error.fields.items()}
+                about = _plain(rest[0])[:LONGEST_NAME] if rest and isinstance(rest[0], str) else actor.id
+                told = {name: _plain(str(value))[:200] for name, value in error.fields.items()}
                 with suppress(Fault), ctx.db.write() as session:  # a full disk must not hide why it was refused
                     record(session, ctx.clock.now(), actor.name, f"{act}.refused", about, {"rule": error.key} | told)
                 raise
@@ -79,6 +81,11 @@ def decided(
         return asked
 
     return around
+
+
+def _plain(text: str) -> str:
+    """What somebody sent, as every database keeps it: nobody must come by a failure of ours instead of the rule."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def first_broken(session: Session) -> int | None:
@@ -137,7 +144,11 @@ def differs(session: Session, export: Iterable[str]) -> int | None:
 
 def lines(session: Session) -> Iterator[AuditEntry]:
     """All, the oldest first, a thousand in memory at a time."""
-    yield from session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000))
+    found = session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000))
+    try:
+        yield from found
+    finally:
+        found.close()  # whoever stops at a broken line leaves no cursor open on the server
 
 
 def _link(before: str, line: AuditEntry) -> str:

@@ -38,6 +38,7 @@ OURS = "loa"
 """Who gave a command up, in the audit log."""
 
 
+@audit.decided("command.issue")
 def issue(
     ctx: Context,
     actor: Actor,

@@ -45,6 +45,7 @@ def preview_copy(ctx: Context, actor: Actor, first: date, days: int, to: date) -
         return _copies(session, actor, first, days, to, ctx.clock.now())
 
 
+@audit.decided("schedule.copy")
 def copy(
     ctx: Context, actor: Actor, first: date, days: int, to: date, only: Collection[str] | None = None
 ) -> list[str]:

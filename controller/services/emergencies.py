@@ -16,6 +16,7 @@ from controller.db.tables import AlertConfirmation, StandingAlert, User
 from controller.services import alerting, audit, emergency_set
 from controller.services.context import Context
 from controller.services.rights import Actor, Right
+from controller.services.stations import area_of_scope
 
 LOOK_BACK = timedelta(days=90)
 LONG_TEXT = 500
@@ -39,23 +40,14 @@ class Line:
 def sound(ctx: Context, actor: Actor, scope: str, kind: AlertKind, reason: str, lasts: timedelta) -> str:
     """At once, with the recordings that every pole holds; the alert's id.
 
-    Raises Refused: "no_right", "second_factor.needed", "not_yours" (the scope), and what `emergency_set.sound` raises.
+    Raises what `emergency_set.sound` raises.
     """
-    actor = actor.need(Right.ALERT)
-    with ctx.db.read() as session:
-        if _area_of(session, scope) not in actor.areas:
-            raise Refused("not_yours")
-    return emergency_set.sound(ctx, actor.name, scope, kind, reason, lasts)
+    return emergency_set.sound(ctx, actor, scope, kind, reason, lasts)
 
 
 def silence(ctx: Context, actor: Actor, scope: str, alert_id: str | None = None) -> int:
-    """Take one alert or all off the scope's list; how many. Raises Refused: "no_right", "second_factor.needed",
-    "not_yours"."""
-    actor = actor.need(Right.ALERT)
-    with ctx.db.read() as session:
-        if _area_of(session, scope) not in actor.areas:
-            raise Refused("not_yours")
-    return alerting.silence(ctx, actor.name, scope, alert_id)
+    """Take one alert or all off the scope's list; how many. Raises what `alerting.silence` raises."""
+    return alerting.silence(ctx, actor, scope, alert_id)
 
 
 def confirm(ctx: Context, actor: Actor, alert_id: str, *, right: bool, note: str = "") -> None:
@@ -126,7 +118,7 @@ def waiting(ctx: Context, session: Session, actor: Actor) -> int:
 
 def _area_of(session: Session, scope: str) -> str | None:
     """The area whose poles hear this scope; of a scope that is one unit, where it stands."""
-    return next(iter(emergency_set.areas_of_scope(session, scope)), None)
+    return area_of_scope(session, scope)
 
 
 def _names(session: Session, accounts: Sequence[str]) -> dict[str, str]:

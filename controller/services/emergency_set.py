@@ -23,7 +23,7 @@ from controller.services import alerting, audit, library
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
 from controller.services.rights import Actor, Right, below
-from controller.services.stations import clusters_in, lines
+from controller.services.stations import area_of_scope, clusters_in, lines
 
 MOST = 24
 """Recordings of one area. A unit's plan has room for two such sets beside a week of bulletins."""
@@ -44,6 +44,7 @@ class Entry:
     recording: EmergencyRecording
 
 
+@audit.decided("emergency_set.put")
 def put(ctx: Context, actor: Actor, area: str, kind: str, language: str, source: Path, name: str) -> Asset:
     """Master the file at `source` for emergencies, and keep it as what sounds for this kind in this language; it
     takes the place of the one before. `name` is only for the audit log.
@@ -77,6 +78,7 @@ def put(ctx: Context, actor: Actor, area: str, kind: str, language: str, source:
     return asset
 
 
+@audit.decided("emergency_set.remove")
 def remove(ctx: Context, actor: Actor, area: str, kind: str, language: str) -> None:
     """Raises Refused: "no_right", "choice.unknown" (area, kind or language, or there is no such entry)."""
     actor = actor.need(Right.PRELOAD)
@@ -113,20 +115,23 @@ def places(session: Session, actor: Actor) -> list[Area]:
 
 
 def sound(
-    ctx: Context, by: str, scope: str, kind: AlertKind, reason: str, lasts: timedelta, *, volume: int = 100
+    ctx: Context, actor: Actor, scope: str, kind: AlertKind, reason: str, lasts: timedelta, *, volume: int = 100
 ) -> str:
     """`alerting.sound` with the recordings of the scope's own set. Raises Refused("emergency.none") where it has
     none of this kind, and all that `alerting.sound` raises."""
+    may = actor.need(Right.ALERT)
     with ctx.db.read() as session:
+        if area_of_scope(session, scope) not in may.areas:
+            raise Refused("not_yours")
         content = content_for(session, scope, kind)
     if not content:
         raise Refused("emergency.none", kind=kind)
-    return alerting.sound(ctx, by, scope, kind, content, reason, lasts, volume=volume)
+    return alerting.sound(ctx, actor, scope, kind, content, reason, lasts, volume=volume)
 
 
 def content_for(session: Session, scope: str, kind: AlertKind) -> list[tuple[str, str]]:
     """(language, asset) of what every unit of the scope holds for this kind, Vietnamese first."""
-    areas = areas_of_scope(session, scope)
+    areas = _areas_of_scope(session, scope)
     rows = session.scalars(
         select(EmergencyRecording).where(EmergencyRecording.area_id.in_(areas), EmergencyRecording.kind == kind)
     )
@@ -183,16 +188,9 @@ def _tell_units(ctx: Context, session: Session, area: str) -> None:
     mark_dirty(session, clusters, ctx.clock.now())
 
 
-def areas_of_scope(session: Session, scope: str) -> list[str]:
+def _areas_of_scope(session: Session, scope: str) -> list[str]:
     """From narrow to wide; what a set of one of them names, every unit of the scope holds."""
-    if session.get(Area, scope) is not None:
-        return _line(session, scope)
-    named = session.scalar(select(Station.area_id).where(Station.scope == scope)) or session.scalar(
-        select(Station.area_id)
-        .join(Cluster, Cluster.station_id == Station.id)
-        .join(Assignment, Assignment.cluster_id == Cluster.id)
-        .where(Assignment.unit_id == scope, Assignment.until.is_(None))
-    )
+    named = area_of_scope(session, scope)
     return [] if named is None else _line(session, named)
 
 

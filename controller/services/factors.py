@@ -39,8 +39,8 @@ class Enrolment:
 
 
 def begin(ctx: Context, actor: Actor) -> Enrolment:
-    """A secret that counts once `confirm` was right. Asked again before that, it is the same one: a page that is
-    loaded twice must not disagree with the telephone. Raises Conflict("second_factor.there")."""
+    """A secret that counts once `confirm` was right. Asked again before that, it is the same one until the next log-in:
+    a page that is loaded twice must not disagree with the telephone. Raises Conflict("second_factor.there")."""
     fresh = pyotp.random_base32()
     sealed = ctx.keys.seal(fresh)
     with ctx.db.write() as session:
@@ -83,16 +83,26 @@ def confirm(ctx: Context, actor: Actor, code: str) -> list[str]:
 
 
 def give(ctx: Context, actor: Actor, code: str) -> None:
-    """A code or a recovery code for the session of `actor`. Raises Refused: "code.wrong", "login.locked"."""
+    """A code or a recovery code for the session of `actor`. Raises Refused: "code.wrong", "login.locked".
+
+    Who gave one in this session before is not kept out by a lock: five wrong passwords of a stranger at the front
+    door must not silence the one who is on duty. There a wrong code while the account is locked ends the session.
+    """
     now = ctx.wall.now()
     with ctx.db.write() as session:
         user = session.get_one(User, actor.id)
-        failure = tries.count(session, ctx.people, user, right(ctx, session, user, code, now), now, "code.wrong")
         found = session.scalar(select(LoginSession).where(LoginSession.id == actor.session))
+        inside = found is not None and found.strong_at is not None and user.factor_at is not None
+        failure: Refused | None = None
+        if not (inside and _opens(ctx, session, user, code, now)):
+            failure = tries.count(session, ctx.people, user, right(ctx, session, user, code, now), now, "code.wrong")
         if failure is None and found is not None:
             found.strong_at = now
-            user.locks = 0
+            if not inside:
+                user.locks = 0
             audit.record(session, now, user.name, "second_factor.given", user.id)
+        elif inside and found is not None and user.locked_until is not None and user.locked_until > now:
+            found.ended_at = now
     if failure is not None:
         raise failure
 
@@ -134,7 +144,18 @@ def right(ctx: Context, session: Session, user: User, code: str, now: datetime) 
     """Whether the code opens now, and if so, that it never opens again. No locked account uses a code up."""
     if user.factor_at is None or (user.locked_until is not None and user.locked_until > now):
         return False
+    return _opens(ctx, session, user, code, now)
+
+
+def _opens(ctx: Context, session: Session, user: User, code: str, now: datetime) -> bool:
     return _step_right(ctx, user, code, now) or _recovery_right(session, user, code, now)
+
+
+def begin_anew(user: User) -> None:
+    """At each log-in and with each new password: a secret that was only shown is worth nothing, as whoever knew the
+    old password may have looked at it."""
+    if user.factor_at is None:
+        user.factor_secret = ""
 
 
 def forget(session: Session, user: User) -> None:

@@ -13,6 +13,9 @@ from controller.services import audit
 from controller.services.context import Context
 from controller.services.rights import Actor, Right
 
+FIRMWARE = "bin"
+"""The codec of what no horn plays."""
+
 
 def add_recording(ctx: Context, actor: Actor, source: Path, name: str) -> Asset:
     """Prepare the file at `source` for the horns and remember it. `name` is only for the audit log.
@@ -53,8 +56,8 @@ def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
 
 
 def find(session: Session, sha256: str) -> Asset:
-    """Raises Refused("asset.unknown")."""
+    """A recording. Raises Refused("asset.unknown"), also for an image of firmware, which is kept beside them."""
     asset = session.get(Asset, sha256)
-    if asset is None:
+    if asset is None or asset.codec == FIRMWARE:
         raise Refused("asset.unknown")
     return asset

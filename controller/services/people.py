@@ -118,10 +118,11 @@ def invite(ctx: Context, actor: Actor, name: str, full_name: str, role: Role, ar
 
 def invite_again(ctx: Context, actor: Actor, user_id: str) -> str:
     """A new link, for a lost one or a forgotten password. What was open before is worth nothing; the old password
-    goes on until the new link is taken up. Raises Refused: "no_right", "not_yours", "people.self"."""
+    goes on until the new link is taken up. Raises Refused: "no_right", "not_yours", "people.self",
+    "people.wider" (roles beyond the actor's area)."""
     actor, now, code = actor.need(Right.PEOPLE), ctx.wall.now(), _code()
     with ctx.db.write() as session:
-        user = _theirs(session, actor, user_id)
+        user = _wholly_theirs(session, actor, user_id, now)
         for row in session.scalars(
             select(Invitation).where(Invitation.user_id == user.id, Invitation.used_at.is_(None))
         ):
@@ -260,10 +261,10 @@ def unlock_now(session: Session, user: User, reason: str, by: str, now: datetime
 
 
 def disable(ctx: Context, actor: Actor, user_id: str, reason: str) -> None:
-    """Out at once, in every session. Raises as `unlock`."""
+    """Out at once, in every session. Raises as `unlock`, and Refused("people.wider")."""
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     with ctx.db.write() as session:
-        disable_now(session, _theirs(session, actor, user_id), reason, actor.name, now)
+        disable_now(session, _wholly_theirs(session, actor, user_id, now), reason, actor.name, now)
 
 
 def disable_now(session: Session, user: User, reason: str, by: str, now: datetime) -> None:
@@ -275,10 +276,11 @@ def disable_now(session: Session, user: User, reason: str, by: str, now: datetim
 
 
 def enable(ctx: Context, actor: Actor, user_id: str) -> None:
-    """Back again, with the password from before. Raises Refused: "no_right", "not_yours", "people.self"."""
+    """Back again, with the password from before. Raises Refused: "no_right", "not_yours", "people.self",
+    "people.wider"."""
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     with ctx.db.write() as session:
-        user = _theirs(session, actor, user_id)
+        user = _wholly_theirs(session, actor, user_id, now)
         user.disabled_at, user.reviewed_at = None, now
         audit.record(session, now, actor.name, "user.enable", user.id)
 
@@ -294,12 +296,13 @@ def review(ctx: Context, actor: Actor, user_id: str) -> None:
 
 
 def forget_factor(ctx: Context, actor: Actor, user_id: str, reason: str) -> None:
-    """For a lost telephone with the recovery codes lost too; sessions end. Raises as `unlock`."""
+    """For a lost telephone with the recovery codes lost too; sessions end. Raises as `unlock`, and
+    Refused("people.wider")."""
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     if not reason.strip():
         raise Refused("reason.missing")
     with ctx.db.write() as session:
-        user = _theirs(session, actor, user_id)
+        user = _wholly_theirs(session, actor, user_id, now)
         factors.forget(session, user)
         accounts.end_sessions(session, user.id, now)
         audit.record(session, now, actor.name, "second_factor.forget", user.id, {"reason": reason.strip()[:200]})
@@ -316,6 +319,17 @@ def _theirs(session: Session, actor: Actor, user_id: str) -> User:
         raise Refused("not_yours")
     if user.id == actor.id:
         raise Refused("people.self")
+    return user
+
+
+def _wholly_theirs(session: Session, actor: Actor, user_id: str, now: datetime) -> User:
+    """For what gives an account out of hand, or takes it: whoever looks after a commune must not come by a right in
+    the province with the account of somebody who only works in that commune. Raises Refused("people.wider") besides.
+    """
+    user = _theirs(session, actor, user_id)
+    held = {row.area_id for row in session.scalars(_held(user.id, now))}
+    if not held <= actor.areas:
+        raise Refused("people.wider")
     return user
 
 

@@ -60,6 +60,7 @@ def draft_for(
     return replace(draft, first_day=local.date(), pattern=_rest(schedule, chosen))
 
 
+@audit.decided("broadcast.change")
 def change(
     ctx: Context,
     actor: Actor,
@@ -91,6 +92,7 @@ def change(
     return found
 
 
+@audit.decided("broadcast.leave_out")
 def leave_out(ctx: Context, actor: Actor, broadcast_id: str, extent: Extent, start: datetime, push_now: bool) -> int:
     """Take one start, or all from it on, off the air without a replacement; how many deliveries that stopped. Approver
     or author, as for a withdrawal. Raises as `change`; ALL is `approving.withdraw`."""

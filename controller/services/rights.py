@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import or_, select
@@ -61,7 +61,12 @@ ROLES: dict[Role, frozenset[Right]] = {
 }
 """Least privilege (R-120): who manages accounts neither writes nor approves, who checks does nothing else."""
 
-STRONG = frozenset({Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE})
+STRONG = frozenset(
+    {
+        *(Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE),
+        *(Right.PRELOAD, Right.UPKEEP),
+    }
+)
 """What is done only in a session that gave a second factor (R-115)."""
 
 APART: frozenset[frozenset[Role]] = frozenset(
@@ -93,7 +98,8 @@ class Grant:
 @dataclass(frozen=True)
 class Actor:
     """A person who asks for something, with the grants that hold now, the widest first. `strong`: the second factor
-    was given. `owes`: what has to be done first, "code", "password", "factor" or nothing."""
+    was given, the last time at `strong_at`. `owes`: what has to be done first, "code", "password", "factor" or
+    nothing."""
 
     id: str
     name: str
@@ -102,6 +108,7 @@ class Actor:
     language: str
     home: str = ""
     strong: bool = False
+    strong_at: datetime | None = None
     owes: str = ""
     form_token: str = ""
     session: str = ""
@@ -141,6 +148,12 @@ class Actor:
         if not usable:
             raise Refused("second_factor.needed", right=any_of[0])
         return replace(self, grants=tuple(grant for grant in self.grants if usable & ROLES[grant.role]))
+
+    def freshly(self, now: datetime, within: timedelta) -> None:
+        """For what wakes a whole province: whoever sits down at a desk left open does not do it. Raises
+        Refused("second_factor.again") where the second factor was given longer ago than `within`."""
+        if self.strong_at is None or now - self.strong_at > within:
+            raise Refused("second_factor.again", minutes=int(within.total_seconds() // 60))
 
 
 def below(session: Session, area: str) -> frozenset[str]:

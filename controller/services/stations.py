@@ -68,6 +68,18 @@ def lines(session: Session, areas: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def area_of_scope(session: Session, scope: str) -> str | None:
+    """The id of the area in which a standing scope lies: an area's own, a station's, or where a unit stands now."""
+    if session.get(Area, scope) is not None:
+        return scope
+    return session.scalar(select(Station.area_id).where(Station.scope == scope)) or session.scalar(
+        select(Station.area_id)
+        .join(Cluster, Cluster.station_id == Station.id)
+        .join(Assignment, Assignment.cluster_id == Cluster.id)
+        .where(Assignment.unit_id == scope, Assignment.until.is_(None))
+    )
+
+
 def clusters_in(session: Session, station_areas: Iterable[str], only: Iterable[str] | None = None) -> list[Cluster]:
     """Clusters in use of the stations that lie in these areas, ordered by id; `only` of those named."""
     query = (

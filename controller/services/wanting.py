@@ -18,6 +18,7 @@ from controller.db.tables import Area, Asset, Assignment, Cluster, Station, Unit
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
+from controller.services.library import FIRMWARE
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import clusters_in, lines
 
@@ -45,6 +46,7 @@ class Wants:
         return f"s-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
+@audit.decided("wanted.firmware")
 def put_firmware(ctx: Context, actor: Actor, target: str, model: str, version: str, source: Path) -> Asset:
     """Keep the image at `source`; units of this model at the target are to install it.
 
@@ -68,7 +70,7 @@ def put_firmware(ctx: Context, actor: Actor, target: str, model: str, version: s
             image = Asset(
                 sha256=kept.sha256,
                 size=kept.size,
-                codec="bin",
+                codec=FIRMWARE,
                 duration_ms=0,
                 chunk_size=kept.chunk_size,
                 chunks=list(kept.chunks),
@@ -85,6 +87,7 @@ def put_firmware(ctx: Context, actor: Actor, target: str, model: str, version: s
     return image
 
 
+@audit.decided("wanted.settings")
 def put_settings(ctx: Context, actor: Actor, target: str, model: str, values: Mapping[str, str] | None) -> None:
     """What units of this model at the target are to be set to, all of it; none: nothing is wanted there any more.
 
@@ -142,7 +145,7 @@ def wants(session: Session, units: Sequence[str]) -> dict[str, Wants]:
 def named_for(session: Session, unit: str, sha256: str) -> bool:
     """Whether the file is the image that this unit should install."""
     asset = session.get(Asset, sha256)
-    if asset is None or asset.codec != "bin":
+    if asset is None or asset.codec != FIRMWARE:
         return False
     image = wants(session, [unit]).get(unit, Wants()).image
     return image is not None and image.sha256 == sha256

@@ -31,7 +31,7 @@ def preload(day: BadDay, folder: Path) -> str:
 
 
 def warn(day: BadDay, lasts: timedelta = timedelta(minutes=3)) -> None:
-    emergency_set.sound(day.ctx, "trực ban", PROVINCE[0], AlertKind.STORM, "bão", lasts)
+    emergency_set.sound(day.ctx, day.on_duty, PROVINCE[0], AlertKind.STORM, "bão", lasts)
 
 
 @pytest.mark.requirement("R-144")

@@ -30,6 +30,7 @@ from controller.db.tables import Delivery, JournalEntry, UnitFault, UnitStatus
 from controller.services import accounts, alerting, approving, composing, library
 from controller.services.composing import Draft
 from controller.services.context import Context
+from controller.services.rights import Actor, Role
 from controller.services.seeding import PROVINCE, seed
 from device_sim.counterpart import Setting
 from device_sim.ear import Sound
@@ -196,12 +197,17 @@ class BadDay:
     def withdraw(self, name: str) -> None:
         approving.withdraw(self.ctx, self.author, name)
 
+    @property
+    def on_duty(self) -> Actor:
+        with self.ctx.db.read() as session:
+            return accounts.stand_in(session, "trực ban", Role.EMERGENCY, PROVINCE[0], self.ctx.wall.now())
+
     def alert(self, lasts: timedelta = timedelta(minutes=10), scope: str = PROVINCE[0], **fields: Any) -> str:
         content = [("vi", self.studio.sounds["siren"])]
-        return alerting.sound(self.ctx, "trực ban", scope, AlertKind.STORM, content, "bão", lasts, **fields)
+        return alerting.sound(self.ctx, self.on_duty, scope, AlertKind.STORM, content, "bão", lasts, **fields)
 
     def silence(self, scope: str = PROVINCE[0]) -> None:
-        alerting.silence(self.ctx, "trực ban", scope)
+        alerting.silence(self.ctx, self.on_duty, scope)
 
     # --- the field
 

@@ -47,7 +47,7 @@ from controller.services.context import Context
 from controller.services.heard import Heard, Tally
 from controller.services.ingesting import apply
 from controller.services.rights import Actor, Role
-from controller.services.seeding import Seeded, seed
+from controller.services.seeding import PROVINCE, Seeded, seed
 
 Engine = Literal["sqlite", "postgresql"]
 ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
@@ -221,6 +221,12 @@ class House:
     def actor(self, name: str) -> Actor:
         with self.ctx.db.read() as session:
             return accounts.actor_by_name(session, name, self.ctx.wall.now())
+
+    @property
+    def on_duty(self) -> Actor:
+        """Whoever may sound an emergency anywhere in the province, and just gave a code."""
+        with self.ctx.db.read() as session:
+            return accounts.stand_in(session, "trực", Role.EMERGENCY, PROVINCE[0], self.ctx.wall.now())
 
     def draft(self, **changed: Any) -> Draft:
         """Once, in two hours, at the five clusters HERE."""

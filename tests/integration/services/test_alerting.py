@@ -33,7 +33,7 @@ def sound(
     units: list[str] | None = None,
 ) -> str:
     content = [("vi", house.bulletin.sha256), ("km", house.other.sha256)]
-    return alerting.sound(house.ctx, "tinh", scope, AlertKind.FLOOD, content, reason, lasts, units=units)
+    return alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, reason, lasts, units=units)
 
 
 def stored(house: House, scope: str = SCOPE) -> ScopeDocument:
@@ -63,7 +63,7 @@ def test_a_list_is_complete_and_each_version_above_the_one_before(house: House) 
 def test_an_alert_says_what_where_how_long_and_why(house: House) -> None:
     content = [("vi", house.bulletin.sha256)]
     alerting.sound(
-        house.ctx, "tinh", SCOPE, AlertKind.STORM, content, " Bão số 3 ", HOUR,
+        house.ctx, house.on_duty, SCOPE, AlertKind.STORM, content, " Bão số 3 ", HOUR,
         units=[f"u-{HERE}-1"], repeat=Repeat(every_s=60, times=3), volume=90,
     )  # fmt: skip
     [alert] = document(house).alerts
@@ -77,7 +77,7 @@ def test_an_alert_says_what_where_how_long_and_why(house: House) -> None:
 def test_silence_of_one_is_a_newer_list_without_it(house: House) -> None:
     first, second = sound(house), sound(house, "Bão")
     before = document(house).version
-    assert alerting.silence(house.ctx, "tinh", SCOPE, first) == 1
+    assert alerting.silence(house.ctx, house.on_duty, SCOPE, first) == 1
     after = document(house)
     assert ([alert.id for alert in after.alerts], after.void_before) == ([second], 0)
     assert after.version > before
@@ -86,13 +86,13 @@ def test_silence_of_one_is_a_newer_list_without_it(house: House) -> None:
 def test_silence_of_all_empties_the_list_and_voids_what_was_issued_before(house: House) -> None:
     sound(house)
     house.clock.advance(30)
-    assert alerting.silence(house.ctx, "tinh", SCOPE) == 1
+    assert alerting.silence(house.ctx, house.on_duty, SCOPE) == 1
     assert (document(house).alerts, from_unix_ms(document(house).void_before)) == ([], house.now)
     house.clock.advance(30)
     sound(house, "Lại lên")
     assert len(document(house).alerts) == 1
     assert from_unix_ms(document(house).void_before) == house.now - timedelta(seconds=30)
-    assert alerting.silence(house.ctx, "tinh", "p-94") == 0
+    assert alerting.silence(house.ctx, house.on_duty, "p-94") == 0
     assert from_unix_ms(document(house, "p-94").void_before) == house.now
 
 
@@ -154,7 +154,7 @@ def test_a_list_out_there_of_which_the_backup_knows_nothing_is_outranked_by_an_e
 def test_one_alert_more_than_a_list_can_say_is_refused_before_anything_is_decided(house: House) -> None:
     def one(reason: str) -> str:
         content = [("vi", house.bulletin.sha256)]
-        return alerting.sound(house.ctx, "tinh", SCOPE, AlertKind.FLOOD, content, reason, HOUR)
+        return alerting.sound(house.ctx, house.on_duty, SCOPE, AlertKind.FLOOD, content, reason, HOUR)
 
     names = [one(f"Nước lên {n}") for n in range(64)]
     before = stored(house)
@@ -165,7 +165,7 @@ def test_one_alert_more_than_a_list_can_say_is_refused_before_anything_is_decide
     with house.ctx.db.read() as session:
         assert session.scalar(select(func.count()).select_from(StandingAlert)) == 64
         assert session.scalar(select(func.count()).where(AuditEntry.act == "alert.sound")) == 64
-    alerting.silence(house.ctx, "tinh", SCOPE, names[0])
+    alerting.silence(house.ctx, house.on_duty, SCOPE, names[0])
     assert one("Bão") in {alert.id for alert in document(house).alerts}
 
 
@@ -221,7 +221,7 @@ def test_a_kill_between_the_act_and_the_signature_loses_no_stop(
     restarted(house)
     silenced = house.now
     with killed_before_it_signs(monkeypatch):
-        alerting.silence(house.ctx, "tinh", SCOPE, name if one else None)
+        alerting.silence(house.ctx, house.on_duty, SCOPE, name if one else None)
     assert restarted(house) == [TOPIC]
     assert document(house).alerts == []
     assert document(house).void_before == (0 if one else unix_ms(silenced))
@@ -231,7 +231,7 @@ def test_a_kill_while_a_scope_without_a_list_is_silenced_loses_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with killed_before_it_signs(monkeypatch):
-        alerting.silence(house.ctx, "tinh", "p-94")
+        alerting.silence(house.ctx, house.on_duty, "p-94")
     assert from_unix_ms(stored(house, "p-94").void_before) == NOON
     with monkeypatch.context() as patched:
         patched.setattr(alerting, "issue_pending", lambda *_: None)
@@ -275,11 +275,11 @@ def test_a_list_that_cannot_be_written_keeps_back_no_other(house: House) -> None
     with house.ctx.db.write() as session:
         session.get_one(StandingAlert, name).entry = {"id": name}
         session.get_one(ScopeDocument, SCOPE).dirty = 1
-    alerting.silence(house.ctx, "tinh", "p-94")
+    alerting.silence(house.ctx, house.on_duty, "p-94")
     house.compile()
     assert len(restarted(house)) > 10
     assert stored(house).dirty == 1
-    alerting.silence(house.ctx, "tinh", SCOPE)
+    alerting.silence(house.ctx, house.on_duty, SCOPE)
     assert (document(house).alerts, stored(house).dirty) == ([], 0)
 
 
@@ -299,19 +299,19 @@ def test_an_alert_without_reason_end_or_recording_is_refused(house: House) -> No
         with raises(Refused, "alert.length"):
             sound(house, lasts=lasts)
     with raises(Refused, "asset.unknown"):
-        alerting.sound(house.ctx, "tinh", SCOPE, AlertKind.FIRE, [("vi", "0" * 64)], "Cháy", HOUR)
+        alerting.sound(house.ctx, house.on_duty, SCOPE, AlertKind.FIRE, [("vi", "0" * 64)], "Cháy", HOUR)
     with house.ctx.db.read() as session:
         assert session.scalars(select(StandingAlert)).all() == []
 
 
 def test_who_sounded_and_who_silenced_is_kept(house: House) -> None:
     name = sound(house)
-    alerting.silence(house.ctx, "lanhdao", SCOPE, name)
+    alerting.silence(house.ctx, house.on_duty, SCOPE, name)
     with house.ctx.db.read() as session:
         alert = session.get_one(StandingAlert, name)
         acts = session.execute(select(AuditEntry.actor, AuditEntry.act).where(AuditEntry.about == name)).all()
-    assert (alert.issued_by, alert.silenced_by, alert.silenced_at) == ("tinh", "lanhdao", NOON)
-    assert [tuple(act) for act in acts] == [("tinh", "alert.sound"), ("lanhdao", "alert.silence")]
+    assert (alert.issued_by, alert.silenced_by, alert.silenced_at) == ("trực", "trực", NOON)
+    assert [tuple(act) for act in acts] == [("trực", "alert.sound"), ("trực", "alert.silence")]
 
 
 def trust(house: House) -> Trust:

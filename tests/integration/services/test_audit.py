@@ -6,13 +6,16 @@ import json
 from datetime import time, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Executable, Table, delete, func, insert, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from support.services import HERE, THERE, House, raises
 
 from broadcasts.errors import Refused
 from controller.db import append_only
 from controller.db.tables import AuditEntry
-from controller.services import accounts, approving, audit
+from controller.services import accounts, approving, audit, commanding, copying, emergency_set, rescheduling, wanting
+from controller.services.rescheduling import Extent
 from controller.services.rights import Actor, Role
 from controller.services.seeding import PROVINCE
 from controller.services.views.audit import Wanted, read
@@ -113,3 +116,53 @@ def test_a_rule_that_stopped_somebody_is_written_down_though_nothing_else_is(hou
         ("author", "broadcast.submit.refused", "time.quiet"),
     ]
     assert (found[0].about, found[0].area) == (broadcast, COMMUNE)
+
+
+@pytest.mark.requirement("R-104")
+def test_who_names_something_strange_hears_the_rule_and_stands_in_the_log(house: House) -> None:
+    who = house.actor("author")
+    for strange in ("x" * 500, "a\x00b", "\ud800"):
+        with raises(Refused, "no_right"):
+            approving.approve(house.ctx, who, strange, "0" * 64)
+    with house.ctx.db.read() as session:
+        found = session.scalars(select(AuditEntry).where(AuditEntry.act == "broadcast.approve.refused")).all()
+        assert audit.first_broken(session) is None
+    assert {line.about for line in found} == {"x" * 80, "a\ufffdb", "\ufffd"}
+
+
+@pytest.mark.requirement("R-104")
+def test_no_line_takes_the_place_of_another(house: House) -> None:
+    house.on_air()
+    with house.ctx.db.read() as session:
+        first = session.scalars(select(AuditEntry).order_by(AuditEntry.id).limit(1)).one()
+    table = AuditEntry.__table__
+    assert isinstance(table, Table)
+    row = {column.name: getattr(first, column.name) for column in table.columns} | {"actor": "nobody"}
+    asked: Executable = insert(table).prefix_with("OR REPLACE").values(row)
+    if not house.ctx.db.is_sqlite:
+        asked = postgresql.insert(table).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
+    with pytest.raises(DBAPIError), house.ctx.db.write() as session:
+        session.execute(asked)
+    with house.ctx.db.read() as session:
+        assert session.get_one(AuditEntry, first.id).actor == first.actor
+        assert audit.first_broken(session) is None
+
+
+def test_whoever_is_stopped_from_moving_copying_or_commanding_stands_in_the_log(house: House) -> None:
+    broadcast = house.on_air()
+    boss, day = house.actor("boss"), house.now.date()
+    acts = {
+        "broadcast.change": lambda: rescheduling.change(house.ctx, boss, broadcast, house.draft(), Extent.ALL),
+        "schedule.copy": lambda: copying.copy(house.ctx, boss, day, 1, day + timedelta(days=1)),
+        "command.issue": lambda: commanding.issue(house.ctx, boss, f"u-{HERE}-1", "reboot"),
+        "wanted.settings": lambda: wanting.put_settings(house.ctx, boss, f"unit:u-{HERE}-1", "loasim", {}),
+        "emergency_set.remove": lambda: emergency_set.remove(house.ctx, boss, PROVINCE[0], "storm", "vi"),
+    }
+    for name, act in acts.items():
+        with raises(Refused, "no_right"):
+            act()
+        with house.ctx.db.read() as session:
+            line = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+        assert (line.act, line.actor, line.detail["rule"]) == (f"{name}.refused", "boss", "no_right")
+    with raises(Refused, "no_right"):
+        rescheduling.leave_out(house.ctx, house.actor("tinh"), broadcast, Extent.ONE, house.now, push_now=False)

@@ -46,7 +46,7 @@ class TestCanary:
         assert house.link.topics() == [topics.CANARY]
 
     def test_a_new_connection_says_the_documents_of_the_scopes_again(self, house: House) -> None:
-        alerting.silence(house.ctx, "tinh", "p-94")
+        alerting.silence(house.ctx, house.on_duty, "p-94")
         with house.ctx.db.write() as session:
             session.get_one(ScopeDocument, "p-94").published_at = NOON
         canary = self._new(house)

@@ -108,13 +108,13 @@ def test_an_alert_takes_the_narrowest_recording_of_each_language_that_all_its_un
     }
     house.compile()
     for scope, units in ((PROVINCE, (UNIT, FAR)), (f"c-{HERE}", (UNIT,))):
-        name = emergency_set.sound(house.ctx, "tinh", scope, STORM, "Bão số 9", LASTS)
+        name = emergency_set.sound(house.ctx, house.on_duty, scope, STORM, "Bão số 9", LASTS)
         with house.ctx.db.read() as session:
             alert = Alert.model_validate(session.get_one(StandingAlert, name).entry, strict=False)
         names = {part.asset.sha256 for part in alert.content}
         assert all(names <= set(house.plan(unit).emergency_set) for unit in units)
     with raises(Refused, "emergency.none"):
-        emergency_set.sound(house.ctx, "tinh", PROVINCE, AlertKind.TSUNAMI, "x", LASTS)
+        emergency_set.sound(house.ctx, house.on_duty, PROVINCE, AlertKind.TSUNAMI, "x", LASTS)
 
 
 def _content(house: House, scope: str) -> list[tuple[str, str]]:
@@ -140,10 +140,13 @@ def test_only_the_province_keeps_sets_and_only_below_it_and_every_change_is_in_t
     first, second = put(house, storm), put(house, storm)
     emergency_set.remove(house.ctx, house.actor("tinh"), PROVINCE, "storm", "vi")
     with house.ctx.db.read() as session:
-        said = session.scalars(
+        every = session.scalars(
             select(AuditEntry).where(AuditEntry.act.like("emergency_set.%")).order_by(AuditEntry.id)
         ).all()
+        refused = [line.detail["rule"] for line in every if line.act.endswith(".refused")]
+        said = [line for line in every if not line.act.endswith(".refused")]
         assert session.scalars(select(EmergencyRecording)).all() == []
+    assert refused == ["no_right"] * 4 + ["choice.unknown"] * 4
     assert [(line.act, line.actor, line.about, line.detail["before"]) for line in said] == [
         ("emergency_set.put", "tinh", PROVINCE, None),
         ("emergency_set.put", "tinh", PROVINCE, first),

@@ -169,3 +169,35 @@ def test_in_a_demo_that_asks_for_no_code_everybody_may_what_his_role_may(house: 
     actor = accounts.actor_by_password(ctx, "boss", FRESH)
     assert (actor.owes, actor.strong) == ("", True)
     actor.need(Right.APPROVE)
+
+
+def test_a_secret_that_was_only_shown_ends_with_the_session_and_with_the_password(house: House, boss: Actor) -> None:
+    """Whoever knew the old password may have looked at it: it must not become the second factor of the new one."""
+    seen = factors.begin(house.ctx, boss).secret
+    assert factors.begin(house.ctx, boss).secret == seen
+    again = enter(house, "boss")
+    later = factors.begin(house.ctx, again).secret
+    assert later != seen
+    other = "Mot-cau-khac-de-nho-2026"
+    accounts.change_password(house.ctx, again, FRESH, other)
+    assert factors.begin(house.ctx, again).secret not in (seen, later)
+    with raises(Refused, "code.wrong"):
+        factors.confirm(house.ctx, again, pyotp.TOTP(seen).at(house.now))
+
+
+def test_a_code_that_is_given_again_in_a_session_says_when(house: House, boss: Actor) -> None:
+    app, _ = enrol(house, boss)
+    begun = house.now
+    house.clock.advance(300)
+    again = accounts.who(house.ctx, accounts.log_in(house.ctx, "boss", FRESH))
+    assert again is not None
+    assert (again.strong, again.strong_at) == (False, None)
+    token = accounts.log_in(house.ctx, "boss", FRESH, app.at(house.now))
+    strong = accounts.who(house.ctx, token)
+    assert strong is not None
+    assert strong.strong_at == begun + timedelta(seconds=300)
+    house.clock.advance(60)
+    factors.give(house.ctx, strong, app.at(house.now))
+    strong = accounts.who(house.ctx, token)
+    assert strong is not None
+    assert strong.strong_at == house.now

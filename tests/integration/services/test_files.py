@@ -69,7 +69,7 @@ def test_what_was_withdrawn_before_it_left_was_never_anybodys(house: House) -> N
 @pytest.mark.parametrize("scope", ["p-94", f"c-{HERE}", UNIT])
 def test_an_alert_opens_its_recording_to_the_units_of_its_scope_while_it_stands(house: House, scope: str) -> None:
     content = [("vi", house.other.sha256)]
-    alerting.sound(house.ctx, "tinh", scope, AlertKind.FLOOD, content, "Nước lên", timedelta(hours=1))
+    alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, "Nước lên", timedelta(hours=1))
     assert fetch(house, asset=house.other.sha256)
     if scope == "p-94":
         assert fetch(house, FAR, asset=house.other.sha256)
@@ -83,7 +83,7 @@ def test_an_alert_opens_its_recording_to_the_units_of_its_scope_while_it_stands(
 
 def test_silence_closes_it_again(house: House) -> None:
     content = [("vi", house.other.sha256)]
-    alerting.sound(house.ctx, "tinh", UNIT, AlertKind.FLOOD, content, "Nước lên", timedelta(hours=1))
-    alerting.silence(house.ctx, "tinh", UNIT)
+    alerting.sound(house.ctx, house.on_duty, UNIT, AlertKind.FLOOD, content, "Nước lên", timedelta(hours=1))
+    alerting.silence(house.ctx, house.on_duty, UNIT)
     with raises(Refused, "asset.not_yours"):
         fetch(house, asset=house.other.sha256)

@@ -247,3 +247,34 @@ def test_an_idle_session_ends_sooner_for_an_administrator_and_a_page_alone_keeps
 def test_a_password_that_anybody_would_try_is_refused(house: House, new: str, key: str) -> None:
     with raises(Refused, key):
         accounts.change_password(house.ctx, house.actor("author"), house.passwords["author"], new)
+
+
+@pytest.mark.requirement("R-120")
+def test_a_communes_administrator_comes_by_no_account_that_may_more_than_his_commune(
+    house: House, admin: Actor
+) -> None:
+    """With the link for a new password and the second factor forgotten, the account would be his."""
+    chief = add(house, "chief", Role.ADMINISTRATOR, PROVINCE[0])
+    boss = house.actor("boss")
+    people.grant(house.ctx, chief, boss.id, Role.EMERGENCY, PROVINCE[0], until=house.now + timedelta(days=2))
+    for act in (
+        lambda by: people.invite_again(house.ctx, by, boss.id),
+        lambda by: people.forget_factor(house.ctx, by, boss.id, "mất điện thoại"),
+        lambda by: people.disable(house.ctx, by, boss.id, "nghỉ"),
+        lambda by: people.enable(house.ctx, by, boss.id),
+    ):
+        with raises(Refused, "people.wider"):
+            act(admin)
+        act(chief)
+    people.unlock(house.ctx, admin, boss.id, "bão")
+    house.clock.advance(3 * 86400)
+    people.invite_again(house.ctx, admin, boss.id)
+
+
+def test_an_invited_account_without_a_password_is_let_in_by_none(house: House, admin: Actor) -> None:
+    people.invite(house.ctx, admin, "moi.nguoi", "Người mới", Role.BROADCASTER, COMMUNE)
+    for word in ("", "nobody"):
+        with raises(Refused, "login.wrong"):
+            accounts.log_in(house.ctx, "moi.nguoi", word)
+        with raises(Refused, "login.wrong"):
+            accounts.actor_by_password(house.ctx, "moi.nguoi", word)

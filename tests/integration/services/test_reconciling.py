@@ -161,7 +161,7 @@ def test_after_a_wiped_broker_everything_is_said_again(house: House, planned: st
 
 def test_after_a_reconnect_only_the_few_documents_of_the_scopes_are_said_again(house: House, planned: str) -> None:
     trusting.ensure_trust(house.ctx, house.now)
-    alerting.silence(house.ctx, "boss", f"c-{HERE}")
+    alerting.silence(house.ctx, house.on_duty, f"c-{HERE}")
     reconcile(house)
     reconciling.connected(house.ctx)
     assert reconcile(house) == [topics.TRUST, f"loa/v1/s/c-{HERE}/alert"]
