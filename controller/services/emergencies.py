@@ -57,8 +57,6 @@ def confirm(ctx: Context, actor: Actor, alert_id: str, *, right: bool, note: str
     Conflict("alert.confirmed").
     """
     actor = actor.need(Right.ALERT, Right.APPROVE)
-    if not right and not note.strip():
-        raise Refused("reason.missing")
     now = ctx.clock.now()
     with ctx.db.write() as session:
         alert = session.get(StandingAlert, alert_id)
@@ -68,6 +66,8 @@ def confirm(ctx: Context, actor: Actor, alert_id: str, *, right: bool, note: str
             raise Refused("alert.own")
         if session.get(AlertConfirmation, alert_id) is not None:
             raise Conflict("alert.confirmed")
+        if not right and not note.strip():
+            raise Refused("reason.missing")
         said = note.strip()[:LONG_TEXT]
         session.add(AlertConfirmation(alert_id=alert_id, by_id=actor.id, at=now, right=right, note=said))
         told = {"scope": alert.scope, "right": right, "note": said, "sounded_by": alert.issued_by}

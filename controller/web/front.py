@@ -12,6 +12,7 @@ from controller.web.desk import DIST, visitor, wanted_page
 from controller.web.pages import (
     account,
     ahead,
+    alerts,
     approve,
     audit,
     broadcasts,
@@ -41,7 +42,7 @@ def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
     first = (account, home, compose, timetable, ahead, campaigns, broadcasts, approve, clusters)
-    for page in (*first, regulation, emergency_set, people, audit, sandbox):
+    for page in (*first, regulation, emergency_set, alerts, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

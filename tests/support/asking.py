@@ -46,7 +46,7 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"seen": "0" * 64} | ({"reason": ""} if path.endswith("reject") else {})
     if path.endswith("priority-clashes"):
         return {"station": "", "first": "", "second": "", "reason": ""}
-    if path.endswith("withdraw"):
+    if path.endswith(("withdraw", "delegations", "own-exceptions", "confirm")) and "factor" not in path:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.presence import Presence, presence
@@ -18,8 +18,10 @@ from controller.db.tables import (
     Broadcast,
     Bulletin,
     Cluster,
+    Delegation,
     Delivery,
     DeliveryMove,
+    OwnException,
     Rendition,
     Station,
     UnitStatus,
@@ -38,6 +40,11 @@ class Decision:
     at: datetime
     reason: str
     revision: int
+    lender: str = ""
+    """In whose name, where the right was lent."""
+    exception: str = ""
+    """Number of the exception by which it is the author's own."""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -95,9 +102,13 @@ def whole(session: Session, actor: Actor, broadcast_id: str) -> Whole:
         raise Refused("not_yours")
     bulletin = session.get_one(Bulletin, broadcast.bulletin_id)
     rendition, *others = renditions.of(session, bulletin.id)
+    lender = aliased(User)
     decisions = session.execute(
-        select(Approval, User.full_name)
+        select(Approval, User.full_name, lender.full_name, OwnException.number)
         .join(User, Approval.by_id == User.id)
+        .outerjoin(Delegation, Approval.delegation_id == Delegation.id)
+        .outerjoin(lender, Delegation.from_id == lender.id)
+        .outerjoin(OwnException, Approval.exception_id == OwnException.id)
         .where(Approval.broadcast_id == broadcast_id)
         .order_by(Approval.revision.desc())
     )
@@ -112,8 +123,13 @@ def whole(session: Session, actor: Actor, broadcast_id: str) -> Whole:
         author=session.get_one(User, broadcast.author_id).full_name,
         station=station.name,
         decisions=[
-            Decision(approval.approved, name, approval.at, approval.reason, approval.revision)
-            for approval, name in decisions
+            Decision(
+                *(approval.approved, name, approval.at, approval.reason, approval.revision),
+                lender=lent or "",
+                exception=number or "",
+                until=approval.valid_until,
+            )
+            for approval, name, lent, number in decisions
         ],
         cluster_names={row[0]: row[1] for row in names},
     )

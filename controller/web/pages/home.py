@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Refused
+from controller.services import emergencies
 from controller.services.rights import Right
 from controller.services.views.today import Today, today
 from controller.services.views.week import DAYS, week
@@ -35,7 +36,9 @@ def _today(desk: Desk) -> Today:
 @router.get("/")
 def home(desk: PersonDesk) -> Response:
     rows = live.inside(desk, "_today.html", "/today", {}, today=_today(desk))
-    return desk.page("today.html", live=rows, done=done_of(desk))
+    with desk.office.ctx.db.read() as session:
+        alerts = emergencies.waiting(desk.office.ctx, session, desk.actor)
+    return desk.page("today.html", live=rows, done=done_of(desk), alerts=alerts)
 
 
 @router.get("/today/rows")
