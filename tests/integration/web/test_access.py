@@ -252,14 +252,11 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "station_id": SELF.replace("c-", "s-"),
         "sha256": asset.sha256,
         "name": "app.css",
-        "session_id": "never-was",
-        "delegation_id": "never-was",
-        "exception_id": "never-was",
-        "alert_id": "never-was",
         "user_id": house.actor("mot-nguoi").id,
         "grant_id": "999999",
         "act": "unlock",
         "code": "never-was",
+        **dict.fromkeys(("session_id", "delegation_id", "exception_id", "alert_id"), "never-was"),
         "mark": "0",
     }
 
