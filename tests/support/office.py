@@ -165,13 +165,14 @@ def open_house(
     fresh_passwords: bool = False,
     rules: AccountRules = AT_EASE,
     like: House | None = None,
+    database: str = "",
 ) -> House:
     """`fresh_passwords`: the four accounts still have their one-time passwords. `like`: a closed house to move into,
-    so that a test need not wait for keys to be made."""
+    so that a test need not wait for keys to be made. `database`: an empty one; without, SQLite in the folder."""
     if like is not None:
         shutil.copytree(like.folder, folder, dirs_exist_ok=True)
     clock, up, woken = ManualClock(now), [True], []
-    db = Database(sqlite_at(folder / "loa.db"))
+    db = Database(database or sqlite_at(folder / "loa.db"))
     Base.metadata.create_all(db.engine)
     ctx = Context(
         db=db,
