@@ -19,6 +19,7 @@ from controller.api import (
     people,
     regulation,
     schedule,
+    targets,
     wanted,
     why,
 )
@@ -44,6 +45,7 @@ def router() -> APIRouter:
         schedule,
         people,
         audit,
+        targets,
         wanted,
         why,
     ):

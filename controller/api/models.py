@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from broadcasts.domain.content import MOST_LANGUAGES, Category, Origin, Translation
 from broadcasts.domain.model import Pattern
+from broadcasts.domain.polygon import read
 from broadcasts.domain.programme import MOST_PARTS, Part, PartKind
 from broadcasts.errors import LoaError
 from controller.api.airtime import AgainOut, ChangeOut, OverlapOut, UnusualOut
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
+from controller.services.renditions import Hearing
 from controller.services.schedules import schedule_of, stored
 from controller.services.views.broadcast import Row
 from controller.services.views.clusters import ClusterLine
@@ -62,11 +66,19 @@ class PartIn(BaseModel):
     asset: str = Field(pattern="^[0-9a-f]{64}$")
 
 
+class TranslationIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    language: str = Field(pattern="^[a-z]{2,3}$")
+    asset: str = Field(pattern="^[0-9a-f]{64}$")
+    title: str = Field("", max_length=200)
+    text: str = Field("", max_length=20_000)
+
+
 class DraftIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     title: str = Field(max_length=200)
     field: int = 1
-    language: str = Field("vi", pattern="^(vi|km)$")
+    language: str = Field("vi", pattern="^[a-z]{2,3}$")
     asset: str = Field(pattern="^[0-9a-f]{64}$")
     areas: list[str] = Field(default=[], max_length=500)
     clusters: list[str] = Field(default=[], max_length=5_000)
@@ -77,6 +89,17 @@ class DraftIn(BaseModel):
     pattern: PatternIn = PatternIn()
     parts: list[PartIn] = Field(default=[], max_length=MOST_PARTS)
     """Of a programme, in order; `asset` is one of theirs."""
+    more: list[TranslationIn] = Field(default=[], max_length=MOST_LANGUAGES)
+    """Further languages of the same bulletin."""
+    origin: Origin = Origin.OWN
+    source: str = Field("", max_length=200)
+    category: Literal[""] | Category = ""
+    issued_at: Instant | None = None
+    tags: list[str] = Field(default=[], max_length=20)
+    groups: list[str] = Field(default=[], max_length=100)
+    polygon: dict[str, Any] | None = None
+    """GeoJSON: the clusters that stand in it."""
+    also_later: bool = False
     priority: int = 3
     on_preempt: str = "resume"
     late: str = "drop"
@@ -93,8 +116,12 @@ class DraftIn(BaseModel):
         told = self.model_dump()
         at = self.at.replace(microsecond=0, tzinfo=None)
         parts = tuple(Part(part.kind, part.title, part.asset) for part in self.parts)
-        targets = {"areas": tuple(self.areas), "clusters": tuple(self.clusters)}
-        return Draft(**told | targets | {"at": at, "pattern": self.pattern.pattern(), "parts": parts})
+        targets: dict[str, Any] = {"areas": tuple(self.areas), "clusters": tuple(self.clusters)}
+        targets |= {"tags": tuple(self.tags), "groups": tuple(self.groups)}
+        more = tuple(Translation(**each.model_dump()) for each in self.more)
+        shape = read(json.dumps(self.polygon)) if self.polygon is not None else ()
+        said = {"at": at, "pattern": self.pattern.pattern(), "parts": parts, "more": more, "polygon": shape}
+        return Draft(**told | targets | said)
 
 
 class EditIn(DraftIn):
@@ -142,6 +169,25 @@ class NotThereOut(BaseModel):
     clusters: list[str]
 
 
+class HearingOut(BaseModel):
+    """What some clusters hear of it; `missing` are languages of theirs that it has not."""
+
+    languages: list[str]
+    missing: list[str]
+    duration_ms: int
+    clusters: int
+
+    @classmethod
+    def of(cls, it: Hearing) -> HearingOut:
+        choice, length = it.layout.choice, round(it.layout.length.total_seconds() * 1000)
+        return cls(
+            languages=list(choice.languages),
+            missing=list(choice.missing),
+            duration_ms=length,
+            clusters=len(it.clusters),
+        )
+
+
 class PreviewOut(BaseModel):
     clusters: list[str]
     horns: int
@@ -152,6 +198,7 @@ class PreviewOut(BaseModel):
     """The next few, however far."""
     inside_lock: bool
     clashes: int
+    hearing: list[HearingOut]
     unusual: UnusualOut | None
     """Outside the normal hours: wants its mark in the draft, and again in the decision."""
     again: list[AgainOut]
@@ -172,6 +219,7 @@ class PreviewOut(BaseModel):
             coming=list(seen.coming),
             inside_lock=seen.inside_lock,
             clashes=len(seen.clashes),
+            hearing=[HearingOut.of(each) for each in seen.hearing],
             unusual=UnusualOut.of(seen.air.unusual) if seen.air.unusual else None,
             again=[AgainOut(**vars(each)) for each in seen.air.again],
             overlaps=[OverlapOut(**vars(each)) for each in seen.air.overlaps],
@@ -238,6 +286,7 @@ class SlipOut(BaseModel):
 class DeliveryOut(BaseModel):
     id: str
     cluster: str
+    language: str
     unit: str | None
     start: datetime
     end: datetime
@@ -256,6 +305,7 @@ class DeliveryOut(BaseModel):
         return cls(
             id=it.id,
             cluster=it.cluster_id,
+            language=it.language,
             unit=it.unit_id,
             start=it.start,
             end=it.end,

@@ -33,8 +33,8 @@ def keep(
 ) -> str:
     """A new group of `area` (without it, the widest that the actor writes in), or the group in its new form; its id.
 
-    Raises Refused: "no_right", "not_yours" (area or a cluster elsewhere), "group.name", "target.empty",
-    "target.group"; Conflict("group.there") when the area has another one of that name.
+    Raises Refused: "no_right", "not_yours" (area, group or a cluster elsewhere), "group.name", "target.empty";
+    Conflict("group.there") when the area has another one of that name.
     """
     actor, now = actor.need(Right.COMPOSE), ctx.clock.now()
     name = name.strip()
@@ -65,7 +65,7 @@ def keep(
 
 
 def drop(ctx: Context, actor: Actor, group_id: str) -> None:
-    """What was handed in with it keeps the clusters it came to. Raises Refused: "no_right", "target.group"."""
+    """What was handed in with it keeps the clusters it came to. Raises Refused: "no_right", "not_yours"."""
     actor, now = actor.need(Right.COMPOSE), ctx.clock.now()
     with ctx.db.write() as session:
         group = _mine(session, actor, group_id)
@@ -76,7 +76,7 @@ def drop(ctx: Context, actor: Actor, group_id: str) -> None:
 def _mine(session: Session, actor: Actor, group_id: str) -> ClusterGroup:
     group = session.get(ClusterGroup, group_id)
     if group is None or group.area_id not in actor.areas:
-        raise Refused("target.group")
+        raise Refused("not_yours")
     return group
 
 

@@ -12,9 +12,11 @@ from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import LoaError
 from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
+from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor
 from controller.services.views.places import Place
-from controller.web import schedule_form
+from controller.web import more_form, schedule_form
+from controller.web.more_form import NOTHING_MORE, MoreForm
 from controller.web.schedule_form import EMPTY, RuleForm
 from controller.web.upload import Posted
 
@@ -55,13 +57,14 @@ class DraftForm:
     extent: str = ""
     """Of an edit of a series: `rescheduling.Extent`, and the start it is about."""
     start: str = ""
+    more: MoreForm = NOTHING_MORE
     parts: tuple[str, ...] = ()
     """Of a programme, each as "kind asset title": carried along, so that an edit does not lose them."""
 
     @property
     def unread(self) -> list[LoaError]:
-        """What was typed about repeats and cannot be read."""
-        return schedule_form.meant(self.when, self.rule)[2]
+        """What was typed about repeats or the map and cannot be read."""
+        return [*schedule_form.meant(self.when, self.rule)[2], *self.more.unread]
 
     def draft(self, now: datetime) -> Draft:
         """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
@@ -75,7 +78,7 @@ class DraftForm:
         return Draft(
             title=self.title,
             field=_number(self.field, 0),
-            language=self.language if self.language in ("vi", "km") else "vi",
+            language=self.language if LANGUAGE.match(self.language) else "vi",
             asset=self.asset,
             areas=self.areas,
             clusters=self.clusters,
@@ -94,6 +97,7 @@ class DraftForm:
             unusual=self.unusual,
             pattern=pattern,
             parts=tuple(part for told in self.parts if (part := _part(told)) is not None),
+            **self.more.values(),
         )
 
 
@@ -126,6 +130,7 @@ def typed(posted: Posted) -> DraftForm:
         extent=posted.get("extent"),
         start=posted.get("start"),
         parts=tuple(posted.all("part")),
+        more=more_form.typed(posted),
     )
 
 
@@ -160,6 +165,7 @@ def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str 
         rule=rule,
         extent=extent,
         start=start,
+        more=more_form.shown(draft),
         parts=tuple(f"{part.kind} {part.asset} {part.title}" for part in draft.parts),
     )
 

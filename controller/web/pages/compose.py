@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
+from controller.services.groups import groups
 from controller.services.library import add_recording
 from controller.services.recordings import add_sample
 from controller.services.rescheduling import Extent, change, draft_for
@@ -68,6 +70,11 @@ def hand_in(desk: KeepingAuthorForm) -> Response:
         form = _with_asset(form, asset.sha256)
     if failure is not None:
         return _form(desk, form, status=desk.status(failure), recording_error=failure)
+    extra, failure = recording_of(desk, field="second_recording")
+    if failure is not None:
+        return _form(desk, form, status=desk.status(failure), error=failure)
+    if extra is not None:
+        form = replace(form, more=form.more.with_recording(extra.sha256))
     if act != "submit":
         return _form(desk, form)
     draft = form.draft(desk.office.ctx.clock.now())
@@ -110,16 +117,16 @@ def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None
     return answer
 
 
-def recording_of(desk: Desk, *, sample: bool = False) -> tuple[Asset | None, LoaError | None]:
+def recording_of(desk: Desk, *, sample: bool = False, field: str = "recording") -> tuple[Asset | None, LoaError | None]:
     """What was uploaded with this form as an asset, or why not; neither when there was no file."""
     ctx, posted = desk.office.ctx, desk.posted
-    if (failure := posted.failures.get("recording")) is not None:
+    if (failure := posted.failures.get(field)) is not None:
         return None, failure
     try:
         if sample:
             return add_sample(ctx, desk.actor, desk.office.upload_folder), None
-        if "recording" in posted.files:
-            path, name = posted.files["recording"]
+        if field in posted.files:
+            path, name = posted.files[field]
             return add_recording(ctx, desk.actor, path, name), None
     except LoaError as error:
         return None, error
@@ -166,9 +173,13 @@ def _form(
     with desk.office.ctx.db.read() as session:
         offered = places(session, desk.actor)
         asset = session.get(Asset, form.asset) if form.asset else None
+        spoken = [(each, session.get(Asset, each.asset)) for each in form.more.translations]
+        saved = groups(session, desk.actor)
     return desk.page(
         "broadcast_form.html",
         status,
+        spoken=spoken,
+        saved=saved,
         places=offered,
         asset=asset,
         error=error,

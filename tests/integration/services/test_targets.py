@@ -202,7 +202,7 @@ def test_groups_are_ones_own_have_a_name_and_are_not_there_twice(house: House) -
     ):
         with raises(Refused, key):
             groups.keep(house.ctx, author, name, clusters)
-    with raises(Refused, "target.group"):
+    with raises(Refused, "not_yours"):
         groups.drop(house.ctx, neighbour, made)
     with house.ctx.db.read() as session:
         assert [each.id for each in groups.groups(session, author)] == [made]

@@ -1,0 +1,74 @@
+"""/api/v1/groups, and what a cluster hears: what targets are made of."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from controller.api.deps import Caller, TheOffice
+from controller.db.tables import ClusterGroup
+from controller.services import groups
+
+router = APIRouter(prefix="/api/v1")
+
+
+class GroupOut(BaseModel):
+    """`area` owns it; `clusters` by id."""
+
+    id: str
+    area: str
+    name: str
+    clusters: list[str]
+
+    @classmethod
+    def of(cls, group: ClusterGroup) -> GroupOut:
+        return cls(id=group.id, area=group.area_id, name=group.name, clusters=group.clusters)
+
+
+class GroupIn(BaseModel):
+    """Nothing is required here, so that who has no right to ask hears that first. Without an area: the widest in which
+    the caller writes; a change keeps the one it has."""
+
+    name: str = ""
+    area: str = ""
+    clusters: list[str] = []
+
+
+class HearingIn(BaseModel):
+    """Languages as ISO 639 codes, in the order in which they are played."""
+
+    languages: list[str] = []
+    tags: list[str] = []
+
+
+@router.get("/groups")
+def every(office: TheOffice, caller: Caller) -> list[GroupOut]:
+    with office.ctx.db.read() as session:
+        return [GroupOut.of(group) for group in groups.groups(session, caller)]
+
+
+@router.post("/groups", status_code=201)
+def add(office: TheOffice, caller: Caller, told: GroupIn) -> GroupOut:
+    return _one(office, groups.keep(office.ctx, caller, told.name, told.clusters, told.area))
+
+
+@router.put("/groups/{group_id}")
+def change(office: TheOffice, caller: Caller, group_id: str, told: GroupIn) -> GroupOut:
+    return _one(office, groups.keep(office.ctx, caller, told.name, told.clusters, group_id=group_id))
+
+
+@router.post("/groups/{group_id}/drop", status_code=204)
+def drop(office: TheOffice, caller: Caller, group_id: str) -> Response:
+    groups.drop(office.ctx, caller, group_id)
+    return Response(status_code=204)
+
+
+@router.put("/clusters/{cluster_id}/hearing", status_code=204)
+def hearing(office: TheOffice, caller: Caller, cluster_id: str, told: HearingIn) -> Response:
+    groups.set_hearing(office.ctx, caller, cluster_id, told.languages, told.tags)
+    return Response(status_code=204)
+
+
+def _one(office: TheOffice, group_id: str) -> GroupOut:
+    with office.ctx.db.read() as session:
+        return GroupOut.of(session.get_one(ClusterGroup, group_id))
