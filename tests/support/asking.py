@@ -47,7 +47,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
     if path.endswith("priority-clashes"):
         return {"station": "", "first": "", "second": "", "reason": ""}
     if path.endswith(("withdraw", "delegations", "own-exceptions", "confirm")) and "factor" not in path:
-    if path.endswith(("withdraw", "hearing")) or "/groups" in path:
+        return {}
+    if path.endswith("hearing") or "/groups" in path:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})

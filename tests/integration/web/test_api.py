@@ -72,7 +72,7 @@ def test_a_problem_has_a_key_for_programs_and_a_sentence_for_people(house: House
 
 
 @pytest.mark.parametrize(
-    "changed", [{"asset": "short"}, {"at": "25:00"}, {"unknown": 1}, {"first_day": "9999-01-01"}, {"language": "xx"}]
+    "changed", [{"asset": "short"}, {"at": "25:00"}, {"unknown": 1}, {"first_day": "9999-01-01"}, {"language": "xx!"}]
 )
 def test_json_that_does_not_fit_says_where(house: House, client: TestClient, changed: dict[str, Any]) -> None:
     answer = client.post("/broadcasts", json=draft(house, "0" * 64) | changed, auth=AUTHOR)

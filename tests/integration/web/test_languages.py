@@ -107,7 +107,7 @@ def test_programs_say_the_same_and_keep_groups(house: House, asset: Asset, api: 
     everywhere = api.post("/broadcasts/preview", json=draft | {"polygon": SHAPE}, auth=AUTHOR).json()
     assert len(everywhere["clusters"]) == len(house.clusters())
     wrong = api.post("/broadcasts/preview", json=draft | {"polygon": {}}, auth=AUTHOR)
-    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:loa:target.polygon")
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "urn:loa:error:target.polygon")
     changed = api.put(f"/groups/{group['id']}", json={"name": "Nhóm", "clusters": names[:1]}, auth=AUTHOR).json()
     assert (changed["name"], changed["clusters"]) == ("Nhóm", names[:1])
     assert api.post(f"/groups/{group['id']}/drop", auth=AUTHOR).status_code == 204
