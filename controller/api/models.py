@@ -14,9 +14,9 @@ from broadcasts.domain.polygon import read
 from broadcasts.domain.programme import MOST_PARTS, Part, PartKind
 from broadcasts.errors import LoaError
 from controller.api.airtime import AgainOut, ChangeOut, OverlapOut, UnusualOut
+from controller.api.languages import HearingOut, TranslationIn
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
-from controller.services.renditions import Hearing
 from controller.services.schedules import schedule_of, stored
 from controller.services.views.broadcast import Row
 from controller.services.views.clusters import ClusterLine
@@ -64,14 +64,6 @@ class PartIn(BaseModel):
     kind: PartKind
     title: str = Field("", max_length=200)
     asset: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class TranslationIn(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    language: str = Field(pattern="^[a-z]{2,3}$")
-    asset: str = Field(pattern="^[0-9a-f]{64}$")
-    title: str = Field("", max_length=200)
-    text: str = Field("", max_length=20_000)
 
 
 class DraftIn(BaseModel):
@@ -167,25 +159,6 @@ class NotThereOut(BaseModel):
     start: datetime
     why: str
     clusters: list[str]
-
-
-class HearingOut(BaseModel):
-    """What some clusters hear of it; `missing` are languages of theirs that it has not."""
-
-    languages: list[str]
-    missing: list[str]
-    duration_ms: int
-    clusters: int
-
-    @classmethod
-    def of(cls, it: Hearing) -> HearingOut:
-        choice, length = it.layout.choice, round(it.layout.length.total_seconds() * 1000)
-        return cls(
-            languages=list(choice.languages),
-            missing=list(choice.missing),
-            duration_ms=length,
-            clusters=len(it.clusters),
-        )
 
 
 class PreviewOut(BaseModel):
