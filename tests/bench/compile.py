@@ -1,6 +1,6 @@
 """A whole fleet's plans from nothing, and again after one commune's edit, against the floor of the same rows.
 
-    python -m tests.bench compile --clusters 10000 --per-day 20 --rounds 7
+    python -m tests.bench compile --clusters 10000 --per-day 20 --rounds 15
 
 The product's own services on a database of their own, in this process: nothing sounds and nothing is sent. The fleet
 (`tests/bench/fleet.py`) plays `--per-day` broadcasts at every cluster, for the seven days that plans reach, and lies
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--clusters", type=int, default=10_000)
     parser.add_argument("--per-commune", type=int, default=20)
     parser.add_argument("--per-day", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--database", help="address of an empty database; an SQLite file of its own by default")
     parser.add_argument("--folder", type=Path, help="where that file lies, instead of the folder for temporary files")
     asked = parser.parse_args(arguments)
