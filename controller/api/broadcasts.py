@@ -25,6 +25,7 @@ from controller.api.models import (
     DeliveryOut,
     DraftIn,
     EditIn,
+    HoldersOut,
     PreviewOut,
     RejectionIn,
     SlipOut,
@@ -38,6 +39,7 @@ from controller.services.rights import Actor, Right
 from controller.services.views.broadcast import proof, whole
 from controller.services.views.clusters import health, lines
 from controller.services.views.commands import history
+from controller.services.views.holders import holders
 from controller.services.views.today import slips
 
 router = APIRouter(prefix="/api/v1")
@@ -135,6 +137,15 @@ def deliveries(
         chosen: datetime | None = start
         found = proof(session, caller, broadcast_id, chosen, office.ctx.clock.now())
     return [DeliveryOut.of(row) for row in found.rows]
+
+
+@router.get("/broadcasts/{broadcast_id}/holders")
+def who_holds(office: TheOffice, caller: Caller, broadcast_id: str) -> HoldersOut:
+    """Who may still play what was taken off the air."""
+    caller.need(Right.LOOK)
+    with office.ctx.db.read() as session:
+        whole(session, caller, broadcast_id)
+        return HoldersOut.of(holders(session, caller, broadcast_id, office.ctx.clock.now()))
 
 
 @router.get("/clusters")

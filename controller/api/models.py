@@ -21,6 +21,7 @@ from controller.services.schedules import schedule_of, stored
 from controller.services.views.broadcast import Row
 from controller.services.views.clusters import ClusterLine
 from controller.services.views.commands import CommandLine
+from controller.services.views.holders import Holders
 from controller.services.views.today import Slip
 
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2101, 1, 1))]
@@ -291,6 +292,31 @@ class DeliveryOut(BaseModel):
             signed_evidence=it.signed_evidence,
             plan_confirmed=row.confirmed,
         )
+
+
+class HolderOut(BaseModel):
+    """`certain`: the unit reported a plan that names it, and none since. After `until` it plays nothing of it."""
+
+    cluster: str
+    name: str
+    unit: str
+    presence: str
+    last_sign: datetime | None
+    certain: bool
+    times: int
+    next: datetime
+    until: datetime
+
+
+class HoldersOut(BaseModel):
+    """`all`: clusters where something that may still sound was taken off; `still`: those that may play it."""
+
+    all: int
+    still: list[HolderOut]
+
+    @classmethod
+    def of(cls, it: Holders) -> HoldersOut:
+        return cls(all=it.all, still=[HolderOut(**vars(each)) for each in it.still])
 
 
 class ClusterOut(BaseModel):

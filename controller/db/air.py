@@ -140,6 +140,8 @@ class Delivery(Base):
     coverage: Mapped[float] = mapped_column(default=0.0)
     plan_version: Mapped[int | None] = mapped_column(Big)
     """The first plan that named it."""
+    last_plan: Mapped[int | None] = mapped_column(Big)
+    """Of one that was taken off the air: the newest plan that may name it. Whoever follows a later one does not."""
     signed_evidence: Mapped[bool | None]
     silent_since: Mapped[datetime | None]
     """The unit's last sign of life, where it was away when this became unknown: why there is a gap."""

@@ -16,7 +16,7 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.regulation import Regulation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
-from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan
+from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan, UnitStatus
 from controller.services.context import HORIZON
 from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
@@ -245,6 +245,7 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, 
     The verdict follows from evidence: a unit that the withdrawal did not reach in time may still sound it.
     """
     touched: list[str] = []
+    newest = _newest_plans(session, broadcast_id)
     for delivery in session.scalars(
         select(Delivery).where(
             Delivery.broadcast_id == broadcast_id,
@@ -256,12 +257,26 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, 
         if last_sound(delivery) <= now:
             continue
         never_left = delivery.plan_version is None
+        if delivery.unit_id is not None and not never_left:
+            delivery.last_plan = newest.get(delivery.unit_id, delivery.plan_version)
         move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
         if never_left:
             close(delivery, Verdict.NOT_PLAYED, why, now)
         touched.append(delivery.cluster_id)
     mark_dirty(session, touched, now)
     return len(touched)
+
+
+def _newest_plans(session: Session, broadcast_id: str) -> dict[str, int]:
+    """By unit that plays this broadcast: the newest plan that it may have. The next one is made without what is taken
+    off now: a compiler at work stores nothing that was changed meanwhile."""
+    theirs = select(Delivery.unit_id).where(Delivery.broadcast_id == broadcast_id)
+    rows = session.execute(
+        select(UnitPlan.unit_id, UnitPlan.version, UnitStatus.plan_version, UnitStatus.seen_plan_version)
+        .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+        .where(UnitPlan.unit_id.in_(theirs))
+    )
+    return {row[0]: max(each or 0 for each in row[1:]) for row in rows}
 
 
 def mark_dirty(session: Session, clusters: list[str], now: datetime) -> None:

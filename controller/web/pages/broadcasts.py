@@ -18,6 +18,7 @@ from controller.services.rescheduling import is_series
 from controller.services.rights import Right
 from controller.services.schedules import schedule_of
 from controller.services.views.broadcast import proof, whole
+from controller.services.views.holders import holders
 from controller.services.views.occurrences import Occurrence
 from controller.services.views.today import slips
 from controller.services.views.why import chain
@@ -118,7 +119,8 @@ def _proof(desk: Desk, broadcast_id: str) -> dict[str, Any]:
     with desk.office.ctx.db.read() as session:
         whole(session, desk.actor, broadcast_id)
         found = proof(session, desk.actor, broadcast_id, _start(desk), desk.office.ctx.clock.now())
-    return vars(found)
+        held = holders(session, desk.actor, broadcast_id, desk.office.ctx.clock.now())
+    return vars(found) | {"holders": held}
 
 
 def _start(desk: Desk) -> datetime | None:

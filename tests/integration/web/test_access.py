@@ -158,6 +158,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("POST", "/api/v1/alerts/{alert_id}/confirm"): ("approver emergency", 404),
     ("GET", "/alerts"): ("approver emergency", 200),
     ("POST", "/alerts/{alert_id}/confirm"): ("approver emergency", 404),
+    ("GET", "/api/v1/broadcasts/{broadcast_id}/holders"): (ALL, 200),
     ("GET", "/api/v1/emergency-set"): ("province emergency", 200),
     ("POST", "/api/v1/emergency-set/recordings"): ("province emergency", FORM),
     ("POST", "/api/v1/emergency-set/remove"): ("province emergency", FORM),

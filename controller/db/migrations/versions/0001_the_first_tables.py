@@ -667,6 +667,7 @@ def upgrade() -> None:
         sa.Column("late_ms", sa.Integer(), nullable=True),
         sa.Column("coverage", sa.Double(), nullable=False),
         sa.Column("plan_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("last_plan", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("signed_evidence", sa.Boolean(), nullable=True),
         sa.Column("silent_since", base.Instant(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_deliveries_asset_sha256_assets")),
