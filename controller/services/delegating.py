@@ -14,7 +14,7 @@ from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Area, Delegation, User
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.rights import ROLES, Actor, Right
+from controller.services.rights import ROLES, Actor, Right, Role, bars, grants_of
 
 LONGEST = timedelta(days=92)
 """A quarter: who is away for longer has a successor, not a deputy."""
@@ -41,7 +41,8 @@ def lend(
 
     Raises Refused: "no_right", "second_factor.needed", "delegation.lent" (what one has only borrowed), "not_yours" (the
     area), "user.unknown" (nobody of that name in the area, or the account is off), "delegation.self", "reason.missing",
-    "delegation.time" (over already, ends before it begins, or too long); Conflict("delegation.there").
+    "grant.apart" (who watches over others approves nothing), "delegation.time" (over already, ends before it begins,
+    or too long); Conflict("delegation.there").
     """
     actor, now = actor.need(Right.APPROVE), ctx.wall.now()
     own = own_areas(actor)
@@ -60,6 +61,9 @@ def lend(
             raise Refused("user.unknown", name=to_name[:60])
         if borrower.id == actor.id:
             raise Refused("delegation.self")
+        for grant in grants_of(session, borrower.id, now):
+            if bars(grant.role, Role.APPROVER):
+                raise Refused("grant.apart", role=Role.APPROVER, other=grant.role)
         same = (Delegation.from_id == actor.id, Delegation.to_id == borrower.id, Delegation.area_id == area)
         between = (Delegation.ended_at.is_(None), Delegation.since < until, Delegation.until > begin)
         if session.scalar(select(Delegation.id).where(*same, *between).limit(1)) is not None:

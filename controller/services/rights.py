@@ -167,8 +167,15 @@ def below(session: Session, area: str) -> frozenset[str]:
 
 def grants_of(session: Session, user: str, now: datetime) -> tuple[Grant, ...]:
     """Those that hold at `now`, the widest first; what is lent comes after one's own of the same width."""
-    found = [*_own(session, user, now), *_lent(session, user, now)]
-    return tuple(sorted(found, key=lambda grant: -len(grant.areas)))
+    own = _own(session, user, now)
+    lent = [] if any(bars(grant.role, Role.APPROVER) for grant in own) else _lent(session, user, now)
+    return tuple(sorted([*own, *lent], key=lambda grant: -len(grant.areas)))
+
+
+def bars(role: Role, other: Role) -> bool:
+    """Whether who holds `role` is not lent `other` either. The pair of a one-person station is no bar: at each decision
+    four eyes are asked for by themselves."""
+    return frozenset({role, other}) in APART - {frozenset({Role.BROADCASTER, Role.APPROVER})}
 
 
 def _own(session: Session, user: str, now: datetime) -> list[Grant]:

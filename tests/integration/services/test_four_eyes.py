@@ -175,6 +175,27 @@ def test_what_may_not_be_lent(house: House, deputy: str) -> None:
         delegating.lend(house.ctx, weak, deputy, COMMUNE, None, house.now + WEEK, "x")
 
 
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.AUDITOR])
+def test_whoever_watches_over_the_others_borrows_no_approval(house: House, role: Role) -> None:
+    add(house, "watcher", role, COMMUNE)
+    with raises(Refused, "grant.apart"):
+        lend(house, "watcher")
+    boss, watcher = house.actor("boss").id, house.actor("watcher").id
+    with house.ctx.db.write() as session:  # as if it had been lent before the role was given
+        lent = Delegation(
+            id="dg-0",
+            from_id=boss,
+            to_id=watcher,
+            area_id=COMMUNE,
+            since=house.now,
+            until=house.now + WEEK,
+            reason="x",
+            made_at=house.now,
+        )
+        session.add(lent)
+    assert house.actor("watcher").roles == (role,)
+
+
 def test_a_right_is_taken_back_by_the_lender_or_an_administrator_and_once(house: House, deputy: str) -> None:
     add(house, "quantri2", Role.ADMINISTRATOR, COMMUNE)
     first, second = lend(house), lend(house, "deputy")
