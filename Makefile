@@ -7,12 +7,15 @@ SHELL := /bin/bash
 RUN_ARGS := $(if $(filter command line,$(origin HOST)),--host "$(HOST)") $(if $(filter command line,$(origin PORT)),--port "$(PORT)")
 BENCH ?= dispatch --units 80,1000
 PYTEST_ARGS ?=
+# Files of tests run side by side; 0: one after the other, in this process.
+WORKERS ?= auto
 
 .PHONY: help setup run test lint smoke bench requirements lock docker-tests clean
 
 help:
 	@echo "make run [HOST=name-or-address] [PORT=8080]   set up, then controller, broker and 80 simulated units"
 	@echo "make test            lint, then every test (LOA_TEST_DOCKER=1 adds the container stage; needs root)"
+	@echo "                     WORKERS=0 runs one after the other, PYTEST_ARGS=... chooses"
 	@echo "make smoke           a bulletin to 80 units and its proof, without a page"
 	@echo "make setup lint bench requirements lock clean"
 
@@ -35,7 +38,7 @@ lint: setup
 test: setup
 	@deploy/debian.sh
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -m "not docker" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not docker" $(PYTEST_ARGS)
 	@if [ "$$LOA_TEST_DOCKER" = 1 ]; then $(MAKE) --no-print-directory docker-tests; fi
 
 # An engine of our own with locally made images (no registry is asked), the tests about containers, all gone after.

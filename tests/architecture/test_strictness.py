@@ -30,7 +30,7 @@ def test_fails_as_expected():
 """
 
 
-def run_tests(folder: Path, source: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_tests(folder: Path, source: str, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "LOA_STRICT", "PYTEST_ADDOPTS")}
     options = [
@@ -45,7 +45,7 @@ def run_tests(folder: Path, source: str, **environment: str) -> subprocess.Compl
         "no:cacheprovider",
     ]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(folder / "test_it.py")],
+        [sys.executable, "-m", "pytest", *options, *more, str(folder / "test_it.py")],
         cwd=folder,
         env=kept | {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT}"} | environment,
         capture_output=True,
@@ -71,6 +71,16 @@ def test_a_skip_passes_at_a_desk(tmp_path: Path) -> None:
 
 def test_a_module_that_skips_itself_fails_the_run_too(tmp_path: Path) -> None:
     told = run_tests(tmp_path, "import pytest\npytest.importorskip('no_such_module')\n", CI="true")
+    assert told.returncode != 0
+    assert "tests/allowed_skips.txt" in told.stdout
+
+
+def test_side_by_side_nobody_skips_more_easily(tmp_path: Path) -> None:
+    side_by_side = ("-n", "2", "--dist", "loadfile")
+    told = run_tests(tmp_path, SKIPS, *side_by_side, CI="true")
+    assert told.returncode == 1
+    assert "1 failed, 1 passed, 1 xfailed, 1 error" in told.stdout
+    told = run_tests(tmp_path, "import pytest\npytest.importorskip('no_such_module')\n", *side_by_side, CI="true")
     assert told.returncode != 0
     assert "tests/allowed_skips.txt" in told.stdout
 

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -67,9 +67,13 @@ def test_no_password_is_kept_in_clear_in_any_file(stage: tuple[Path, Demo]) -> N
     data, first = stage
     words = [word.encode() for word in first.passwords().values()]
     assert words
-    files = [path for path in data.rglob("*") if path.is_file()]
-    assert len(files) > 10
-    assert [path for path in files if any(word in path.read_bytes() for word in words)] == []
+    seen = {}
+    for path in data.rglob("*"):
+        with suppress(FileNotFoundError):  # the broker at work puts its files away
+            if path.is_file():
+                seen[path] = path.read_bytes()
+    assert len(seen) > 10
+    assert [path for path, inside in seen.items() if any(word in inside for word in words)] == []
 
 
 def test_a_second_run_on_the_same_data_is_refused_in_a_sentence_and_harms_nothing(stage: tuple[Path, Demo]) -> None:

@@ -137,7 +137,7 @@ class Hand:
         ack = self.signer.ack(unit, batch.journal_id, max(entry.seq for entry in batch.entries))
         self.say(topics.to_unit(unit, In.JOURNAL_ACK), ack, retain=True)
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         def look() -> bool:
             self.pump()
             return condition()
