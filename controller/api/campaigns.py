@@ -12,7 +12,8 @@ from broadcasts.domain.campaign import Gap
 from broadcasts.domain.series import MOST_TIMES, Wish
 from broadcasts.domain.statutes import TEMPLATES, Template
 from controller.api.deps import Caller, TheOffice
-from controller.api.models import Day, Instant, ProblemOut
+from controller.api.models import ProblemOut
+from controller.api.patterns import Day, Instant
 from controller.services import campaigns
 from controller.services.campaigns import LONGEST_NOTE, Ahead, Proposal, preview_series
 from controller.services.composing import Draft

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.api.deps import Caller, TheOffice
-from controller.api.models import Day
+from controller.api.patterns import Day
 from controller.services.regulating import Misfit, Rules, Told, change, look, weigh
 
 router = APIRouter(prefix="/api/v1/stations/{station_id}/regulation")

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from broadcasts.errors import Refused
 from controller.api.broadcasts import outcome
 from controller.api.deps import Caller, TheOffice
-from controller.api.models import BroadcastOut, Day, DraftIn, Instant, ProblemOut
+from controller.api.models import BroadcastOut, DraftIn, ProblemOut
+from controller.api.patterns import Day, Instant
 from controller.services.calendars import Line, export_calendar, import_calendar
 from controller.services.copying import copy
 from controller.services.ics_reading import MOST_BYTES

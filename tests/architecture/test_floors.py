@@ -19,8 +19,8 @@ PACKAGES = ("broadcasts", "controller", "device_sim", "monitoring")
 LONGEST = 400
 LONG_FOR_A_REASON: dict[str, str] = {
     "tests/integration/services/test_compiling.py": "one subject, one set of small helpers for all its cases",
-    "tests/integration/services/test_four_eyes.py": "one subject, one set of small helpers for all its cases",
     "tests/integration/services/test_ingesting.py": "one subject, one set of small helpers for all its cases",
+    "tests/integration/web/test_access.py": "one table of every route, and what is asked of all of them",
     "tests/integration/web/test_bad_input.py": "the list of what can be wrong, read as one list",
 }
 """Path -> why it is better in one piece."""
