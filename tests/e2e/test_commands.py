@@ -10,7 +10,7 @@ import httpx
 import pytest
 from support.demo import demo, free_port, until_ready
 
-PASSWORD = "mot-cau-de-nho-2026"
+PASSWORD = "Mot-cau-de-nho-2026"
 ORDERS: tuple[dict[str, Any], ...] = (
     {"kind": "quiet_test"},
     {"kind": "capture", "args": {"seconds": "2"}},

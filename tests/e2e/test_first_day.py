@@ -4,7 +4,7 @@ that every pole is proven to have sounded. Nothing is put in beside the pages.""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def fits(page: Page) -> None:
 
 @pytest.mark.requirement("R-029", "R-030", "R-048")
 def test_from_the_printed_passwords_to_a_bulletin_that_every_pole_was_heard_with(
-    running: Demo, phones: Phones, tmp_path: Path
+    running: Demo, phones: Phones, tmp_path: Path, eventually: Callable[..., object]
 ) -> None:
     printed = running.passwords()
     author = phones.first_log_in("phatthanh", printed["phatthanh"])
@@ -117,7 +117,8 @@ def test_from_the_printed_passwords_to_a_bulletin_that_every_pole_was_heard_with
     approver.goto(f"{phones.base}/approvals")
     fits(approver)
     approver.get_by_role("link", name="Nghe, xem và quyết định").click()
-    assert approver.evaluate("document.querySelector('audio').duration") > 1
+    heard = approver.locator("audio").first
+    eventually(lambda: heard.evaluate("sound => sound.duration > 1"), 30)
     fits(approver)
     approver.get_by_role("button", name="Phê duyệt", exact=True).click()
     expect(approver.get_by_text("Đã phê duyệt. Lịch đang được gửi")).to_be_visible()
