@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from broadcasts.errors import Refused
 from controller.services import kept_forms
-from controller.web.desk import AnyDesk, Desk, LogInFirst, author, author_form, person
+from controller.web.desk import AnyDesk, Desk, LogInFirst, author, author_form, person, wanted_page
 from controller.web.upload import read_fields
 
 PASSING = frozenset({"form_token", "act", "push_now"})
@@ -23,7 +23,7 @@ PASSING = frozenset({"form_token", "act", "push_now"})
 async def keeping_author_form(desk: AnyDesk) -> AsyncIterator[Desk]:
     """As `author_form`. Raises LogInFirst with the page where the kept form comes again."""
     if desk.visitor is None:
-        raise LogInFirst(await _kept_at(desk) or "/")
+        raise LogInFirst(await _kept_at(desk) or wanted_page(desk.request))
     async with asynccontextmanager(author_form)(author(person(desk))) as ready:
         yield ready
 
