@@ -73,16 +73,17 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.mark.parametrize(
-    ("limits", "seconds", "key"),
+    ("limits", "seconds", "keys"),
     [
-        (Limits(cpu_seconds=1), 200, "audio.too_costly"),
-        (Limits(memory_bytes=64 << 20), 2, "audio.too_costly"),
-        (Limits(wall_seconds=0.1), 2, "audio.took_too_long"),
+        (Limits(cpu_seconds=1), 200, {"audio.too_costly"}),
+        # A decoder that does not look whether it got its memory crashes, about once in a hundred times; only the child.
+        (Limits(memory_bytes=64 << 20), 2, {"audio.too_costly", "audio.broken"}),
+        (Limits(wall_seconds=0.1), 2, {"audio.took_too_long"}),
     ],
     ids=["processor", "memory", "clock"],
 )
 def test_work_that_costs_too_much_is_stopped_and_refused(
-    limits: Limits, seconds: int, key: str, store: Store, tmp_path: Path
+    limits: Limits, seconds: int, keys: set[str], store: Store, tmp_path: Path
 ) -> None:
     upload = tmp_path / "upload"
     upload.write_bytes(tone(seconds))
@@ -90,7 +91,7 @@ def test_work_that_costs_too_much_is_stopped_and_refused(
     with pytest.raises(Refused) as refused:
         prepare(upload, store, limits=limits)
 
-    assert refused.value.key == key
+    assert refused.value.key in keys
     assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
