@@ -12,7 +12,7 @@ today on which side: the length of the day is not known so far ahead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from math import floor, radians, sin
 
@@ -185,8 +185,3 @@ def _sun(julian_day: float) -> float:
         + 0.000289 * sin(3 * anomaly)
     )
     return (mean + centre - 0.00569 - 0.00478 * sin(radians(125.04 - 1934.136 * t))) % 360
-
-
-def last_day_of_year(year: int) -> date:
-    """Tất niên: the day before Tết of the following year."""
-    return new_year(year + 1) - timedelta(days=1)

@@ -3,7 +3,6 @@ itself, and never reaches what the lender or the borrower wrote himself (asked a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -116,15 +115,6 @@ def every(ctx: Context, session: Session, actor: Actor) -> list[Line]:
     return [
         Line(found, by, to, area, _state(found, now), found.from_id == actor.id) for found, by, to, area in rows.all()
     ]
-
-
-def candidates(session: Session, actor: Actor) -> Sequence[User]:
-    """To whom the actor may lend: the accounts of his area that are on, but his own."""
-    return session.scalars(
-        select(User)
-        .where(User.area_id.in_(own_areas(actor)), User.disabled_at.is_(None), User.id != actor.id)
-        .order_by(User.full_name)
-    ).all()
 
 
 def own_areas(actor: Actor) -> frozenset[str]:

@@ -17,11 +17,9 @@ from controller.services.rights import Actor
 from controller.services.views.places import Place
 from controller.web import more_form, schedule_form
 from controller.web.more_form import NOTHING_MORE, MoreForm
-from controller.web.schedule_form import EMPTY, RuleForm
+from controller.web.schedule_form import EMPTY, YEARS, RuleForm
 from controller.web.upload import Posted
 
-_YEARS = range(2000, 2101)
-"""What a date may be; beyond it, it is a typing mistake."""
 STILL_MISSING = frozenset(
     {"target.empty", "asset.missing", "title.missing", "time.missing", "time.locked", "time.unusual"}
 )
@@ -68,7 +66,7 @@ class DraftForm:
 
     def draft(self, now: datetime) -> Draft:
         """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
-        first, at, until = _day(self.day), _time(self.time), _day(self.until)
+        first, at, until = day_of(self.day), time_of(self.time), day_of(self.until)
         repeat, pattern, _ = schedule_form.meant(self.when, self.rule)
         if self.when == "soon":
             start = now.astimezone(VIETNAM) + timedelta(minutes=max(1, min(120, _number(self.minutes, 2))))
@@ -221,15 +219,15 @@ def _number(text: str, otherwise: int) -> int:
         return otherwise
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date | None:
     try:
         found = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.year in _YEARS else None
+    return found if found.year in YEARS else None
 
 
-def _time(text: str) -> time | None:
+def time_of(text: str) -> time | None:
     try:
         found = time.fromisoformat(text)
     except ValueError:

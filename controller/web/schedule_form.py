@@ -20,6 +20,7 @@ LUNAR = ("lunar_first", "lunar_full")
 NAMED = tuple(name for name in OCCASIONS if name not in LUNAR)
 _T = TypeVar("_T")
 YEARS = range(2000, 2101)
+"""What a date may be; beyond it, it is a typing mistake."""
 _DAY = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})\Z")
 _CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d)?\Z")
 

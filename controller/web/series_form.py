@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from broadcasts.clock import VIETNAM
@@ -15,9 +15,9 @@ from controller.services.campaigns import Proposal, default_times
 from controller.services.composing import Draft
 from controller.services.rights import Actor
 from controller.services.views.places import Place
+from controller.web.draft_form import day_of, time_of
 from controller.web.upload import Posted
 
-YEARS = range(2000, 2101)
 SOON = timedelta(minutes=2)
 """What "at once" means for a form: the time that approval needs is the approver's."""
 A_DAY = timedelta(days=1)
@@ -64,7 +64,7 @@ class SeriesForm:
             days=_number("days", self.days),
             every_minutes=_number("every", self.every),
             issued_at=_instant(self.issued_day, self.issued_time),
-            event_on=_day(self.event_day),
+            event_on=day_of(self.event_day),
             ends_at=_instant(self.ends_day, self.ends_time),
             within_hours=self.within_hours,
         )
@@ -126,20 +126,8 @@ def fresh(template: Template, actor: Actor, offered: Sequence[Place], now: datet
 
 
 def _instant(day: str, clock: str) -> datetime | None:
-    found = _day(day)
-    try:
-        at = time.fromisoformat(clock)
-    except ValueError:
-        return None
-    return datetime.combine(found, at.replace(microsecond=0, tzinfo=None), tzinfo=VIETNAM) if found else None
-
-
-def _day(told: str) -> date | None:
-    try:
-        found = date.fromisoformat(told)
-    except ValueError:
-        return None
-    return found if found.year in YEARS else None
+    found, at = day_of(day), time_of(clock)
+    return datetime.combine(found, at, tzinfo=VIETNAM) if found and at is not None else None
 
 
 def _times(told: str) -> tuple[time, ...]:

@@ -21,6 +21,7 @@ from controller.web import series_form, series_words
 from controller.web.desk import AuthorDesk, AuthorForm, Desk, PersonDesk, PersonForm
 from controller.web.pages.compose import recording_of
 from controller.web.pages.home import done_of
+from controller.web.schedule_form import YEARS
 from controller.web.schedule_words import told as told_schedule
 from controller.web.series_form import SeriesForm
 
@@ -123,7 +124,7 @@ def _quarter(desk: Desk) -> tuple[int, int, list[views.Published]]:
     now = desk.office.ctx.clock.now()
     told, (year, quarter) = desk.request.query_params, quarter_of(now.astimezone(VIETNAM).date())
     year, quarter = _chosen("year", told.get("year", str(year))), _chosen("quarter", told.get("quarter", str(quarter)))
-    if year not in series_form.YEARS or quarter not in (1, 2, 3, 4):
+    if year not in YEARS or quarter not in (1, 2, 3, 4):
         raise Refused("choice.unknown", name="quarter", value=f"{quarter}/{year}")
     with desk.office.ctx.db.read() as session:
         return year, quarter, views.published(session, desk.actor, year, quarter, now)
