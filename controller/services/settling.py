@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, or_, select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import GRACE, Verdict
 from controller.db.base import said
-from controller.db.tables import Delivery, DeliveryMove, UnitPlan, UnitStatus
+from controller.db.tables import Delivery, DeliveryMove, JournalMark, UnitPlan, UnitStatus
 from controller.services import alerting
 from controller.services.context import Context
 from controller.services.deliveries import close, last_sound
@@ -24,11 +25,12 @@ def step(ctx: Context, now: datetime) -> datetime:
     alerting.retire(ctx, now)
     with ctx.db.read() as session:
         any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(now)))
-        any_gone = session.scalars(_taken_back()).first() is not None
+        any_gone = any(_told_all(reported, seq) for _, reported, seq in session.execute(_taken_back()))
     if any_over or any_gone:
         with ctx.db.write() as session:
-            for delivery in session.scalars(_taken_back()).all():
-                close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
+            for delivery, reported, seq in session.execute(_taken_back()).all():
+                if _told_all(reported, seq):
+                    close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
             for delivery, complete in session.execute(_ended(now)):
                 if _over(delivery, complete, now):
                     _close(session, delivery, complete, now)
@@ -57,22 +59,29 @@ def _unbroken() -> ColumnElement[bool]:
     return UnitStatus.complete_from <= Delivery.start
 
 
-def _taken_back() -> Select[Delivery]:
-    """Withdrawn, and its unit told that it applied a plan without it, and everything up to then: what has not sounded
-    by that never will."""
+def _taken_back() -> Select[Delivery, dict[str, Any], int | None]:
+    """Withdrawn, and its unit told that it applied a plan without it: what has not sounded by then never will. With
+    what the unit said last, and how far its journal is here: `_told_all` has to be asked."""
     applied = and_(UnitPlan.dirty_since.is_(None), UnitStatus.plan_version >= UnitPlan.version)
+    mark = and_(JournalMark.unit_id == UnitStatus.unit_id, JournalMark.journal_id == UnitStatus.journal_id)
     return (
-        select(Delivery)
+        select(Delivery, UnitStatus.reported, JournalMark.seq)
         .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
         .join(UnitPlan, UnitPlan.unit_id == Delivery.unit_id)
+        .outerjoin(JournalMark, mark)
         .where(
             Delivery.state == said(State.WITHDRAWN),
             or_(Delivery.verdict.is_(None), Delivery.verdict == Verdict.UNKNOWN),
             applied,
-            UnitStatus.complete_at > UnitPlan.published_at,
             _unbroken(),
         )
     )
+
+
+def _told_all(reported: dict[str, Any], reached: int | None) -> bool:
+    """The report that names the plan also numbers the last entry of the journal: with that entry here nothing is left
+    to be told of the time before. No clock is asked, neither ours nor the unit's."""
+    return reported.get("journal_id") is not None and (reached or 0) >= int(reported.get("journal_seq", 0))
 
 
 def _over(delivery: Delivery, complete: datetime | None, now: datetime) -> bool:

@@ -189,3 +189,42 @@ def test_a_verdict_that_stands_is_left_alone(house: House, voice: Voice) -> None
     complete(house, START + timedelta(hours=1))
     sweep(house, START + timedelta(hours=2))
     assert told(house, delivery) == (State.PLAYED, Verdict.HEARD, None)
+
+
+def withdrawn_and_told(house: House, delivery: str) -> int:
+    """Withdrawn a minute before its start; the version of the plan without it, which has left."""
+    with house.ctx.db.read() as session:
+        broadcast = session.get_one(Delivery, delivery).broadcast_id
+    house.clock.set(START - timedelta(minutes=1))
+    approving.withdraw(house.ctx, house.actor("boss"), broadcast)
+    house.compile()
+    reconciling.step(house.ctx, house.link, house.now)
+    return house.plan(UNIT).version
+
+
+@pytest.mark.parametrize("behind", [0, 3])
+def test_a_unit_that_took_a_withdrawal_back_at_once_is_believed_whatever_its_clock_says(
+    house: House, voice: Voice, behind: int
+) -> None:
+    delivery = at_one_pole(house)
+    version = withdrawn_and_told(house, delivery)
+    house.hear(voice.reported(house.now - timedelta(seconds=behind), plan_version=version), unit=UNIT)
+    sweep(house, house.now)
+    assert told(house, delivery) == (State.WITHDRAWN, Verdict.NOT_PLAYED, "withdrawn")
+
+
+def test_who_applied_a_withdrawal_is_not_believed_before_its_journal_is_here(house: House, voice: Voice) -> None:
+    """It may have sounded until the plan came: the entry that says so is still under way."""
+    delivery = at_one_pole(house)
+    version = withdrawn_and_told(house, delivery)
+    house.clock.advance(1)
+    house.hear(voice.reported(house.now, plan_version=version - 1), unit=UNIT)
+    begun = voice.started(delivery, START - timedelta(seconds=2))
+    ended = voice.ended(delivery, START - timedelta(seconds=2), "withdrawn", played_ms=1500)
+    house.clock.advance(90)
+    house.hear(voice.reported(house.now, plan_version=version), unit=UNIT)
+    sweep(house, house.now)
+    assert told(house, delivery) == (State.WITHDRAWN, None, None)
+    house.hear(voice.batch(begun, ended), unit=UNIT, signed=True)
+    sweep(house, house.now)
+    assert told(house, delivery)[1:] != (Verdict.NOT_PLAYED, "withdrawn")
