@@ -65,6 +65,8 @@ class Started(Entry):
     late_ms: Annotated[int, Field(ge=-86_400_000, le=604_800_000)]
     """Start against the planned start, by the unit's own clock."""
     volume: Volume
+    relay: Name | None = None
+    """The source that it relays; `asset` is the fallback then, and `offset_ms` counts from the begin of the slot."""
 
 
 class Ended(Entry):
@@ -81,6 +83,12 @@ class Ended(Entry):
     by: Reference | None = None
     """What displaced it."""
     reason: Text = ""
+    relay: Name | None = None
+    """As in `started`. `played_ms` is all the time it had the horn."""
+    relay_ms: DurationMs | None = None
+    """Of it, how long the source gave sound."""
+    fallback_ms: DurationMs | None = None
+    """Of it, how long the fallback sounded. What remains was silence."""
 
 
 class Skipped(Entry):
@@ -94,7 +102,8 @@ class Skipped(Entry):
 
 
 class FaultEntry(Entry):
-    """A fault appears or goes. Codes are lower-case words: `clock_untrusted`, `speaker_wire`, `asset_corrupt`."""
+    """A fault appears or goes. Codes are lower-case words: `clock_untrusted`, `speaker_wire`, `asset_corrupt`,
+    `relay_silent` (`detail` is the source)."""
 
     kind: Literal["fault"] = "fault"
     code: Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]

@@ -20,6 +20,7 @@ from broadcasts.wire.base import (
     Versioned,
     Volume,
 )
+from broadcasts.wire.relay import Relay
 
 MinuteOfDay = Annotated[int, Field(ge=0, le=1440)]
 
@@ -119,6 +120,7 @@ class Item(Message):
 
     id: Reference
     asset: Sha256
+    """What sounds; of a relay, the fallback."""
     start: UnixMs
     not_after: UnixMs
     """The last instant at which it may begin."""
@@ -130,6 +132,8 @@ class Item(Message):
     deadline: UnixMs | None = None
     late: Late
     hard_end: UnixMs | None = None
+    relay: Relay | None = None
+    """Another station from `start` to `hard_end`, in place of `asset`."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Item:
@@ -137,6 +141,20 @@ class Item(Message):
             raise ValueError("an item may begin at its start at least")
         if self.on_preempt is OnPreempt.NEXT_SLOT and self.deadline is None:
             raise ValueError("next_slot names its deadline")
+        return self
+
+    @model_validator(mode="after")
+    def _is_live(self) -> Item:
+        """What another station sends can neither be begun again nor moved; and a unit that knows no relays, and plays
+        the fallback, has to end with the slot too."""
+        if self.relay is None:
+            return self
+        if self.hard_end is None or not self.start < self.hard_end <= self.start + self.relay.length_ms:
+            raise ValueError("a relay has a hard end, inside its slot")
+        if self.on_preempt not in (OnPreempt.RESUME, OnPreempt.DROP):
+            raise ValueError("a relay that was displaced resumes or is dropped")
+        if self.late is not Late.DROP:
+            raise ValueError("a relay that is late joins while its slot lasts")
         return self
 
 

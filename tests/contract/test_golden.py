@@ -15,7 +15,7 @@ from broadcasts.wire import codec, jws, topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
 from broadcasts.wire.export import FOLDER, SPOKEN, Spoken
-from broadcasts.wire.journal import AnyEntry, Ended, Entry, JournalBatch
+from broadcasts.wire.journal import AnyEntry, Ended, Entry, JournalBatch, Started
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Trust
 
@@ -100,6 +100,23 @@ def test_an_example_means_what_its_author_meant() -> None:
     assert trust.key("plan-2026-11", jws.Typ.ALERT, at) is None
     assert trust.key("command-2026-11", jws.Typ.JOURNAL_ACK, at) is not None
     assert trust.key("plan-2026-11", jws.Typ.PLAN, 1826931600000) is None, "the end is not part of the validity"
+
+
+@pytest.mark.requirement("R-024")
+def test_a_relay_names_its_source_in_plan_and_journal() -> None:
+    plan, journal = read(GOLDEN / "plan.relay.json"), read(GOLDEN / "journal.relay.json")
+    assert isinstance(plan, Plan)
+    assert isinstance(journal, JournalBatch)
+    stream, tuner = (item.relay for item in plan.items)
+    assert stream is not None
+    assert tuner is not None
+    assert (stream.source, stream.frequency_khz, stream.silence_s) == ("vov1", None, 30)
+    assert (tuner.url, tuner.frequency_khz, tuner.silence_s) == (None, 100_400, 20)
+    started, _, _, ended = journal.entries
+    assert isinstance(started, Started)
+    assert isinstance(ended, Ended)
+    assert (started.relay, ended.relay, ended.relay_ms, ended.fallback_ms) == ("vov1", "vov1", 569_979, 300_000)
+    assert {started.asset, ended.asset} == {plan.items[0].asset}, "the fallback stands where it always stood"
 
 
 @pytest.mark.parametrize("document", sorted((GOLDEN / "signed").glob("*.jws")), ids=lambda path: path.stem)
