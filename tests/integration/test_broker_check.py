@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from support.brokers import (
-    OverSockets,
     free_port,
     mosquitto_settings,
     mosquitto_with_certificates,
     run_mosquitto,
     running_broker,
 )
-from support.parties import WithCertificates, payloads
+from support.parties import OverSockets, payloads
 from support.wait import until
 
 from broadcasts.clock import SystemClock
@@ -48,7 +47,7 @@ def with_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverSocke
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithCertificates]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverSockets]:
     known = {"u-1": "", CONTROLLER: ""}
     with mosquitto_with_certificates(tmp_path_factory.mktemp("strict"), known) as made:
         yield made
@@ -60,7 +59,7 @@ def by_secret(broker: OverSockets, data: Path, **other: object) -> Settings:
     return Settings(data=data, broker=f"mqtt://127.0.0.1:{port}", **given)  # type: ignore[arg-type]
 
 
-def by_certificate(broker: WithCertificates, data: Path, host: str = "127.0.0.1", **other: object) -> Settings:
+def by_certificate(broker: OverSockets, data: Path, host: str = "127.0.0.1", **other: object) -> Settings:
     own = broker.secrets[CONTROLLER]
     given = {
         "broker_ca": broker.folder / "authority.crt",
@@ -90,7 +89,7 @@ def test_all_is_well_with_a_secret(with_secrets: OverSockets, tmp_path: Path) ->
     assert not [each for each in lines.values() if each.startswith("FAIL")], lines
 
 
-def test_all_is_well_with_a_certificate(strict: WithCertificates, tmp_path: Path) -> None:
+def test_all_is_well_with_a_certificate(strict: OverSockets, tmp_path: Path) -> None:
     lines = told(by_certificate(strict, tmp_path))
     assert list(lines) == ALL
     assert not [each for each in lines.values() if each.startswith("FAIL")], lines
@@ -104,7 +103,7 @@ def test_a_wrong_port_is_told_as_nobody_there(with_secrets: OverSockets, tmp_pat
     assert f"nobody answers at 127.0.0.1:{port}: Connection refused" in found
 
 
-def test_a_broker_that_wants_tls_is_told_where_the_address_says_plain(strict: WithCertificates, tmp_path: Path) -> None:
+def test_a_broker_that_wants_tls_is_told_where_the_address_says_plain(strict: OverSockets, tmp_path: Path) -> None:
     plain = Settings(data=tmp_path, broker=f"mqtt://127.0.0.1:{strict.address[1]}", broker_secret="any")
     name, found = failing(plain)
     assert name == "broker-login"
@@ -112,7 +111,7 @@ def test_a_broker_that_wants_tls_is_told_where_the_address_says_plain(strict: Wi
 
 
 def test_a_plain_broker_is_told_as_speaking_no_tls(
-    with_secrets: OverSockets, strict: WithCertificates, tmp_path: Path
+    with_secrets: OverSockets, strict: OverSockets, tmp_path: Path
 ) -> None:
     settings = by_certificate(strict, tmp_path)
     plain = Settings(**{**vars(settings), "broker": f"mqtts://127.0.0.1:{with_secrets.address[1]}"})
@@ -121,7 +120,7 @@ def test_a_plain_broker_is_told_as_speaking_no_tls(
     assert "does not speak TLS here" in found
 
 
-def test_a_wrong_authority_is_told_with_its_setting(strict: WithCertificates, tmp_path: Path) -> None:
+def test_a_wrong_authority_is_told_with_its_setting(strict: OverSockets, tmp_path: Path) -> None:
     other = provide(tmp_path / "other", ["127.0.0.1"], [], SystemClock().now()).authority
     name, found = failing(by_certificate(strict, tmp_path, broker_ca=other))
     assert name == "broker-tls"
@@ -129,13 +128,13 @@ def test_a_wrong_authority_is_told_with_its_setting(strict: WithCertificates, tm
     assert "LOA_BROKER_CA" in found
 
 
-def test_a_broker_of_another_name_is_not_trusted(strict: WithCertificates, tmp_path: Path) -> None:
+def test_a_broker_of_another_name_is_not_trusted(strict: OverSockets, tmp_path: Path) -> None:
     name, found = failing(by_certificate(strict, tmp_path, host="localhost"))
     assert name == "broker-tls"
     assert "localhost" in found
 
 
-def test_a_certificate_that_the_broker_does_not_take_is_told(strict: WithCertificates, tmp_path: Path) -> None:
+def test_a_certificate_that_the_broker_does_not_take_is_told(strict: OverSockets, tmp_path: Path) -> None:
     folder = tmp_path / "other"
     provide(folder, ["127.0.0.1"], [], SystemClock().now())
     own = folder / CLIENTS / CONTROLLER
@@ -145,7 +144,7 @@ def test_a_certificate_that_the_broker_does_not_take_is_told(strict: WithCertifi
     assert "does not take our certificate" in found
 
 
-def test_a_file_that_cannot_be_used_is_told_before_anything_is_tried(strict: WithCertificates, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_told_before_anything_is_tried(strict: OverSockets, tmp_path: Path) -> None:
     name, found = failing(by_certificate(strict, tmp_path, broker_cert=tmp_path / "nowhere"))
     assert (name, "LOA_BROKER_CERT" in found) == ("broker-files", True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.brokers import mosquitto_with_certificates
-from support.parties import WithCertificates
+from support.parties import OverSockets
 from support.wait import until
 
 from broadcasts.clock import SystemClock
@@ -29,14 +29,14 @@ UNITS = [f"u-{number}" for number in range(1, 13)]
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithCertificates]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverSockets]:
     known = dict.fromkeys([*UNITS, CONTROLLER], "")
     with mosquitto_with_certificates(tmp_path_factory.mktemp("certificates"), known) as running:
         yield running
 
 
 @pytest.fixture
-def controller(broker: WithCertificates) -> Iterator[PahoLink]:
+def controller(broker: OverSockets) -> Iterator[PahoLink]:
     own = broker.secrets[CONTROLLER]
     settings = Settings(
         broker=f"mqtts://127.0.0.1:{broker.address[1]}",
@@ -57,7 +57,7 @@ def controller(broker: WithCertificates) -> Iterator[PahoLink]:
 
 
 class Fleet:
-    def __init__(self, broker: WithCertificates, folder: Path, units: list[str]) -> None:
+    def __init__(self, broker: OverSockets, folder: Path, units: list[str]) -> None:
         tls = with_certificates(broker.folder / "authority.crt", folder, units, SystemClock().now())
         self.links = Links(*broker.address, SystemClock(), tls)
         self.told: list[tuple[str, Inbox]] = []
@@ -75,7 +75,7 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(broker: WithCertificates) -> Iterator[Fleet]:
+def fleet(broker: OverSockets) -> Iterator[Fleet]:
     made = Fleet(broker, broker.folder / CLIENTS, UNITS)
     yield made
     made.links.close()
@@ -127,7 +127,7 @@ def test_many_threads_may_publish_large_documents_while_others_arrive(controller
 
 
 def test_a_unit_with_a_certificate_of_another_station_is_not_let_in_and_does_not_stop_the_others(
-    broker: WithCertificates, tmp_path: Path
+    broker: OverSockets, tmp_path: Path
 ) -> None:
     provide(tmp_path, ["127.0.0.1"], ["u-1"], SystemClock().now())
     for unit in ("u-2", "u-3"):

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from support.brokers import OverSockets, free_port, run_mosquitto, running_broker
+from support.brokers import free_port, run_mosquitto, running_broker
+from support.parties import OverSockets
 from support.wait import until
 
 from broadcasts.clock import Clock, ManualClock, SystemClock

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.brokers import OverSockets, running_broker
+from support.brokers import running_broker
 from support.live import FileServer, Hand, Running, running_fleet, write_fleet
+from support.parties import OverSockets
 from support.signed import asset_of, item, opus
 
 from broadcasts.clock import Clock, SandboxClock, SystemClock, from_unix_ms

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.brokers import OverSockets, running_broker
+from support.brokers import running_broker
 from support.live import FileServer, Hand, Running, running_fleet, write_fleet
+from support.parties import OverSockets
 from support.signed import CHUNK, asset_of, item, opus, siren
 
 from broadcasts.errors import Refused

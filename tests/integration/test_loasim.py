@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.brokers import OverSockets, running_broker
+from support.brokers import running_broker
 from support.live import FileServer, Hand, write_fleet
+from support.parties import OverSockets
 from support.signed import asset_of, item, opus
 from support.wait import until
 

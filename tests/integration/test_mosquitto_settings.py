@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.brokers import mosquitto_with_certificates
 from support.paho_client import PahoParty
-from support.parties import WithCertificates
+from support.parties import OverSockets
 from support.wait import until
 
 from broadcasts.clock import SystemClock
@@ -23,14 +23,14 @@ SETTINGS = Path(__file__).parents[2] / "deploy/mosquitto"
 
 
 @pytest.fixture(scope="module")
-def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WithCertificates]:
+def station(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverSockets]:
     """Mosquitto with the production file; only folders and the port are others."""
     known = dict.fromkeys(("u-1", "u-2", "u-3", "u-4", "u-5", CONTROLLER), "")
     with mosquitto_with_certificates(tmp_path_factory.mktemp("station"), known) as running:
         yield running
 
 
-def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: WithCertificates) -> None:
+def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: OverSockets) -> None:
     controller, unit, neighbour = station.enter(CONTROLLER), station.enter("u-1"), station.enter("u-2")
     controller.subscribe("loa/v1/u/+/out/#", 1)
     unit.subscribe("loa/v1/u/u-1/in/#")
@@ -48,7 +48,7 @@ def test_a_units_certificate_is_its_name_its_rights_and_its_client_id(station: W
         party.goodbye()
 
 
-def test_nobody_enters_without_a_certificate_of_the_stations_authority(station: WithCertificates) -> None:
+def test_nobody_enters_without_a_certificate_of_the_stations_authority(station: OverSockets) -> None:
     with pytest.raises(NotLetIn):
         station.enter("u-1", secret="of a stranger")
     with pytest.raises(NotLetIn):
@@ -57,7 +57,7 @@ def test_nobody_enters_without_a_certificate_of_the_stations_authority(station: 
         PahoParty(station.address, "u-1", "u-1", "", clean=True, will=None)
 
 
-def test_a_revoked_certificate_opens_nothing_after_a_restart_and_its_successor_does(station: WithCertificates) -> None:
+def test_a_revoked_certificate_opens_nothing_after_a_restart_and_its_successor_does(station: OverSockets) -> None:
     station.enter("u-4").goodbye()
     now = SystemClock().now()
     provide(station.folder, ["127.0.0.1"], ["u-4", "u-5"], now, revoked=["u-4"])

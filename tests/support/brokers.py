@@ -22,7 +22,7 @@ from typing import Literal
 
 import pytest
 from support.paho_client import PahoParty
-from support.parties import BrokerUnderTest, Party, WithCertificates
+from support.parties import BrokerUnderTest, OverSockets, Party
 from support.ports import free_port as free_port
 from support.wait import until
 
@@ -90,32 +90,6 @@ class InMemory:
         return self.broker.connect(client_id or name or "nobody", name, word, clean=clean, will=will)
 
 
-class OverSockets:
-    """A broker at an address; `restart` and `wipe` return when it can be reached again."""
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        known: dict[str, str],
-        restart: Callable[[], None],
-        wipe: Callable[[], None],
-    ) -> None:
-        self.address, self.secrets = address, known
-        self.restart, self.wipe = restart, wipe
-
-    def enter(
-        self,
-        name: str,
-        *,
-        client_id: str | None = None,
-        secret: str | None = None,
-        clean: bool = True,
-        will: Packet | None = None,
-    ) -> Party:
-        word = self.secrets.get(name, "") if secret is None else secret
-        return PahoParty(self.address, client_id or name or "nobody", name, word, clean, will)
-
-
 def spawn(name: str, work: Callable[[], None]) -> None:
     threading.Thread(target=work, name=name, daemon=True).start()
 
@@ -181,7 +155,7 @@ def mosquitto_settings(listener: str) -> str:
 
 
 @contextlib.contextmanager
-def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator[WithCertificates]:
+def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator[OverSockets]:
     """The production settings as they are. `known` is filled with the certificates of its names."""
     if not _program():
         pytest.fail("no Mosquitto: apt-get install mosquitto", pytrace=False)
@@ -202,7 +176,7 @@ def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator
         text = text.replace(there, here)
     (folder / "mosquitto.conf").write_text(text, encoding="utf-8")
     with _restartable(folder, port) as (restart, wipe):
-        yield WithCertificates(("127.0.0.1", port), own, known, restart, wipe)
+        yield OverSockets(("127.0.0.1", port), known, restart, wipe, own)
 
 
 def run_mosquitto(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]:

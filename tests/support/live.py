@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from support.brokers import OverSockets
+from support.parties import OverSockets
 from support.signed import Signer
 from support.wait import until
 

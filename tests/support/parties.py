@@ -46,20 +46,31 @@ class BrokerUnderTest(Protocol):
     def wipe(self) -> None: ...
 
 
-class WithCertificates:
-    """`secrets` holds for each name its certificate and key as a path without ending. A secret that is no such path is
-    a certificate that a stranger issued for the name; "" is none. `folder` is that of the authority."""
+class OverSockets:
+    """A broker at an address; `restart` and `wipe` return when it can be reached again.
+
+    With the folder of an `authority`, certificates take the place of passwords: `secrets` holds for each name its
+    certificate and key as a path without ending. A secret that is no such path is then a certificate that a stranger
+    issued for the name; "" is none.
+    """
 
     def __init__(
         self,
         address: tuple[str, int],
-        folder: Path,
         known: dict[str, str],
         restart: Callable[[], None],
         wipe: Callable[[], None],
+        authority: Path | None = None,
     ) -> None:
-        self.address, self.folder, self.secrets = address, folder, known
+        self.address, self.secrets = address, known
         self.restart, self.wipe = restart, wipe
+        self._authority = authority
+
+    @property
+    def folder(self) -> Path:
+        """That of the authority."""
+        assert self._authority is not None, "a broker with passwords"
+        return self._authority
 
     def enter(
         self,
@@ -71,19 +82,25 @@ class WithCertificates:
         will: Packet | None = None,
     ) -> Party:
         word = self.secrets.get(name, "") if secret is None else secret
-        shown: tuple[str | None, str | None] = (f"{word}.crt", f"{word}.key")
-        if not word:
-            shown = (None, None)
-        elif word not in self.secrets.values():
-            certificate, key = issue(self.folder / "strangers", name, SystemClock().now())
-            shown = (str(certificate), str(key))
+        called = client_id or name or "nobody"
+        if self._authority is None:
+            return PahoParty(self.address, called, name, word, clean, will)
         try:
-            tls = (str(self.folder / "authority.crt"), *shown)
-            return PahoParty(self.address, client_id or name or "nobody", "", "", clean, will, tls)
+            return PahoParty(self.address, called, "", "", clean, will, self._shown(name, word))
         except ConnectionRefusedError:
             raise  # the broker is not there: that is no answer
         except OSError as failure:
             raise NotLetIn(name) from failure
+
+    def _shown(self, name: str, word: str) -> tuple[str, str | None, str | None]:
+        """Authority, certificate and key."""
+        authority = str(self.folder / "authority.crt")
+        if not word:
+            return (authority, None, None)
+        if word in self.secrets.values():
+            return (authority, f"{word}.crt", f"{word}.key")
+        certificate, key = issue(self.folder / "strangers", name, SystemClock().now())
+        return (authority, str(certificate), str(key))
 
 
 Enter = Callable[..., Party]
