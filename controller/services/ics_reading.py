@@ -51,18 +51,23 @@ def read(data: bytes) -> list[Found]:
     return [_one(event, moved) for event in events]
 
 
-def _moved(events: Sequence[Event]) -> Mapping[str, list[datetime]]:
-    """By event, the starts that another entry of the file moves or changes."""
-    found: dict[str, list[datetime]] = defaultdict(list)
+def _moved(events: Sequence[Event]) -> Mapping[str, list[datetime | None]]:
+    """By event, the starts that another entry of the file moves or changes; none: more of it than one start."""
+    found: dict[str, list[datetime | None]] = defaultdict(list)
     for event in events:
         told = event.get("RECURRENCE-ID")
-        if told is not None and isinstance(getattr(told, "dt", None), datetime):
-            found[str(event.get("UID", ""))].append(_instant(told.dt))
+        try:
+            if told is not None and isinstance(told.dt, datetime):
+                one = "RANGE" not in told.params
+                found[str(event.get("UID", ""))].append(_instant(told.dt) if one else None)
+        except (ValueError, AttributeError, OverflowError):
+            continue  # its own line says what is wrong with it
     return found
 
 
-def _one(event: Event, moved: Mapping[str, list[datetime]]) -> Found:
-    title = " ".join(str(event.get("SUMMARY", "")).split())[:200]
+def _one(event: Event, moved: Mapping[str, list[datetime | None]]) -> Found:
+    told = event.get("SUMMARY", "")
+    title = " ".join(str(told[0] if isinstance(told, list) else told).split())[:200]
     schedule, duration = None, None
     problem: LoaError | None = None
     try:
@@ -76,7 +81,12 @@ def _one(event: Event, moved: Mapping[str, list[datetime]]) -> Found:
     return Found(title, None if problem else schedule, duration, problem)
 
 
-def _schedule(event: Event, moved: Mapping[str, list[datetime]]) -> Schedule:
+def _schedule(event: Event, moved: Mapping[str, list[datetime | None]]) -> Schedule:
+    if event.errors:
+        raise Refused("ics.event", why=" ".join(f"{event.errors[0][0]}: {event.errors[0][1]}".split())[:120])
+    overrides = moved.get(str(event.get("UID", "")), [])
+    if None in overrides:
+        raise Refused("ics.rule", part="RANGE=THISANDFUTURE")
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         raise Refused("ics.cancelled")
     if "EXRULE" in event:
@@ -89,7 +99,7 @@ def _schedule(event: Event, moved: Mapping[str, list[datetime]]) -> Schedule:
         raise Refused("ics.all_day")
     if begin.year not in YEARS:
         raise Refused("ics.event", why=f"DTSTART {begin.year}")
-    first = _instant(begin)
+    first = _meant(told, begin)
     local = first.astimezone(VIETNAM)
     extra, extra_days = _dates(event, "RDATE")
     if extra_days:
@@ -106,10 +116,12 @@ def _schedule(event: Event, moved: Mapping[str, list[datetime]]) -> Schedule:
             # RFC 5545 counts DTSTART even where the rule would not come to it.
             extra.append(first)
             count = schedule.pattern.count
-            schedule = _with(schedule, count=None if count is None else max(1, count - 1))
+            if count == 1:
+                schedule = replace(schedule, repeat=Repeat.ONCE, pattern=PLAIN)
+            schedule = _with(schedule, count=None if count in (None, 1) else count - 1)
     skip, skip_days = _dates(event, "EXDATE")
     if "RECURRENCE-ID" not in event:
-        skip += moved.get(str(event.get("UID", "")), [])
+        skip += [each for each in overrides if each is not None]
     return _with(
         schedule,
         skip=tuple(sorted(set(skip))),
@@ -131,13 +143,16 @@ def _recurring(rule: dict[str, list[Any]], local: datetime) -> Schedule:
     every = int(rule.get("INTERVAL", [1])[0])
     if str(rule.get("WKST", ["MO"])[0]) != "MO" and frequency == "WEEKLY" and every > 1:
         raise Refused("ics.rule", part=f"WKST={rule['WKST'][0]}")
-    by_day = [str(each) for each in rule.get("BYDAY", [])]
+    count = int(rule["COUNT"][0]) if "COUNT" in rule else None
+    if count is not None and count < 1:
+        raise Refused("ics.rule", part=f"COUNT={count}")
+    by_day = list(dict.fromkeys(str(each) for each in rule.get("BYDAY", [])))
     pattern = replace(
         PLAIN,
         every=every,
-        month_days=tuple(sorted(int(each) for each in rule.get("BYMONTHDAY", []))),
-        months=tuple(sorted(int(each) for each in rule.get("BYMONTH", []))),
-        count=int(rule["COUNT"][0]) if "COUNT" in rule else None,
+        month_days=tuple(sorted({int(each) for each in rule.get("BYMONTHDAY", [])})),
+        months=tuple(sorted({int(each) for each in rule.get("BYMONTH", [])})),
+        count=count,
     )
     repeat, pattern = _repeat(frequency, by_day, pattern, local)
     until = _until(rule["UNTIL"][0], local.time()) if "UNTIL" in rule else None
@@ -185,7 +200,7 @@ def _dates(event: Event, name: str) -> tuple[list[datetime], list[date]]:
         for one in each.dts:
             value = one.dt[0] if isinstance(one.dt, tuple) else one.dt
             if isinstance(value, datetime):
-                instants.append(_instant(value))
+                instants.append(_meant(each, value))
             else:
                 days.append(value)
     return instants, days
@@ -194,11 +209,19 @@ def _dates(event: Event, name: str) -> tuple[list[datetime], list[date]]:
 def _duration(event: Event) -> timedelta | None:
     begin, end = event.get("DTSTART"), event.get("DTEND")
     if (told := event.get("DURATION")) is not None:
-        found: timedelta | None = told.dt
-        return found
-    if begin is not None and end is not None and isinstance(end.dt, datetime) and isinstance(begin.dt, datetime):
-        return _instant(end.dt) - _instant(begin.dt)
-    return None
+        found: timedelta = told.dt
+    elif begin is not None and end is not None and isinstance(end.dt, datetime) and isinstance(begin.dt, datetime):
+        found = _instant(end.dt) - _instant(begin.dt)
+    else:
+        return None
+    return found if found > timedelta(0) else None
+
+
+def _meant(told: Any, value: datetime) -> datetime:
+    """Raises Refused("ics.zone") for a zone that nobody knows: at what hour it sounds is not guessed."""
+    if value.tzinfo is None and "TZID" in told.params:
+        raise Refused("ics.zone", zone=str(told.params["TZID"])[:40])
+    return _instant(value)
 
 
 def _instant(told: datetime) -> datetime:

@@ -106,6 +106,43 @@ def test_the_first_start_counts_even_where_the_rule_does_not_come_to_it() -> Non
     assert [each.astimezone(VIETNAM).day for each in heard(found)] == [2, 6, 13]
 
 
+def test_a_count_of_one_is_the_first_start_and_no_other() -> None:
+    found = only("DTSTART:20260302T170000", "RRULE:FREQ=WEEKLY;BYDAY=FR;COUNT=1").schedule
+    assert found is not None
+    assert [each.astimezone(VIETNAM).day for each in heard(found)] == [2]
+
+
+def test_days_that_are_named_again_and_again_are_kept_once() -> None:
+    many = ",".join(["2"] * 50_000)
+    found = only("DTSTART:20260302T170000", f"RRULE:FREQ=MONTHLY;BYMONTHDAY={many}").schedule
+    assert found is not None
+    assert found.pattern.month_days == (2,)
+
+
+def test_an_entry_with_two_titles_has_the_first_and_an_end_before_its_beginning_is_no_length() -> None:
+    found = only("DTSTART:20260302T170000", "DTEND:20260302T160000", "SUMMARY:Tin khác")
+    assert (found.title, found.duration) == ("Tin", None)
+
+
+OVERRIDES = [
+    ("RECURRENCE-ID;RANGE=THISANDFUTURE:20260303T170000", ["ics.rule", "ics.rule"]),
+    ("RECURRENCE-ID:00010101T000000", [None, None]),
+    ("RECURRENCE-ID:nonsense", [None, "ics.event"]),
+]
+
+
+@pytest.mark.parametrize(("override", "keys"), OVERRIDES)
+def test_an_entry_that_changes_more_than_one_start_or_none_at_all_is_told_of(
+    override: str, keys: list[str | None]
+) -> None:
+    """From the second day on at 05:00: taken for a single move it would leave the old hour standing for ever."""
+    series = event("DTSTART:20260302T170000", "RRULE:FREQ=DAILY").replace(
+        b"END:VCALENDAR",
+        f"BEGIN:VEVENT\r\nUID:1\r\n{override}\r\nDTSTART:20260303T050000\r\nEND:VEVENT\r\nEND:VCALENDAR".encode(),
+    )
+    assert [each.problem and each.problem.key for each in read(series)] == keys
+
+
 UNREADABLE: list[tuple[tuple[str, ...], str]] = [
     ((), "ics.no_start"),
     (("DTSTART;VALUE=DATE:20260302",), "ics.all_day"),
@@ -114,6 +151,10 @@ UNREADABLE: list[tuple[tuple[str, ...], str]] = [
     (("DTSTART:20260302T170000", "RRULE:FREQ=DAILY;BYHOUR=5,6"), "ics.rule"),
     (("DTSTART;TZID=America/New_York:20260302T170000", "RRULE:FREQ=DAILY"), "ics.zone"),
     (("DTSTART:20260302T100000Z", "RRULE:FREQ=DAILY"), "ics.zone"),
+    (("DTSTART;TZID=Nowhere/At-All:20260302T170000",), "ics.zone"),
+    (("DTSTART:20260302T170000", "RRULE:FREQ=DAILY", "EXDATE;TZID=Nowhere/At-All:20260303T170000"), "ics.zone"),
+    (("DTSTART:20260302T170000", "RRULE:FREQ=DAILY;COUNT=0"), "ics.rule"),
+    (("DTSTART:20260302T170000", "RRULE:FREQ=DAILY", "EXDATE:nonsense"), "ics.event"),
     (("DTSTART:20260302T170000", "STATUS:CANCELLED"), "ics.cancelled"),
     (("DTSTART:18990302T170000",), "ics.event"),
     (("DTSTART:20260302T170000", "EXDATE:20260302T170000"), "schedule.impossible"),
