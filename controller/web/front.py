@@ -22,6 +22,7 @@ from controller.web.pages import (
     emergency_set,
     home,
     people,
+    recordings,
     regulation,
     sandbox,
     timetable,
@@ -41,7 +42,7 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    first = (account, home, compose, timetable, ahead, campaigns, broadcasts, approve, clusters)
+    first = (account, home, compose, recordings, timetable, ahead, campaigns, broadcasts, approve, clusters)
     for page in (*first, regulation, emergency_set, alerts, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)

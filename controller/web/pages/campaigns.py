@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,7 +11,6 @@ from fastapi.responses import Response
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.statutes import RHYTHMS
 from broadcasts.errors import LoaError, Refused
-from controller.db.tables import Asset
 from controller.services import campaigns
 from controller.services.campaigns import preview_series, template_of
 from controller.services.rights import Right
@@ -18,8 +18,8 @@ from controller.services.views import campaigns as views
 from controller.services.views.campaigns import quarter_of
 from controller.services.views.places import places
 from controller.web import series_form, series_words
+from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk, PersonDesk, PersonForm
-from controller.web.pages.compose import recording_of
 from controller.web.pages.home import done_of
 from controller.web.schedule_form import YEARS
 from controller.web.schedule_words import told as told_schedule
@@ -43,30 +43,27 @@ def new(desk: AuthorDesk, template: str = "") -> Response:
         form = series_form.fresh(
             chosen, desk.actor.need(Right.COMPOSE), places(session, desk.actor), desk.office.ctx.clock.now()
         )
-    return _form(desk, form, looked=False)
+    nothing_yet: dict[str, Any] = {
+        "form": form,
+        "chosen": chosen,
+        "ahead": None,
+        "problems": [],
+        "said": "",
+        "looked": False,
+    }
+    return COMPOSER.show(desk, form, ahead=nothing_yet)
 
 
 @router.post("/campaigns")
 def hand_in(desk: AuthorForm) -> Response:
-    form, act = series_form.typed(desk.posted), desk.posted.get("act", "submit")
+    form = series_form.typed(desk.posted)
     template_of(form.template)
-    asset, failure = recording_of(desk, sample=act == "sample")
-    if asset is not None:
-        form = SeriesForm(**{**vars(form), "asset": asset.sha256})
-    if failure is not None or act != "submit":
-        return _form(desk, form, recording_error=failure)
-    try:
-        made = campaigns.create(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
-    except LoaError as error:
-        return _form(desk, form, error=error)
-    return desk.go(f"/campaigns/{made}?done=submitted")
+    return COMPOSER.take(desk, form)
 
 
 @router.post("/campaigns/preview")
 def look(desk: AuthorForm) -> Response:
-    """Only the piece below the form."""
-    form = series_form.typed(desk.posted)
-    return desk.page("_series.html", form=form, **_ahead(desk, form))
+    return COMPOSER.look(desk, series_form.typed(desk.posted))
 
 
 @router.get("/campaigns/{campaign_id}")
@@ -158,32 +155,9 @@ def _report(desk: Desk, campaign_id: str, error: LoaError | None = None) -> Resp
     )
 
 
-def _form(
-    desk: Desk,
-    form: SeriesForm,
-    *,
-    looked: bool = True,
-    error: LoaError | None = None,
-    recording_error: LoaError | None = None,
-) -> Response:
-    template = template_of(form.template)
-    with desk.office.ctx.db.read() as session:
-        offered = places(session, desk.actor.need(Right.COMPOSE))
-        asset = session.get(Asset, form.asset) if form.asset else None
-    failure = error or recording_error
-    return desk.page(
-        "campaign_form.html",
-        desk.status(failure) if failure else 200,
-        form=form,
-        places=offered,
-        asset=asset,
-        rhythms=RHYTHMS,
-        error=error,
-        recording_error=recording_error,
-        max_bytes=desk.office.max_upload_bytes,
-        looked=looked,
-        **(_ahead(desk, form) if looked else {"chosen": template, "ahead": None, "problems": [], "said": ""}),
-    )
+def _save(desk: Desk, form: SeriesForm) -> str:
+    made = campaigns.create(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
+    return f"/campaigns/{made}?done=submitted"
 
 
 def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
@@ -193,7 +167,17 @@ def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
     try:
         ahead = preview_series(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
     except Refused as error:
-        return {"chosen": template, "ahead": None, "problems": [error], "said": ""}
+        return {"form": form, "chosen": template, "ahead": None, "problems": [error], "said": ""}
     said = told_schedule(desk.words, ahead.series.schedule) if ahead.series.schedule else ""
     once = {(each.key, str(each.fields)): each for each in ahead.problems}
-    return {"chosen": template, "ahead": ahead, "problems": list(once.values()), "said": said}
+    return {"form": form, "chosen": template, "ahead": ahead, "problems": list(once.values()), "said": said}
+
+
+COMPOSER = Composer(
+    page="campaign_form.html",
+    piece="_series.html",
+    uploads={RECORDING: lambda form, asset: replace(form, asset=asset)},
+    ahead=_ahead,
+    save=_save,
+    more=lambda desk, session, form: {"rhythms": RHYTHMS},
+)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from broadcasts.domain.schedule_check import FAR
-from broadcasts.errors import LoaError, Refused
+from broadcasts.errors import Refused
 from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.groups import groups
-from controller.services.library import add_recording
-from controller.services.recordings import add_sample
 from controller.services.rescheduling import Extent, change, draft_for
 from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
 from controller.web import schedule_words
 from controller.web.airtime_words import change_lines, unusual_times
+from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
 from controller.web.kept_form import KeepingAuthorForm
@@ -40,7 +39,7 @@ def new(desk: AuthorDesk) -> Response:
         return back
     with desk.office.ctx.db.read() as session:
         form = fresh(actor, places(session, actor), desk.office.ctx.clock.now())
-    return _form(desk, form, fresh=True)
+    return COMPOSER.show(desk, form, fresh=True)
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
@@ -58,89 +57,23 @@ def edit(desk: AuthorDesk, broadcast_id: str, extent: str = "", start: str = "")
         else:
             draft = draft_of(session, broadcast, frozen=False)
         form = from_draft(draft, broadcast, extent, start)
-    return _form(desk, form, fresh=True)
+    return COMPOSER.show(desk, form, fresh=True)
 
 
 @router.post("/broadcasts")
 def hand_in(desk: KeepingAuthorForm) -> Response:
-    """One form, four buttons: upload, sample and preview are for browsers without script."""
-    form, act = typed(desk.posted), desk.posted.get("act", "submit")
-    asset, failure = recording_of(desk, sample=act == "sample")
-    if asset is not None:
-        form = _with_asset(form, asset.sha256)
-    if failure is not None:
-        return _form(desk, form, status=desk.status(failure), recording_error=failure)
-    extra, failure = recording_of(desk, field="second_recording")
-    if failure is not None:
-        return _form(desk, form, status=desk.status(failure), error=failure)
-    if extra is not None:
-        form = replace(form, more=form.more.with_recording(extra.sha256))
-    if act != "submit":
-        return _form(desk, form)
-    draft = form.draft(desk.office.ctx.clock.now())
-    try:
-        if form.unread:
-            raise form.unread[0]
-        if form.editing and form.extent:
-            part = _part(form.extent, form.start)
-            found = change(desk.office.ctx, desk.actor, form.editing, draft, *part, _revision(form))
-        else:
-            found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
-    except LoaError as error:
-        return _form(desk, form, status=desk.status(error), error=error)
-    return desk.go(f"/broadcasts/{found}?done=submitted")
+    return COMPOSER.take(desk, typed(desk.posted))
 
 
 @router.post("/broadcasts/preview")
 def look(desk: AuthorForm) -> Response:
-    """Only the piece below the form."""
-    return desk.page("_preview.html", **_ahead(desk, typed(desk.posted)))
-
-
-@router.post("/recordings")
-def upload(desk: AuthorForm) -> Response:
-    return _recorded(desk, lambda: recording_of(desk))
-
-
-@router.post("/recordings/sample")
-def sample(desk: AuthorForm) -> Response:
-    return _recorded(desk, lambda: recording_of(desk, sample=True))
-
-
-def _recorded(desk: Desk, take: Callable[[], tuple[Asset | None, LoaError | None]]) -> Response:
-    asset, failure = take()
-    if asset is None and failure is None:
-        failure = Refused("asset.missing")
-    status = desk.status(failure) if failure else 200
-    answer = desk.page("_recording.html", status, asset=asset, form=DraftForm(), recording_error=failure)
-    answer.headers["HX-Trigger-After-Swap"] = "recorded"
-    return answer
-
-
-def recording_of(desk: Desk, *, sample: bool = False, field: str = "recording") -> tuple[Asset | None, LoaError | None]:
-    """What was uploaded with this form as an asset, or why not; neither when there was no file."""
-    ctx, posted = desk.office.ctx, desk.posted
-    if (failure := posted.failures.get(field)) is not None:
-        return None, failure
-    try:
-        if sample:
-            return add_sample(ctx, desk.actor, desk.office.upload_folder), None
-        if field in posted.files:
-            path, name = posted.files[field]
-            return add_recording(ctx, desk.actor, path, name), None
-    except LoaError as error:
-        return None, error
-    return None, None
+    return COMPOSER.look(desk, typed(desk.posted))
 
 
 def _kept(desk: Desk, editing: str = "") -> Response | None:
     """What this person handed in when the session was over."""
     fields = kept_forms.take(desk.office.ctx, desk.actor, editing)
-    return _form(desk, typed(Posted(fields)), kept=True) if fields is not None else None
-
-
-def _with_asset(form: DraftForm, sha256: str) -> DraftForm:
-    return DraftForm(**{**vars(form), "asset": sha256})
+    return COMPOSER.show(desk, typed(Posted(fields)), kept=True) if fields is not None else None
 
 
 def _part(extent: str, start: str) -> tuple[Extent, datetime | None]:
@@ -160,35 +93,23 @@ def _revision(form: DraftForm) -> int | None:
     return int(form.revision) if form.revision.isdecimal() else None
 
 
-def _form(
-    desk: Desk,
-    form: DraftForm,
-    *,
-    status: int = 200,
-    error: LoaError | None = None,
-    recording_error: LoaError | None = None,
-    fresh: bool = False,
-    kept: bool = False,
-) -> Response:
-    with desk.office.ctx.db.read() as session:
-        offered = places(session, desk.actor)
-        asset = session.get(Asset, form.asset) if form.asset else None
-        spoken = [(each, session.get(Asset, each.asset)) for each in form.more.translations]
-        saved = groups(session, desk.actor)
-    return desk.page(
-        "broadcast_form.html",
-        status,
-        spoken=spoken,
-        saved=saved,
-        places=offered,
-        asset=asset,
-        error=error,
-        recording_error=recording_error,
-        fresh=fresh,
-        kept=kept,
-        max_bytes=desk.office.max_upload_bytes,
-        **_ahead(desk, form),
-    )
+def _save(desk: Desk, form: DraftForm) -> str:
+    draft = form.draft(desk.office.ctx.clock.now())
+    if form.unread:
+        raise form.unread[0]
+    if form.editing and form.extent:
+        part = _part(form.extent, form.start)
+        found = change(desk.office.ctx, desk.actor, form.editing, draft, *part, _revision(form))
+    else:
+        found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
+    return f"/broadcasts/{found}?done=submitted"
+
+
+def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
+    return {
+        "spoken": [(each, session.get(Asset, each.asset)) for each in form.more.translations],
+        "saved": groups(session, desk.actor),
+    }
 
 
 def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
@@ -222,3 +143,16 @@ def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
         "repeats": draft.repeat != "once" or len(seen.coming) > 1,
         "repeat_words": said,
     }
+
+
+COMPOSER = Composer(
+    page="broadcast_form.html",
+    piece="_preview.html",
+    uploads={
+        RECORDING: lambda form, asset: replace(form, asset=asset),
+        "second_recording": lambda form, asset: replace(form, more=form.more.with_recording(asset)),
+    },
+    ahead=_ahead,
+    save=_save,
+    more=_more,
+)

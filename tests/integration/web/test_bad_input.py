@@ -359,7 +359,7 @@ def test_an_upload_never_lies_in_memory(author: Person, monkeypatch: pytest.Monk
         raise Fault("storage.full")
 
     content = audio.tone(8.0)
-    monkeypatch.setattr("controller.web.pages.compose.add_recording", note)
+    monkeypatch.setattr("controller.web.composer.add_recording", note)
     form = author.get("/broadcasts/new").form("/broadcasts")
     page = author.send(form, files={"recording": ("../../etc/passwd", content, "audio/wav")}, act="upload")
     assert page.status == 507
@@ -426,8 +426,8 @@ def test_a_file_beside_a_form_is_gone_however_the_page_ends(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    for name in ("typed", "add_sample"):
-        monkeypatch.setattr(f"controller.web.pages.compose.{name}", broken)
+    for name in ("pages.compose.typed", "composer.add_sample"):
+        monkeypatch.setattr(f"controller.web.{name}", broken)
     author.client._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
     answer = author.client.post(
         path,
