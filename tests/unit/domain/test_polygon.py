@@ -13,7 +13,7 @@ from broadcasts.domain.polygon import inside, read, told
 from broadcasts.errors import Refused
 
 SQUARE = ((0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0))
-HOLE = ((4.0, 4.0), (6.0, 4.0), (6.0, 6.0), (4.0, 6.0))
+HOLE = ((4.0, 4.0), (4.0, 6.0), (6.0, 6.0), (6.0, 4.0))
 STEPS = st.integers(-3, 13).map(float)
 
 
@@ -36,6 +36,17 @@ def test_a_hole_is_outside_and_its_edge_is_not() -> None:
     assert [inside(5, 5, polygon), inside(4, 5, polygon), inside(3, 5, polygon)] == [False, True, True]
 
 
+def test_where_two_shapes_overlap_or_one_crosses_itself_people_are_not_left_out() -> None:
+    """A hamlet that was drawn twice hears it, too."""
+    beside = [[x + 5, y] for x, y in SQUARE]
+    both = read(geojson([SQUARE], [beside[::-1]], kind="MultiPolygon"))
+    assert [inside(x, 5, both) for x in (2, 7, 12, 16)] == [True, True, True, False]
+    star = read(geojson([[0, 10], [6, -8], [-9.5, 3], [9.5, 3], [-6, -8]]))
+    assert [inside(0, 0, star), inside(0, 8, star), inside(7, -4, star)] == [True, True, False]
+    loops = read(geojson([[0, 0], [4, 4], [4, 0], [0, 4]]))
+    assert [inside(1, 2, loops), inside(3, 2, loops), inside(2, 1, loops)] == [True, True, False]
+
+
 def geojson(*rings: Any, kind: str = "Polygon") -> str:
     return json.dumps({"type": kind, "coordinates": list(rings)})
 
@@ -45,8 +56,10 @@ def test_what_is_pasted_may_be_wrapped_as_programs_wrap_it() -> None:
     feature = {"type": "Feature", "geometry": polygon}
     for text in (polygon, feature, {"type": "FeatureCollection", "features": [feature]}):
         assert read(json.dumps(text)) == (SQUARE,)
-    assert read(geojson([SQUARE], [HOLE], kind="MultiPolygon")) == (SQUARE, HOLE)
-    assert read(told((SQUARE, HOLE))) == (SQUARE, HOLE)
+    assert read(geojson([SQUARE], [SQUARE, HOLE], kind="MultiPolygon")) == (SQUARE, SQUARE, HOLE)
+    assert read(geojson(SQUARE[::-1], HOLE[::-1])) == (SQUARE, HOLE)
+    for shape in ((SQUARE,), (SQUARE, HOLE), (SQUARE, HOLE, SQUARE)):
+        assert read(told(shape)) == shape
     assert (read("  "), told(())) == ((), "")
 
 
@@ -64,6 +77,8 @@ def test_what_is_pasted_may_be_wrapped_as_programs_wrap_it() -> None:
         (geojson([[0, 0], [181, 0], [0, 1]]), "degrees"),
         (geojson([[0, 0], ["1", 0], [0, 1]]), "degrees"),
         (geojson([[0, 0], [True, 0], [0, 1]]), "degrees"),
+        (geojson([[0, 0], [10**400, 0], [0, 1]]), "degrees"),
+        (geojson([[0, 0], [0, 1e999], [0, 1]]), "degrees"),
         ('{"type": "Polygon", "coordinates": [[[0, 0], [1, NaN], [1, 1]]]}', "degrees"),
         (geojson([[i / 100, i % 7] for i in range(2_001)]), "many"),
         (" " * 1 + "x" * 200_001, "many"),
