@@ -34,7 +34,8 @@ LONGEST_WEEK = 7 * 24 * 60
 @dataclass(frozen=True)
 class Rules:
     """All of it as somebody writes it. Windows are (start, end), ceilings (start, end, volume), in minutes of the local
-    day; limits in minutes. None: no weekend of its own, the usual normal hours, no limit."""
+    day; limits in minutes. None: no weekend of its own, the usual normal hours, no limit; no windows: silent weekends,
+    no hour is a normal one."""
 
     number: str
     date: date | None
@@ -195,7 +196,8 @@ def _apply(session: Session, station: Station, rules: Rules, sites: Mapping[str,
     station.volume, station.emergency_volume = rules.volume, rules.emergency_volume
     for name in ("number", "date", "volume", "emergency_volume"):
         told.pop(name)
-    station.rules = {name: value for name, value in told.items() if value not in (None, "", [])}
+    # No hours at weekends is not the same as none of their own.
+    station.rules = {name: value for name, value in told.items() if value is not None and value != ""}
     for name, site in sites.items():
         cluster = session.get(Cluster, name)
         if cluster is None or cluster.station_id != station.id:

@@ -14,6 +14,9 @@ from controller.web.upload import Posted
 _WINDOW = re.compile(r"(\d{1,2})[:hg](\d{2})?\s*[-–]\s*(\d{1,2})[:hg](\d{2})?")
 _CEILING = re.compile(_WINDOW.pattern + r"\s*[:=]\s*(\d{1,3})\s*%?")
 
+NEVER = "-"
+"""At no hour: what is left empty holds as usual."""
+
 
 @dataclass(frozen=True)
 class RegulationForm:
@@ -42,8 +45,8 @@ class RegulationForm:
             number=self.number,
             date=_date(self.date),
             hours=_windows("hours", self.hours),
-            weekend=_windows("weekend", self.weekend) if self.weekend.strip() else None,
-            normal=_windows("normal", self.normal) if self.normal.strip() else None,
+            weekend=_own_windows("weekend", self.weekend),
+            normal=_own_windows("normal", self.normal),
             ceilings=_ceilings("ceilings", self.ceilings),
             special=_ceilings("special", self.special),
             volume=_number("volume", self.volume),
@@ -70,8 +73,8 @@ def from_rules(rules: Rules, revision: int, sites: Sequence[tuple[str, str]]) ->
         number=rules.number,
         date=rules.date.isoformat() if rules.date else "",
         hours=_told(rules.hours),
-        weekend=_told(rules.weekend or ()),
-        normal=_told(rules.normal or ()),
+        weekend=_own_told(rules.weekend),
+        normal=_own_told(rules.normal),
         ceilings=_loud(rules.ceilings),
         special=_loud(rules.special),
         volume=str(rules.volume),
@@ -88,6 +91,10 @@ def from_rules(rules: Rules, revision: int, sites: Sequence[tuple[str, str]]) ->
 
 def _told(windows: Sequence[tuple[int, int]]) -> str:
     return ", ".join(_span(start, end) for start, end in windows)
+
+
+def _own_told(windows: Sequence[tuple[int, int]] | None) -> str:
+    return "" if windows is None else _told(windows) or NEVER
 
 
 def _loud(ceilings: Sequence[tuple[int, int, int]]) -> str:
@@ -108,6 +115,13 @@ def _windows(name: str, text: str) -> tuple[tuple[int, int], ...]:
         if match is None:
             raise Refused("regulation.unread", name=name, told=piece[:40])
     return tuple(_minutes(match) for match, _ in found if match is not None)
+
+
+def _own_windows(name: str, text: str) -> tuple[tuple[int, int], ...] | None:
+    """Where nothing is typed, none of their own."""
+    if not text.strip():
+        return None
+    return () if text.strip() == NEVER else _windows(name, text)
 
 
 def _ceilings(name: str, text: str) -> tuple[tuple[int, int, int], ...]:

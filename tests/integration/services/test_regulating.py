@@ -14,9 +14,10 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import AuditEntry, Cluster
+from controller.db.tables import AuditEntry, Cluster, Station
 from controller.services import regulating
 from controller.services.regulating import Rules
+from controller.services.stations import regulation
 
 STATION = f"s-{HERE}"
 TOMORROW = datetime(2026, 3, 4, tzinfo=VIETNAM)
@@ -41,6 +42,21 @@ def test_a_change_is_kept_with_who_made_it_when_and_all_that_it_said(house: Hous
         line = session.scalars(select(AuditEntry).where(AuditEntry.act == "regulation.change")).one()
     assert line.about == STATION
     assert line.detail["changed"]["hours"] == [[[300, 1260]], [[300, 420], [1000, 1260]]]
+
+
+def test_silent_weekends_and_no_normal_hours_are_kept_apart_from_nothing_said(house: House) -> None:
+    """Lost, "nothing at weekends" would mean that weekends sound as other days do."""
+    change(house, replace(RULES, weekend=(), normal=()))
+    told = regulating.look(house.ctx, house.actor("author"), STATION)
+    assert (told.rules.weekend, told.rules.normal) == ((), ())
+    saturday = datetime(2026, 3, 7, 6, 0, tzinfo=VIETNAM)
+    with house.ctx.db.read() as session:
+        rule = regulation(session.get_one(Station, STATION))
+    assert not rule.allows(saturday, timedelta(minutes=1), VIETNAM)
+    assert rule.allows(saturday - timedelta(days=1), timedelta(minutes=1), VIETNAM)
+    change(house, RULES, revision=1)
+    told = regulating.look(house.ctx, house.actor("author"), STATION)
+    assert (told.rules.weekend, told.rules.normal) == (None, None)
 
 
 def test_only_who_may_changes_it_and_only_at_home(house: House) -> None:
