@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.base import Base, Big, only_where
@@ -103,6 +104,11 @@ class Approval(Base):
     """That everything, kept: a later edit changes the bulletin, never what was decided."""
 
 
+def _alone(context: DefaultExecutionContext) -> datetime:
+    found: datetime = context.get_current_parameters()["start"]  # type: ignore[no-untyped-call]
+    return found
+
+
 class Delivery(Base):
     """One occurrence at one cluster: its state, and apart from it the verdict."""
 
@@ -123,6 +129,10 @@ class Delivery(Base):
     asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
     language: Mapped[str] = mapped_column(String(3), default="")
     """Of the rendition that sounds; "" for a part of a programme that is no bulletin."""
+    part: Mapped[int | None]
+    """Of a programme: which one, from 0."""
+    begin: Mapped[datetime] = mapped_column(default=_alone)
+    """The start of the whole that this is a piece of: all languages and parts of one playing have the same."""
     start: Mapped[datetime]
     end: Mapped[datetime]
     not_after: Mapped[datetime]

@@ -65,6 +65,21 @@ class Rendition(Base):
     asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
 
 
+class KeptSound(Base):
+    """A chime, an opening or a closing that is used again and again, owned by an area, for everybody who writes there
+    or below."""
+
+    __tablename__ = "sounds"
+    __table_args__ = (UniqueConstraint("area_id", "name"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    """chime, intro, outro (broadcasts.domain.programme.PartKind)"""
+    name: Mapped[str] = mapped_column(String(80))
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"), index=True)
+    added_at: Mapped[datetime]
+
+
 class Quarantined(Base):
     """A message that was not the contract, kept for a look; the oldest go when there are too many."""
 

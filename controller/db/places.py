@@ -62,6 +62,8 @@ class Station(Base):
     volume: Mapped[int] = mapped_column(default=70)
     emergency_volume: Mapped[int] = mapped_column(default=100)
     illustrative: Mapped[bool] = mapped_column(default=False)
+    chime_sha256: Mapped[str | None] = mapped_column(ForeignKey("assets.sha256"))
+    """What the form offers to sound before a bulletin; what does sound is chosen, and approved, with each."""
 
 
 class RegulationChange(Base):

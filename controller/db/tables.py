@@ -14,7 +14,7 @@ from controller.db.approval import AlertConfirmation, Delegation, OwnException, 
 from controller.db.base import Base
 from controller.db.campaigns import Campaign
 from controller.db.commands import Command
-from controller.db.content import Asset, Bulletin, Kept, Quarantined, Rendition
+from controller.db.content import Asset, Bulletin, Kept, KeptSound, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
 from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
@@ -42,6 +42,7 @@ __all__ = [
     "JournalEntry",
     "JournalMark",
     "Kept",
+    "KeptSound",
     "LoginSession",
     "OwnException",
     "PriorityDecision",

@@ -154,7 +154,7 @@ def _make(
             begins[name] = begin
             station, site = stations[cluster]
             unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
-            row = _row(broadcast, name, start, said, cluster, unit)
+            row = _row(broadcast, name, begin, start, said, cluster, unit)
             row["rank"] += rank_of(ranked, station.id, broadcast.id)
             row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
             if not allowed or unit is None:
@@ -194,7 +194,7 @@ def _ruled(rule: Regulation, start: datetime, duration: timedelta) -> tuple[bool
 
 
 def _row(
-    broadcast: Broadcast, name: str, start: datetime, said: Said, cluster: str, unit: str | None
+    broadcast: Broadcast, name: str, begin: datetime, start: datetime, said: Said, cluster: str, unit: str | None
 ) -> dict[str, Any]:
     """Planned, and no volume yet."""
     late, duration = Late(broadcast.late), said.length
@@ -206,6 +206,8 @@ def _row(
         "unit_id": unit,
         "asset_sha256": said.asset.sha256,
         "language": said.language,
+        "part": said.place,
+        "begin": begin,
         "start": start,
         "end": start + duration,
         "not_after": start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),

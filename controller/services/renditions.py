@@ -20,12 +20,13 @@ from controller.db.tables import Asset, Broadcast, Cluster, Rendition
 
 @dataclass(frozen=True)
 class Said:
-    """One thing that sounds. `language` is "" for a part of a programme that is no bulletin; `part` is none outside
-    programmes."""
+    """One thing that sounds. `language` is "" for a part of a programme that is no bulletin; `part` and its `place`
+    among all are none outside programmes."""
 
     asset: Asset
     language: str
     part: Part | None = None
+    place: int | None = None
 
     @property
     def length(self) -> timedelta:
@@ -94,11 +95,11 @@ def layouts(
     for languages in set(wanted.values()):
         choice = choose(languages, list(there))
         bulletin = [(each, there[each]) for each in choice.languages]
-        line: list[tuple[str, str, Part | None]] = []
-        for part in parts or (None,):
+        line: list[tuple[str, str, Part | None, int | None]] = []
+        for place, part in enumerate(parts) if parts else ((None, None),):
             own = part is None or part.asset == spoken[0][1]
-            line += [(*each, part) for each in (bulletin if own or part is None else [("", part.asset)])]
-        said = [Said(assets[sha], language, part) for language, sha, part in line if sha in assets]
+            line += [(*each, part, place) for each in (bulletin if own or part is None else [("", part.asset)])]
+        said = [Said(assets[sha], language, part, place) for language, sha, part, place in line if sha in assets]
         begins = offsets([each.length for each in said])
         found[languages] = Layout(languages, choice, tuple(zip(begins, said, strict=True)))
     return found

@@ -24,7 +24,6 @@ from controller.services.approving import draft_of
 from controller.services.composing import Draft, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import withdraw_open
-from controller.services.programmes import laid_out
 from controller.services.rights import Actor, Right
 from controller.services.schedules import last_day, schedule_of, stored, take_off, without
 
@@ -148,19 +147,16 @@ def _cut(session: Session, broadcast: Broadcast, extent: Extent, chosen: datetim
         broadcast.revision += 1
         facts.keep(session, broadcast, None, now)
     broadcast.changed_at = now
-    which = _deliveries(session, broadcast, one, chosen, schedule)
+    which = _deliveries(one, chosen, schedule)
     return withdraw_open(session, broadcast.id, now, why, which)
 
 
-def _deliveries(
-    session: Session, broadcast: Broadcast, one: bool, chosen: datetime, schedule: Schedule
-) -> ColumnElement[bool]:
+def _deliveries(one: bool, chosen: datetime, schedule: Schedule) -> ColumnElement[bool]:
     """Of one start, with all parts of a programme; or of each start from there on: what has begun sounds to its end."""
     if one:
-        every = laid_out(session, broadcast, [*broadcast.clusters, *broadcast.joined])
-        return Delivery.start.in_({chosen + after for layout, _ in every for after, _ in layout.pieces})
+        return Delivery.begin == chosen
     first = next(starts(schedule, chosen, chosen + FAR, VIETNAM), None)
-    return Delivery.start >= (first or chosen + FAR)
+    return Delivery.begin >= (first or chosen + FAR)
 
 
 def _chosen(schedule: Schedule, start: datetime | None, now: datetime) -> datetime:

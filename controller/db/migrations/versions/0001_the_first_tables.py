@@ -187,6 +187,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sounds",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("added_at", base.Instant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_sounds_area_id_areas")),
+        sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_sounds_asset_sha256_assets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sounds")),
+        sa.UniqueConstraint("area_id", "name", name=op.f("uq_sounds_area_id_name")),
+    )
+    with op.batch_alter_table("sounds", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sounds_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
         "stations",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("area_id", sa.String(length=32), nullable=False),
@@ -201,7 +217,9 @@ def upgrade() -> None:
         sa.Column("volume", sa.Integer(), nullable=False),
         sa.Column("emergency_volume", sa.Integer(), nullable=False),
         sa.Column("illustrative", sa.Boolean(), nullable=False),
+        sa.Column("chime_sha256", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_stations_area_id_areas")),
+        sa.ForeignKeyConstraint(["chime_sha256"], ["assets.sha256"], name=op.f("fk_stations_chime_sha256_assets")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stations")),
         sa.UniqueConstraint("area_id", name=op.f("uq_stations_area_id")),
         sa.UniqueConstraint("scope", name=op.f("uq_stations_scope")),
@@ -651,6 +669,8 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.String(length=32), nullable=True),
         sa.Column("asset_sha256", sa.String(length=64), nullable=False),
         sa.Column("language", sa.String(length=3), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=True),
+        sa.Column("begin", base.Instant(timezone=True), nullable=False),
         sa.Column("start", base.Instant(timezone=True), nullable=False),
         sa.Column("end", base.Instant(timezone=True), nullable=False),
         sa.Column("not_after", base.Instant(timezone=True), nullable=False),
@@ -901,6 +921,10 @@ def downgrade() -> None:
 
     op.drop_table("unit_faults")
     op.drop_table("stations")
+    with op.batch_alter_table("sounds", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sounds_asset_sha256"))
+
+    op.drop_table("sounds")
     with op.batch_alter_table("journal_marks", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_journal_marks_untold",
