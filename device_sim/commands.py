@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from broadcasts.wire.journal import MOST_TEXT
 from broadcasts.wire.status import CAPTURE_DEFAULT_S, CAPTURE_MOST_S, Command, CommandKind
 from device_sim.disk import Disk
-from device_sim.events import Boot, Moment, Restart
+from device_sim.events import RELAYED, Boot, Moment, Restart
 from device_sim.horn import Horn
 from device_sim.journal import Journal
 from device_sim.logbook import Logbook
@@ -35,7 +35,8 @@ class _Stretch:
         if not self.item:
             return f"{self.from_ms}-{to_ms} silence"
         current = "-" if self.amplifier_ma is None else self.amplifier_ma
-        what = f"item={self.item} asset={self.asset[:12]} at={self.offset_ms}"
+        asset = self.asset if self.asset.startswith(RELAYED) else self.asset[:12]
+        what = f"item={self.item} asset={asset} at={self.offset_ms}"
         return f"{self.from_ms}-{to_ms} sound {what} volume={self.volume} amplifier={current}"
 
 
@@ -126,9 +127,8 @@ class Commands:
             # Measured before this step changed anything: it belongs to what was.
             last.amplifier_ma = m.sensors.amplifier_ma
         now, running = _Stretch(passed), self._horn.current
-        if running is not None:
-            track, begin = running.track_at(m.mono)
-            asset, offset = running.tracks[track][0], running.position(m.mono) - begin
-            now = _Stretch(passed, running.name, asset, offset, running.volume)
+        if running is not None and (running.live is None or running.live.sound is not None):
+            _, sound, offset = running.order(m.mono)
+            now = _Stretch(passed, running.name, sound, offset, running.volume)
         if last is None or not last.same(now):
             capture.stretches.append(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from device_sim.events import Sounding
+from device_sim.events import RELAYED, Sounding
 
 QUIESCENT_MA = 12
 """What an amplifier draws that has nobody to drive: a decoder that runs into a cut wire."""
@@ -35,9 +35,12 @@ class Pole:
         self._ordered = 0
         """When the decoder was last told what to play, and from where."""
         self._audible_from: int | None = None
-        self._began = self._counted = 0
-        self._charge = 0
-        """mA x ms since the present sounding began, up to `_counted`."""
+        self._receiving = False
+        """Sound of a station arrives at the receiver."""
+        self._counted = 0
+        self._charge = self._driven_ms = 0
+        """mA x ms, and for how long there was something to amplify, since the present sounding began, up to
+        `_counted`."""
 
     @property
     def heard(self) -> list[Sound]:
@@ -61,9 +64,20 @@ class Pole:
         """The decoder begins, goes on with the next file, or changes its volume."""
         self._note(now)
         if self._order is None or self._order.item != order.item:
-            self._began, self._charge = now, 0
+            self._driven_ms = self._charge = 0
         self._order, self._ordered = order, now
-        self._audible_from = now if self.wire_intact else None
+        self._listen(now)
+
+    def receive(self, sounds: bool, now: int) -> None:
+        """What the receiver gives to a decoder that relays it."""
+        if sounds == self._receiving:
+            return
+        relays = self._order is not None and self._order.asset.startswith(RELAYED)
+        if relays:
+            self._note(now)
+        self._receiving = sounds
+        if relays:
+            self._listen(now)
 
     def silence(self, now: int) -> None:
         """The decoder stops, or power goes."""
@@ -77,15 +91,15 @@ class Pole:
     def repair_wire(self, now: int) -> None:
         self._note(now)
         self.wire_intact = True
-        self._audible_from = now if self._order is not None else None
+        self._listen(now)
 
     def amplifier_ma(self, now: int) -> int | None:
-        """Mean current since the present sounding began; none while the decoder stands."""
+        """Mean current since the present sounding began, pauses of a relayed station left out; none while the decoder
+        stands."""
         if self._order is None:
             return None
         self._count(now)
-        lasted = now - self._began
-        return round(self._charge / lasted) if lasted > 0 else self._current_ma()
+        return round(self._charge / self._driven_ms) if self._driven_ms > 0 else self._current_ma()
 
     def _current_ma(self) -> int:
         """Two horns of 30 W at this volume."""
@@ -93,8 +107,18 @@ class Pole:
             return 0
         return 100 + 20 * self._order.volume if self.wire_intact else QUIESCENT_MA
 
+    @property
+    def _driven(self) -> bool:
+        """Whether samples that are not silence leave the decoder."""
+        return self._order is not None and (self._receiving or not self._order.asset.startswith(RELAYED))
+
+    def _listen(self, now: int) -> None:
+        self._audible_from = now if self.wire_intact and self._driven else None
+
     def _count(self, now: int) -> None:
-        self._charge += self._current_ma() * (now - self._counted)
+        if self._driven:
+            self._charge += self._current_ma() * (now - self._counted)
+            self._driven_ms += now - self._counted
         self._counted = now
 
     def _note(self, now: int) -> None:

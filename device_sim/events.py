@@ -84,7 +84,24 @@ class FetchFailed:
     reason: str = ""
 
 
-Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed
+@dataclass(frozen=True, slots=True)
+class SourceHeard:
+    """The station of the last `Tune` is received; said again whenever its sound begins or ends."""
+
+    source: str
+    sounding: bool
+    """False: silence, below -50 dBFS."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    """Nobody answers, or what stood broke off. The unit tunes in again by itself."""
+
+    source: str
+    reason: str = ""
+
+
+Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed | SourceHeard | SourceLost
 
 # --- outbox
 
@@ -137,6 +154,7 @@ class Sounding:
 
     item: str
     asset: str
+    """The hash of a file, or `relayed(source)`: what the receiver gives; `offset_ms` counts from its slot then."""
     offset_ms: int
     volume: int
 
@@ -153,7 +171,29 @@ class Restart:
     cause: Boot
 
 
-Outbox = Connect | Disconnect | Publish | Fetch | CancelFetch | Sounding | Silent | Restart
+@dataclass(frozen=True, slots=True)
+class Tune:
+    """Receive another station, by exactly one of stream and tuner; replaces what was received before. Answered by
+    `SourceHeard` or `SourceLost`. Nothing of it sounds before a `Sounding` says so."""
+
+    source: str
+    url: str | None
+    frequency_khz: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Untune:
+    """Receive nothing any more; no answer."""
+
+
+Outbox = Connect | Disconnect | Publish | Fetch | CancelFetch | Sounding | Silent | Restart | Tune | Untune
+
+RELAYED = "relay:"
+
+
+def relayed(source: str) -> str:
+    """The name of what a station sends, where a sound is named: no hash contains a colon."""
+    return f"{RELAYED}{source}"
 
 
 @dataclass(frozen=True, slots=True)

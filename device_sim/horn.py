@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from broadcasts.wire.alert import Alert
 from broadcasts.wire.journal import Amplifier, Ended, NotPlayed, Outcome, Skipped
 from broadcasts.wire.plan import Asset, Item
-from device_sim.events import Moment, Silent, Sounding
+from device_sim.events import Moment, Silent, Sounding, relayed
 from device_sim.journal import Journal, Record
+from device_sim.receiver import SILENT, Relaying
 
 WHOLE_MS = 1_000
 """Less than a second missing counts as whole."""
@@ -26,13 +27,15 @@ class Playing:
     alert: Alert | None
     item: Item | None
     tracks: list[tuple[str, int]]
-    """Assets with their lengths (ms), one after the other."""
+    """Assets with their lengths (ms), one after the other; of a relay the fallback, with the length of the slot."""
     started_at: int
     started_mono: int
     offset_ms: int
     length_ms: int
     volume: int
     track: int = 0
+    live: Relaying | None = None
+    """What is relayed, in place of the tracks."""
 
     @property
     def end_mono(self) -> int:
@@ -50,6 +53,20 @@ class Playing:
             begin += length
         return 0, 0
 
+    def order(self, mono: int) -> tuple[int, str, int]:
+        """What the decoder is to play: a number that differs from one sound to the next, the sound, where in it."""
+        live = self.live
+        if live is None:
+            track, begin = self.track_at(mono)
+            return track, self.tracks[track][0], self.position(mono) - begin
+        if live.fallback is None or live.fallback_at is None:
+            return 0, relayed(live.relay.source), self.position(mono)
+        return 1, live.fallback.sha256, mono - live.fallback_at
+
+    @property
+    def source(self) -> str | None:
+        return None if self.live is None else self.live.relay.source
+
 
 class Horn:
     def __init__(self, journal: Journal) -> None:
@@ -63,17 +80,18 @@ class Horn:
         playing.length_ms = sum(length for _, length in playing.tracks)
         self.current = playing
         asset = playing.tracks[0][0]
-        self._journal.started(m, playing.name, asset, playing.offset_ms, late_ms, playing.volume)
-        self.out.append(Sounding(playing.name, asset, playing.offset_ms, playing.volume))
+        self._journal.started(m, playing.name, asset, playing.offset_ms, late_ms, playing.volume, playing.source)
+        sound = asset if playing.source is None else relayed(playing.source)
+        self.out.append(Sounding(playing.name, sound, playing.offset_ms, playing.volume))
 
     def refresh(self, volume: int, m: Moment) -> None:
-        """The next rendition of an alert, and ceilings that come into force while something sounds."""
+        """The next rendition of an alert, the fallback of a relay, ceilings that come into force meanwhile."""
         running = self.current
         assert running is not None
-        track, begin = running.track_at(m.mono)
+        track, sound, offset = running.order(m.mono)
         if track != running.track or volume != running.volume:
             running.track, running.volume = track, volume
-            self.out.append(Sounding(running.name, running.tracks[track][0], running.position(m.mono) - begin, volume))
+            self.out.append(Sounding(running.name, sound, offset, volume))
 
     def undecodable(self, name: str, asset: Asset, complaint: str, volume: int, m: Moment) -> None:
         """Not a sample left the decoder."""
@@ -97,9 +115,15 @@ class Horn:
         assert running is not None
         self.current = None
         self.out.append(Silent())
-        played = max(0, min(m.mono, running.end_mono) - running.started_mono)
+        played = sounded = max(0, min(m.mono, running.end_mono) - running.started_mono)
+        live = running.live
+        if live is not None:
+            live.count(min(m.mono, running.end_mono))
+            sounded = live.relay_ms + live.fallback_ms
+            if outcome is Outcome.PLAYED and not sounded:
+                outcome, reason = Outcome.FAILED, SILENT
         amplifier, current = Amplifier.NONE, m.sensors.amplifier_ma
-        if current is not None and played >= SENSE_MS and running.volume >= QUIETEST:
+        if current is not None and sounded >= SENSE_MS and running.volume >= QUIETEST:
             amplifier = Amplifier.SOUND if current >= expected_ma(running.volume) // 2 else Amplifier.SILENT
             self.wire_open = amplifier is Amplifier.SILENT
         self._journal.write(
@@ -107,7 +131,9 @@ class Horn:
                 seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=running.name,
                 asset=running.tracks[0][0], outcome=outcome, started_at=running.started_at,
                 offset_ms=running.offset_ms, played_ms=played, volume=running.volume, amplifier=amplifier,
-                amplifier_ma=current, by=by, reason=reason,
+                amplifier_ma=current, by=by, reason=reason, relay=running.source,
+                relay_ms=None if live is None else live.relay_ms,
+                fallback_ms=None if live is None else live.fallback_ms,
             )
         )  # fmt: skip
 
@@ -119,7 +145,7 @@ class Horn:
             Ended(
                 seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=name, asset=begun.asset,
                 outcome=Outcome.FAILED, started_at=begun.at, offset_ms=begun.offset_ms, played_ms=0,
-                volume=begun.volume, amplifier=Amplifier.NONE, reason="power_off",
+                volume=begun.volume, amplifier=Amplifier.NONE, reason="power_off", relay=begun.relay,
             )
         )  # fmt: skip
 

@@ -106,7 +106,9 @@ class Journal:
     def record(self, item: str) -> Record | None:
         return self.records.get(item)
 
-    def started(self, m: Moment, item: str, asset: str, offset_ms: int, late_ms: int, volume: int) -> None:
+    def started(
+        self, m: Moment, item: str, asset: str, offset_ms: int, late_ms: int, volume: int, relay: str | None = None
+    ) -> None:
         late_ms = max(-86_400_000, min(late_ms, 604_800_000))
         self._write(
             Started(
@@ -118,6 +120,7 @@ class Journal:
                 offset_ms=offset_ms,
                 late_ms=late_ms,
                 volume=volume,
+                relay=relay,
             )
         )
 

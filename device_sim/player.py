@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from broadcasts.wire.alert import Alert
 from broadcasts.wire.journal import NotPlayed, Outcome
 from broadcasts.wire.plan import VALID_AFTER_HORIZON_MS, Asset, Item, Plan
+from broadcasts.wire.relay import Relay
 from device_sim import rules
 from device_sim.alerts import due_at, urgency
 from device_sim.cache import Cache
 from device_sim.events import Moment
 from device_sim.horn import WHOLE_MS, Horn, Playing
 from device_sim.journal import Journal
+from device_sim.receiver import Complaint, Receiver, Relaying, Slots, source_of
 from device_sim.rules import Begin, Chance, Over, Wait
 
 PART_OF_AN_ALERT_AFTER_MS = 60_000
@@ -36,6 +39,9 @@ class Player:
         self._blind: dict[str, int] = {}
         self._alert_seen: dict[str, int] = {}
         self._alerts_wait = 0
+        self._slots = Slots([])
+        self._complaint = Complaint(journal)
+        self.receiver = Receiver()
         self.horn = Horn(journal)
 
     @property
@@ -53,13 +59,18 @@ class Player:
         names = {item.id: item for item in self._items}
         self._displaced = {name: by for name, by in self._displaced.items() if name in names}
         self._blocked = {name: why for name, why in self._blocked.items() if name in names}
+        if plan is not None:
+            self._slots = Slots(self._items)
+            self._complaint.settle(self._slots.sources, m)
         running = self.current
         if running is not None and running.item is not None and plan is not None:
             item = names.get(running.name)
-            if item is None or item.asset != running.item.asset:
+            if item is None or source_of(item) != source_of(running.item):
                 self.horn.end(m, Outcome.WITHDRAWN)
                 return
             running.item = item
+            if running.live is not None and item.relay is not None:
+                running.live.relay, running.length_ms = item.relay, item.relay.length_ms
             end = m.now + max(0, running.end_mono - m.mono)
             if item.hard_end is not None:
                 end = min(end, item.hard_end)
@@ -99,6 +110,8 @@ class Player:
 
     def settle(self, m: Moment) -> None:
         """What has come to its end by now ended before anything that arrives now."""
+        if self.current is not None and self.current.live is not None:
+            self.current.live.count(min(m.mono, self.current.end_mono))
         self._stop(m)
 
     def step(self, m: Moment) -> None:
@@ -107,6 +120,7 @@ class Player:
         for _ in range(len(self._open) + len(self._alerts) + 2):
             if not self._advance(m):
                 break
+        self._receive(m)
         if (running := self.current) is not None:
             volume = running.volume if running.item is None else self._volume(running.item, m)
             self.horn.refresh(volume, m)
@@ -121,7 +135,8 @@ class Player:
         if m.mono >= running.end_mono:
             self.horn.end(m, Outcome.PLAYED)
         elif hard_end is not None and m.now >= hard_end:
-            self.horn.end(m, Outcome.PLAYED, reason="hard_end")
+            # A slot ends there by its nature.
+            self.horn.end(m, Outcome.PLAYED, reason="" if running.live is not None else "hard_end")
         elif running.alert is not None and self._blind_over(running.alert, m):
             self.horn.end(m, Outcome.PLAYED, reason="max_blind")
 
@@ -178,7 +193,7 @@ class Player:
     def _chance(self, item: Item, m: Moment) -> Chance | None:
         """None: it is settled."""
         record = self._journal.record(item.id)
-        duration = self._assets[item.asset].duration_ms
+        duration = self._length(item)
         if record is not None and (record.skipped or record.ended in (Outcome.PLAYED, Outcome.FAILED)):
             return None
         if record is not None and record.begun and record.ended is not Outcome.PREEMPTED:
@@ -202,10 +217,10 @@ class Player:
         if m.alone:
             self._blocked[item.id] = NotPlayed.AUTONOMY_OVER
             return False
-        if not self._cache.holds(asset.sha256):
+        if item.relay is None and not self._cache.holds(asset.sha256):
             self._blocked[item.id] = NotPlayed.NO_ASSET
             return False
-        end = m.now + asset.duration_ms - chance.offset_ms
+        end = m.now + self._length(item) - chance.offset_ms
         end = min(end, item.hard_end) if item.hard_end is not None else end
         if not rules.inside_hours(self._plan.policy, m.now, end):
             record = self._journal.record(item.id)
@@ -293,6 +308,9 @@ class Player:
     def _begin_item(self, item: Item, chance: Begin, m: Moment) -> None:
         asset = self._assets[item.asset]
         volume = self._volume(item, m)
+        if item.relay is not None:
+            self._begin_relay(item, item.relay, chance.offset_ms, m)
+            return
         if complaint := self._cache.complaint(asset):
             self.horn.undecodable(item.id, asset, complaint, volume, m)
             del self._open[item.id]
@@ -300,6 +318,34 @@ class Player:
         tracks = [(asset.sha256, asset.duration_ms)]
         playing = Playing(item.id, None, item, tracks, m.now, m.mono, chance.offset_ms, 0, volume)
         self.horn.begin(playing, m.now - item.start, m)
+
+    def _begin_relay(self, item: Item, relay: Relay, offset_ms: int, m: Moment) -> None:
+        live = Relaying(relay, m.mono, m.mono)
+        tracks = [(item.asset, relay.length_ms)]
+        volume = self._volume(item, m)
+        playing = Playing(item.id, None, item, tracks, m.now, m.mono, offset_ms, 0, volume, live=live)
+        self.horn.begin(playing, m.now - item.start, m)
+
+    def _receive(self, m: Moment) -> None:
+        """Tune in what sounds or is about to, and fall back when it is silent for too long."""
+        running = self.current
+        live = running.live if running is not None else None
+        # An alert has the link to itself.
+        coming = None if self.alarmed(m) else self._slots.coming(m)
+        self.receiver.want(live.relay if live is not None else coming, m)
+        if running is None or live is None:
+            return
+        if live.follow(self.receiver.sounding, partial(self._fallback, running.tracks[0][0]), m):
+            self._complaint.raise_(live.relay.source, m)
+        elif live.sound is not None and live.fallback is None:
+            self._complaint.heard(live.relay.source, m)
+
+    def _fallback(self, sha256: str) -> Asset | None:
+        asset = self._assets[sha256]
+        return asset if self._cache.holds(sha256) and not self._cache.complaint(asset) else None
+
+    def _length(self, item: Item) -> int:
+        return item.relay.length_ms if item.relay is not None else self._assets[item.asset].duration_ms
 
     def _lose(self, running: Playing, by: str, m: Moment) -> None:
         self._displaced[running.name] = by
@@ -321,11 +367,17 @@ class Player:
             if running.item is not None and self._plan is not None:
                 wall += [each for each in (running.item.hard_end,) if each is not None]
                 wall += [each for each in (rules.next_ceiling_change(self._plan.policy, m.now),) if each is not None]
+            if running.live is not None and (look := running.live.wake_at()) is not None:
+                marks.append(look)
             if len(running.tracks) > 1:
                 track, begin = running.track_at(m.mono)
                 marks.append(m.mono + begin + running.tracks[track][1] - running.position(m.mono))
+        if self.receiver.retry_at is not None:
+            marks.append(self.receiver.retry_at)
         if self._next < len(self._items):
             wall.append(self._items[self._next].start)
+        if (lead := self._slots.next_lead(m.now)) is not None:
+            wall.append(lead)
         for item in () if m.held else self._open.values():
             match self._chance(item, m):
                 case Begin(offset_ms=offset, until=until):
@@ -345,7 +397,7 @@ class Player:
         """What waits for the horn is told by the hours when it no longer fits into them."""
         if self._plan is None:
             return []
-        length = self._assets[item.asset].duration_ms - offset_ms
+        length = self._length(item) - offset_ms
         mark = rules.next_closing(self._plan.policy, m.now, length)
         return [mark] if mark is not None else []
 

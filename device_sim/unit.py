@@ -32,6 +32,8 @@ from device_sim.events import (
     Outbox,
     Powered,
     Reading,
+    SourceHeard,
+    SourceLost,
     Step,
 )
 from device_sim.journal import Journal
@@ -135,8 +137,8 @@ class Unit:
         busy = self.player.current is not None or self.player.alarmed(m)
         if (restart := self.upkeep.step(m, self.disk.documents.plan, busy)) is not None:
             self._out.append(restart)
-        self._out += self.player.horn.out
-        self.player.horn.out = []
+        self._out += [*self.player.horn.out, *self.player.receiver.out]
+        self.player.horn.out, self.player.receiver.out = [], []
         self._out += self.cache.step(m.mono, self.online)
         self._note_faults(m)
         if self._reconnect_at is not None and m.mono >= self._reconnect_at:
@@ -193,6 +195,9 @@ class Unit:
                 self.logbook.note(self._m, f"fetch {event.sha256[:12]} failed: {event.status}")
                 if event.status in (403, 404):
                     self._consider_alerts()  # an alert may have ended meanwhile, and with it the right to its file
+
+            case SourceHeard() | SourceLost():
+                self.player.receiver.take(event, self._m)
 
     # --- joining
 

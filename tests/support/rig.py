@@ -36,7 +36,10 @@ from device_sim.events import (
     Sensors,
     Silent,
     Sounding,
+    Tune,
+    Untune,
 )
+from device_sim.radio import Radio, Reception
 from device_sim.unit import Config, Enrolled, Unit
 
 UNIT = "u-1"
@@ -53,6 +56,9 @@ class Rig:
         self.config = config or Config()
         self.disk = Disk()
         self.pole = Pole()
+        self.radio = Radio()
+        self.reception = Reception(self.radio)
+        self.tuned: list[tuple[int, Tune]] = []
         self.chance = random.Random(seed)
         self.clock_error_ms = 0
         self.link = True
@@ -87,6 +93,7 @@ class Rig:
 
     def power_off(self, tear: bool = False) -> None:
         self.pole.silence(self.now)
+        self.reception.untune(self.now)
         self.unit = None
         if tear:
             self.disk.journal.tear()
@@ -95,6 +102,7 @@ class Rig:
         self.link = False
         if self.unit is not None and self.unit.online:
             self.give(LinkDown())
+        self._look()
 
     def link_up(self) -> None:
         self.link = True
@@ -118,10 +126,23 @@ class Rig:
 
     def run(self, until: int) -> None:
         """To the true instant `until`, waking the unit whenever it asked for it."""
-        while self.unit is not None and self._wake <= until:
-            self.now = max(self.now, self._wake)
-            self.give()
+        while self.unit is not None:
+            look = self.reception.next_look(self.now)
+            if min(self._wake, look if look is not None else self._wake) > until:
+                break
+            if look is not None and look <= self._wake:
+                self.now = max(self.now, look)
+                self._look()
+            else:
+                self.now = max(self.now, self._wake)
+                self.give()
         self.now = max(self.now, until)
+
+    def _look(self) -> None:
+        event = self.reception.look(self.now, self.link)
+        self.pole.receive(self.reception.sounds, self.now)
+        if event is not None:
+            self.give(event)
 
     def say(self, topic: str, payload: bytes, keep: bool = True) -> None:
         if keep:
@@ -150,6 +171,13 @@ class Rig:
             case Publish():
                 self.published.append(out)
                 self._answer(out)
+            case Tune():
+                self.tuned.append((self.now, out))
+                self.reception.tune(out, self.now)
+                self.pole.receive(False, self.now)
+            case Untune():
+                self.reception.untune(self.now)
+                self.pole.receive(False, self.now)
             case Fetch():
                 self.fetched.append(out)
                 for event in self.serve(out):
