@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from broadcasts.wire.alert import Alert
 from broadcasts.wire.journal import NotPlayed, Outcome
@@ -15,7 +14,7 @@ from device_sim.cache import Cache
 from device_sim.events import Moment
 from device_sim.horn import WHOLE_MS, Horn, Playing
 from device_sim.journal import Journal
-from device_sim.receiver import Complaint, Receiver, Relaying, Slots, source_of
+from device_sim.receiver import Relaying, Relays, source_of
 from device_sim.rules import Begin, Chance, Over, Wait
 
 PART_OF_AN_ALERT_AFTER_MS = 60_000
@@ -39,9 +38,7 @@ class Player:
         self._blind: dict[str, int] = {}
         self._alert_seen: dict[str, int] = {}
         self._alerts_wait = 0
-        self._slots = Slots([])
-        self._complaint = Complaint(journal)
-        self.receiver = Receiver()
+        self.relays = Relays(journal)
         self.horn = Horn(journal)
 
     @property
@@ -60,8 +57,7 @@ class Player:
         self._displaced = {name: by for name, by in self._displaced.items() if name in names}
         self._blocked = {name: why for name, why in self._blocked.items() if name in names}
         if plan is not None:
-            self._slots = Slots(self._items)
-            self._complaint.settle(self._slots.sources, m)
+            self.relays.set_items(self._items, m)
         running = self.current
         if running is not None and running.item is not None and plan is not None:
             item = names.get(running.name)
@@ -120,8 +116,10 @@ class Player:
         for _ in range(len(self._open) + len(self._alerts) + 2):
             if not self._advance(m):
                 break
-        self._receive(m)
-        if (running := self.current) is not None:
+        running = self.current
+        live = running.live if running is not None else None
+        self.relays.step(live, self._fallback, self.alarmed(m), m)
+        if running is not None:
             volume = running.volume if running.item is None else self._volume(running.item, m)
             self.horn.refresh(volume, m)
 
@@ -326,23 +324,11 @@ class Player:
         playing = Playing(item.id, None, item, tracks, m.now, m.mono, offset_ms, 0, volume, live=live)
         self.horn.begin(playing, m.now - item.start, m)
 
-    def _receive(self, m: Moment) -> None:
-        """Tune in what sounds or is about to, and fall back when it is silent for too long."""
+    def _fallback(self) -> Asset | None:
         running = self.current
-        live = running.live if running is not None else None
-        # An alert has the link to itself.
-        coming = None if self.alarmed(m) else self._slots.coming(m)
-        self.receiver.want(live.relay if live is not None else coming, m)
-        if running is None or live is None:
-            return
-        if live.follow(self.receiver.sounding, partial(self._fallback, running.tracks[0][0]), m):
-            self._complaint.raise_(live.relay.source, m)
-        elif live.sound is not None and live.fallback is None:
-            self._complaint.heard(live.relay.source, m)
-
-    def _fallback(self, sha256: str) -> Asset | None:
-        asset = self._assets[sha256]
-        return asset if self._cache.holds(sha256) and not self._cache.complaint(asset) else None
+        assert running is not None
+        asset = self._assets[running.tracks[0][0]]
+        return asset if self._cache.holds(asset.sha256) and not self._cache.complaint(asset) else None
 
     def _length(self, item: Item) -> int:
         return item.relay.length_ms if item.relay is not None else self._assets[item.asset].duration_ms
@@ -372,12 +358,9 @@ class Player:
             if len(running.tracks) > 1:
                 track, begin = running.track_at(m.mono)
                 marks.append(m.mono + begin + running.tracks[track][1] - running.position(m.mono))
-        if self.receiver.retry_at is not None:
-            marks.append(self.receiver.retry_at)
         if self._next < len(self._items):
             wall.append(self._items[self._next].start)
-        if (lead := self._slots.next_lead(m.now)) is not None:
-            wall.append(lead)
+        self.relays.wake_for(m, marks, wall)
         for item in () if m.held else self._open.values():
             match self._chance(item, m):
                 case Begin(offset_ms=offset, until=until):

@@ -172,6 +172,37 @@ class Slots:
         return self._slots[index][0] - LEAD_MS if index < len(self._slots) else None
 
 
+class Relays:
+    """Everything of a unit that belongs to relays but the horn."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.receiver = Receiver()
+        self._slots = Slots([])
+        self._complaint = Complaint(journal)
+
+    def set_items(self, items: Sequence[Item], m: Moment) -> None:
+        """Of the plan that is applied, by their start."""
+        self._slots = Slots(items)
+        self._complaint.settle(self._slots.sources, m)
+
+    def step(self, live: Relaying | None, find_fallback: Callable[[], Asset | None], alarmed: bool, m: Moment) -> None:
+        """Tune in what sounds (`live`) or is about to, and fall back when it is silent for too long."""
+        coming = None if alarmed else self._slots.coming(m)  # an alert has the link to itself
+        self.receiver.want(coming if live is None else live.relay, m)
+        if live is None:
+            return
+        if live.follow(self.receiver.sounding, find_fallback, m):
+            self._complaint.raise_(live.relay.source, m)
+        elif live.sounding and live.fallback is None:
+            self._complaint.heard(live.relay.source, m)
+
+    def wake_for(self, m: Moment, marks: list[int], wall: list[int]) -> None:
+        if self.receiver.retry_at is not None:
+            marks.append(self.receiver.retry_at)
+        if (lead := self._slots.next_lead(m.now)) is not None:
+            wall.append(lead)
+
+
 def _start(slot: tuple[int, Relay]) -> int:
     return slot[0]
 

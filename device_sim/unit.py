@@ -134,11 +134,11 @@ class Unit:
         m = self._m
         self.player.step(m)
         self.commands.step(m)
-        busy = self.player.current is not None or self.player.alarmed(m)
+        busy, receiver = self.player.current is not None or self.player.alarmed(m), self.player.relays.receiver
         if (restart := self.upkeep.step(m, self.disk.documents.plan, busy)) is not None:
             self._out.append(restart)
-        self._out += [*self.player.horn.out, *self.player.receiver.out]
-        self.player.horn.out, self.player.receiver.out = [], []
+        self._out += [*self.player.horn.out, *receiver.out]
+        self.player.horn.out, receiver.out = [], []
         self._out += self.cache.step(m.mono, self.online)
         self._note_faults(m)
         if self._reconnect_at is not None and m.mono >= self._reconnect_at:
@@ -197,7 +197,7 @@ class Unit:
                     self._consider_alerts()  # an alert may have ended meanwhile, and with it the right to its file
 
             case SourceHeard() | SourceLost():
-                self.player.receiver.take(event, self._m)
+                self.player.relays.receiver.take(event, self._m)
 
     # --- joining
 
