@@ -12,14 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from broadcasts.errors import Refused
 from controller.api.broadcasts import outcome
 from controller.api.deps import Caller, TheOffice
-from controller.api.models import BroadcastOut, DraftIn, ProblemOut
+from controller.api.models import BroadcastOut, DraftIn, PreviewOut, ProblemOut
 from controller.api.patterns import Day, Instant
 from controller.services.calendars import Line, export_calendar, import_calendar
+from controller.services.composing import preview
 from controller.services.copying import copy
 from controller.services.ics_reading import MOST_BYTES
-from controller.services.rescheduling import Extent, change, leave_out
+from controller.services.rescheduling import Extent, change, leave_out, span_of
 from controller.services.rights import Right
 from controller.services.schedules import stored
+from controller.services.views.broadcast import whole
 
 router = APIRouter(prefix="/api/v1")
 
@@ -88,6 +90,15 @@ def reschedule(office: TheOffice, caller: Caller, broadcast_id: str, edit: Resch
     draft = DraftIn(**edit.model_dump(exclude={"revision", "extent", "start"})).draft()
     found = change(office.ctx, caller, broadcast_id, draft, edit.extent, edit.start, edit.revision)
     return outcome(office, caller, found)
+
+
+@router.post("/broadcasts/{broadcast_id}/preview")
+def look_ahead(office: TheOffice, caller: Caller, broadcast_id: str, edit: RescheduleIn) -> PreviewOut:
+    """What `reschedule` would do: the rest of the series stays where it is."""
+    with office.ctx.db.read() as session:
+        whole(session, caller.need(Right.COMPOSE), broadcast_id)
+    draft = DraftIn(**edit.model_dump(exclude={"revision", "extent", "start"})).draft()
+    return PreviewOut.of(preview(office.ctx, caller, draft, broadcast_id, span_of(edit.extent, edit.start)))
 
 
 @router.post("/broadcasts/{broadcast_id}/leave-out")

@@ -18,11 +18,9 @@ from controller.db.tables import Cluster, Delivery, Station
 from controller.services.context import HORIZON
 from controller.services.limiting import too_much
 from controller.services.neighbours import Again, Overlap, overlaps, repeats
+from controller.services.replaced import Span, others, replaced
 from controller.services.stations import regulation
 from controller.services.unusual import Unusual, covers, unusual
-
-Part = tuple[datetime, datetime]
-"""Which starts of a series an edit replaces: from, to (not included)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def weigh(
     now: datetime,
     *,
     editing: str | None,
-    part: Part | None,
+    part: Span | None,
     confirmed: str,
 ) -> Airtime:
     """`lasts`: how long it sounds at each cluster; `ahead`: the starts within the horizon, `extra`: single ones beyond
@@ -62,14 +60,14 @@ def weigh(
     duration = max(lasts.values(), default=timedelta(0))
     wrong = _outside_hours(stations, rules, times, _by_station(clusters, lasts))
     if not wrong:
-        wrong += _over_limits(session, stations, rules, clusters, ahead, lasts, editing)
+        wrong += _over_limits(session, stations, rules, clusters, ahead, lasts, editing, part)
     strange = unusual(rules, clusters, times, duration) if times else None
     if strange is not None and not wrong and not covers(confirmed, strange.mark):
         wrong.append(Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters)))
     return Airtime(
         problems=wrong,
         unusual=strange,
-        again=repeats(session, asset, clusters, ahead, editing),
+        again=repeats(session, asset, clusters, ahead, editing, part),
         overlaps=overlaps(session, asset, clusters, ahead, duration),
         changes=_changes(session, clusters, ahead, now, editing, part),
     )
@@ -116,11 +114,12 @@ def _over_limits(
     ahead: Sequence[datetime],
     lasts: Mapping[str, timedelta],
     editing: str | None,
+    part: Span | None,
 ) -> list[LoaError]:
     """The first excess of each station (R-052)."""
     sounds = {name: [(start, start + each) for start in ahead] for name, each in lasts.items()}
     limits = {cluster.id: rules[cluster.station_id].limits for cluster in clusters}
-    over = too_much(session, limits, sounds, editing or "")
+    over = too_much(session, limits, sounds, others(editing, part))
     home = {cluster.id: cluster.station_id for cluster in clusters}
     refused: list[LoaError] = []
     for station in stations:
@@ -138,18 +137,17 @@ def _changes(
     ahead: Sequence[datetime],
     now: datetime,
     editing: str | None,
-    part: Part | None,
+    part: Span | None,
 ) -> list[Change]:
     """Within the horizon, against what is on the plans."""
     before: dict[str, set[datetime]] = {}
     if editing:
-        since, until = part or (now, now + HORIZON)
         rows = session.execute(
-            select(Delivery.cluster_id, Delivery.start).where(
-                Delivery.broadcast_id == editing,
+            select(Delivery.cluster_id, Delivery.begin).where(
+                replaced(editing, part),
                 Delivery.state.in_([str(state) for state in OPEN]),
-                Delivery.start >= max(since, now),
-                Delivery.start < min(until, now + HORIZON),
+                Delivery.begin >= now,
+                Delivery.begin < now + HORIZON,
             )
         )
         for cluster, start in rows:

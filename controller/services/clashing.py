@@ -15,6 +15,7 @@ from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
 from controller.services.deliveries import slot_of
 from controller.services.ranking import rank_of, ranks_at
+from controller.services.replaced import Span, others
 
 AT_MOST = 100_000
 """Starts times clusters that are looked at: the earlier starts stand for the later ones."""
@@ -28,6 +29,7 @@ def clashes(
     ahead: Sequence[datetime],
     lasts: Mapping[str, timedelta],
     editing: str | None,
+    part: Span | None = None,
 ) -> list[rules.Clash]:
     """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called "".
     `lasts`: how long it sounds at each cluster."""
@@ -40,7 +42,7 @@ def clashes(
             Delivery.state.in_([str(state) for state in OPEN]),
             Delivery.end > ahead[0],
             Delivery.start < ahead[-1] + max(lasts.values()),
-            Delivery.broadcast_id != (editing or ""),
+            others(editing, part),
         )
     )
     slots = [slot_of(delivery) for delivery in there]

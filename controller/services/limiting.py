@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
@@ -20,16 +20,20 @@ COUNTS = [str(state) for state in (*OPEN, State.PLAYED)]
 
 
 def too_much(
-    session: Session, limits: Mapping[str, Limits], more: Mapping[str, Sequence[Sound]], but: str = ""
+    session: Session,
+    limits: Mapping[str, Limits],
+    more: Mapping[str, Sequence[Sound]],
+    there: ColumnElement[bool] | None = None,
 ) -> dict[str, list[Excess]]:
-    """By cluster, what of `more` would go over the limits of its cluster; `but` is a broadcast that counts nothing."""
+    """By cluster, what of `more` would go over the limits of its cluster; `there`: which of
+    those that are planned count; none: all."""
     limited = [name for name, sounds in more.items() if sounds and limits[name].any]
     if not limited:
         return {}
     first = min(sound[0] for name in limited for sound in more[name]) - A_WEEK
     last = max(sound[1] for name in limited for sound in more[name]) + A_WEEK
-    there = _sounds(session, limited, first, last, but)
-    found = {name: excesses(there[name], more[name], limits[name], VIETNAM) for name in limited}
+    beside = _sounds(session, limited, first, last, true() if there is None else there)
+    found = {name: excesses(beside[name], more[name], limits[name], VIETNAM) for name in limited}
     return {name: over for name, over in found.items() if over}
 
 
@@ -47,7 +51,7 @@ def over_the_limit(session: Session, limits: Mapping[str, Limits], rows: Sequenc
 
 
 def _sounds(
-    session: Session, clusters: Collection[str], first: datetime, last: datetime, but: str
+    session: Session, clusters: Collection[str], first: datetime, last: datetime, there: ColumnElement[bool]
 ) -> dict[str, list[Sound]]:
     found: dict[str, list[Sound]] = defaultdict(list)
     rows = session.execute(
@@ -56,7 +60,7 @@ def _sounds(
             Delivery.state.in_(COUNTS),
             Delivery.start >= first,
             Delivery.start < last,
-            Delivery.broadcast_id != but,
+            there,
         )
     )
     for cluster, start, end in rows:

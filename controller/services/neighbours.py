@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
+from controller.services.replaced import Span, others
 
 MORNING_ENDS, EVENING_BEGINS = time(9), time(16)
 NEAR_M = 500
@@ -44,7 +45,12 @@ class Overlap:
 
 
 def repeats(
-    session: Session, asset: str, clusters: Sequence[Cluster], ahead: Sequence[datetime], editing: str | None
+    session: Session,
+    asset: str,
+    clusters: Sequence[Cluster],
+    ahead: Sequence[datetime],
+    editing: str | None,
+    part: Span | None = None,
 ) -> list[Again]:
     if not asset or not ahead or not clusters:
         return []
@@ -54,7 +60,7 @@ def repeats(
             Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
             Delivery.asset_sha256 == asset,
             Delivery.state.in_([str(state) for state in (*OPEN, State.PLAYED)]),
-            Delivery.broadcast_id != (editing or ""),
+            others(editing, part),
             Delivery.start > ahead[0] - day,
             Delivery.start < ahead[-1] + day,
         )

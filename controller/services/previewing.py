@@ -25,6 +25,7 @@ from controller.services import airtime, clashing, origins, programmes, routing,
 from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.renditions import Hearing, hearings, layouts, wishes
+from controller.services.replaced import Span, replaced
 from controller.services.rights import Actor, Right
 from controller.services.routing import NotThere
 
@@ -108,9 +109,7 @@ class Preview:
     """What the regulations and the neighbourhood say to it."""
 
 
-def preview(
-    ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, part: airtime.Part | None = None
-) -> Preview:
+def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, part: Span | None = None) -> Preview:
     """Never raises for what the form says: that is in `problems`. `part`: which starts of `editing` it replaces."""
     actor = actor.need(Right.COMPOSE)
     with ctx.db.read() as session:
@@ -123,7 +122,7 @@ def look_ahead(
     draft: Draft,
     now: datetime,
     editing: str | None = None,
-    part: airtime.Part | None = None,
+    part: Span | None = None,
 ) -> Preview:
     wrong: list[LoaError] = []
     wrong += targets.problems(session, actor, draft, now)
@@ -158,16 +157,16 @@ def look_ahead(
     wrong += air.problems
     if any(after - before < duration for before, after in pairwise(ahead)):
         wrong.append(Refused("schedule.overlap", seconds=round(duration.total_seconds())))
-    inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, now)
+    inside_lock = (bool(ahead) and ahead[0] - now < LOCK_WINDOW) or _about_to_sound(session, editing, part, now)
     if inside_lock and not draft.push_now:
         wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
     found = (
-        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, lasts, editing)
+        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, lasts, editing, part)
         if asset and not bad
         else []
     )
     away = (
-        routing.foreseen(session, draft.routing, draft.stack_minutes, clusters, ahead, lasts, editing)
+        routing.foreseen(session, draft.routing, draft.stack_minutes, clusters, ahead, lasts, editing, part)
         if asset and not bad
         else []
     )
@@ -195,10 +194,10 @@ def _illustrative(session: Session, clusters: Sequence[Cluster]) -> frozenset[st
     return frozenset(session.scalars(select(Station.id).where(Station.id.in_(ids), Station.illustrative)))
 
 
-def _about_to_sound(session: Session, editing: str | None, now: datetime) -> bool:
+def _about_to_sound(session: Session, editing: str | None, part: Span | None, now: datetime) -> bool:
     """Whether the edit takes something off the air that begins within the lock window, or sounds already."""
     soon = select(Delivery.id).where(
-        Delivery.broadcast_id == (editing or ""),
+        replaced(editing or "", part),
         Delivery.state.in_([str(state) for state in OPEN]),
         Delivery.end > now,
         Delivery.start < now + LOCK_WINDOW,

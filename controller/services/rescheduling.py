@@ -24,6 +24,7 @@ from controller.services.approving import draft_of
 from controller.services.composing import Draft, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import withdraw_open
+from controller.services.replaced import Span
 from controller.services.rights import Actor, Right
 from controller.services.schedules import last_day, schedule_of, stored, take_off, without
 
@@ -32,6 +33,13 @@ class Extent(StrEnum):
     ONE = "this"
     FOLLOWING = "following"
     ALL = "all"
+
+
+def span_of(extent: Extent, start: datetime | None) -> Span | None:
+    """Which starts such an edit takes the place of; none: all."""
+    if start is None or extent is Extent.ALL:
+        return None
+    return start, start + timedelta(seconds=1) if extent is Extent.ONE else start + FAR
 
 
 def is_series(broadcast: Broadcast) -> bool:

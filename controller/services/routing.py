@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import OPEN
@@ -17,6 +17,7 @@ from broadcasts.errors import LoaError, Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Broadcast, Cluster, Delivery
 from controller.services.ranking import rank_of, ranks_at
+from controller.services.replaced import Span, others
 from controller.services.stations import units_of
 
 AT_MOST = 100_000
@@ -57,7 +58,7 @@ def settle(
         return {}
     wants = [Want(_slot_of_row(row), begins[row["id"]], row["id"] in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
-    found = route(kind, wants, _others(session, wants, broadcast.id), most)
+    found = route(kind, wants, _others(session, wants, others(broadcast.id, None)), most)
     if kind is Routing.STACKED:
         for row in rows:
             row |= {"late": str(Late.SHIFT), "on_preempt": str(OnPreempt.NEXT_SLOT), "not_after": row["start"] + most}
@@ -72,6 +73,7 @@ def foreseen(
     ahead: Sequence[datetime],
     lasts: Mapping[str, timedelta],
     editing: str | None,
+    part: Span | None = None,
 ) -> list[NotThere]:
     """The same for a draft, in the order of starts."""
     if not routing or not clusters or not ahead:
@@ -97,7 +99,7 @@ def foreseen(
         for cluster in clusters
     ]
     most = timedelta(minutes=stack_minutes or 0)
-    found = route(Routing(routing), wants, _others(session, wants, editing or ""), most)
+    found = route(Routing(routing), wants, _others(session, wants, others(editing, part)), most)
     together: dict[tuple[datetime, Unreached], list[str]] = {}
     for want in wants:
         if (why := found.get(want.slot.delivery)) is not None:
@@ -105,8 +107,8 @@ def foreseen(
     return [NotThere(start, why, tuple(names)) for (start, why), names in together.items()]
 
 
-def _others(session: Session, wants: Sequence[Want], but: str) -> list[Slot]:
-    """What is planned at these clusters around these times, of all broadcasts `but` one."""
+def _others(session: Session, wants: Sequence[Want], there: ColumnElement[bool]) -> list[Slot]:
+    """What is planned at these clusters around these times, `there` says of which."""
     slots = [want.slot for want in wants]
     rows = session.execute(
         select(
@@ -118,7 +120,7 @@ def _others(session: Session, wants: Sequence[Want], but: str) -> list[Slot]:
             Delivery.priority <= int(Priority.PRIORITY),
             Delivery.end > min(slot.start for slot in slots),
             Delivery.start < max(slot.end for slot in slots) + timedelta(minutes=MOST_STACKED),
-            Delivery.broadcast_id != but,
+            there,
         )
     )
     return [

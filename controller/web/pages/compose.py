@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.schedule_check import FAR
 from broadcasts.errors import Refused
 from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.groups import groups
-from controller.services.rescheduling import Extent, change, draft_for
+from controller.services.rescheduling import Extent, change, draft_for, span_of
 from controller.services.rights import Right
 from controller.services.views.broadcast import whole
 from controller.services.views.places import places
@@ -114,19 +113,10 @@ def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
 
 def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     draft = form.draft(desk.office.ctx.clock.now())
-    seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None, _replaced(form))
+    span = span_of(*_part(form.extent, form.start)) if form.extent else None
+    seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None, span)
     told = what_comes(desk, draft, seen)
     return {"form": form, **told, "problems": [*form.unread, *told["problems"]]}
-
-
-def _replaced(form: DraftForm) -> tuple[datetime, datetime] | None:
-    """Which starts of the series the edit takes the place of; none: all of them."""
-    if not form.extent:
-        return None
-    extent, start = _part(form.extent, form.start)
-    if start is None or extent is Extent.ALL:
-        return None
-    return start, start + timedelta(seconds=1) if extent is Extent.ONE else start + FAR
 
 
 def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from support.services import NOON, House, furnished, raises
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from broadcasts.domain.model import Pattern
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.recurrence import starts
 from broadcasts.errors import Conflict, LoaError, Refused
-from controller.db.tables import Approval, Broadcast, Delivery
+from controller.db.tables import Approval, Broadcast, Delivery, Station
 from controller.services import copying, rescheduling
+from controller.services.composing import Preview, preview
 from controller.services.rescheduling import Extent
 from controller.services.schedules import approved_schedule, schedule_of
 
@@ -90,6 +92,56 @@ def test_this_and_following_ends_the_old_series_before_it_and_begins_a_new_one_t
     house.approve(later)
     assert days(house, series) == ["03 17:00", "04 17:00", "05 17:00"]
     assert days(house, later)[:2] == ["06 06:00", "07 06:00"]
+
+
+def foreseen(house: House, broadcast: str, extent: Extent, start: datetime, **changed: Any) -> Preview:
+    with house.ctx.db.read() as session:
+        draft = rescheduling.draft_for(session, house.actor("author"), broadcast, extent, start, house.now)
+    span = rescheduling.span_of(extent, start)
+    return preview(house.ctx, house.actor("author"), replace(draft, **changed), broadcast, span)
+
+
+def test_the_preview_of_one_start_that_moves_says_so_and_leaves_the_rest_of_the_series_out(house: House) -> None:
+    broadcast = daily(house)
+    seen = foreseen(house, broadcast, Extent.ONE, at(5), at=time(18, 0))
+    assert {each.kind for each in seen.air.changes} == {"moved"}
+    assert {(each.was, each.at) for each in seen.air.changes} == {(at(5), at(5, 18))}
+    following = foreseen(house, broadcast, Extent.FOLLOWING, at(6), at=time(18, 0))
+    assert min(each.was for each in following.air.changes if each.was) == at(6)
+
+
+def test_a_start_that_is_moved_onto_the_next_one_of_its_own_series_clashes_with_it(house: House) -> None:
+    broadcast = daily(house)
+    onto = {"first_day": date(2026, 3, 6)}
+    assert foreseen(house, broadcast, Extent.ONE, at(5)).clashes == []
+    seen = foreseen(house, broadcast, Extent.ONE, at(5), **onto)
+    assert {clash.since for clash in seen.clashes} == {at(6)}
+    whole = {"repeat": "daily", "first_day": TODAY}
+    assert foreseen(house, broadcast, Extent.ALL, at(5), **whole).clashes == []
+
+
+def test_the_rest_of_the_series_counts_against_the_limit_of_the_day(house: House) -> None:
+    with house.ctx.db.write() as session:
+        station = session.scalars(select(Station).where(Station.area_id == house.actor("author").area)).one()
+        station.rules = {"day": 1}
+    chimes = [Part(PartKind.CHIME, "", house.other.sha256)] * 19
+    broadcast = daily(house, parts=(*chimes, Part(PartKind.BULLETIN, "", house.bulletin.sha256)))
+    alone = foreseen(house, broadcast, Extent.ONE, at(5))
+    assert alone.problems == []
+    twice = foreseen(house, broadcast, Extent.ONE, at(5), first_day=date(2026, 3, 6), at=time(18, 0))
+    assert [each.key for each in twice.problems] == ["limit.day"]
+
+
+def test_the_difference_of_a_programme_counts_playings_and_not_their_parts(house: House) -> None:
+    parts = (
+        Part(PartKind.CHIME, "", house.other.sha256),
+        Part(PartKind.BULLETIN, "", house.bulletin.sha256),
+    )
+    broadcast = daily(house, parts=parts)
+    same = foreseen(house, broadcast, Extent.ALL, at(5))
+    assert same.air.changes == []
+    moved = foreseen(house, broadcast, Extent.ONE, at(5), at=time(18, 0))
+    assert {(each.kind, each.was, each.at) for each in moved.air.changes} == {("moved", at(5), at(5, 18))}
 
 
 def test_following_from_the_middle_of_a_day_leaves_its_morning_to_the_old_series(house: House) -> None:
