@@ -48,7 +48,7 @@ def route(
     kind: Routing, wants: Sequence[Want], others: Iterable[Slot], most: timedelta = timedelta(0)
 ) -> Mapping[DeliveryId, Unreached]:
     """Those that do not get it, and why; `others` is what is planned besides. What goes after it is never in its
-    way."""
+    way. Languages and parts of one occurrence get to a cluster together or not at all."""
     if kind is Routing.AS_IT_COMES:
         return {}
     there: dict[str, list[Slot]] = defaultdict(list)
@@ -68,6 +68,12 @@ def route(
                 found[want.slot.delivery] = Unreached.BUSY_TOO_LONG
         elif wait:
             found[want.slot.delivery] = Unreached.BUSY
+    lost = {
+        (want.slot.cluster, want.occurrence): found[want.slot.delivery] for want in wants if want.slot.delivery in found
+    }
+    for want in wants:
+        if not want.shut and (why := lost.get((want.slot.cluster, want.occurrence))) is not None:
+            found.setdefault(want.slot.delivery, why)
     if kind is Routing.ALL_OR_NONE:
         failed = {want.occurrence for want in wants if want.shut or want.slot.delivery in found}
         for want in wants:

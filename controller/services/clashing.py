@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,9 +16,7 @@ from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
 from controller.services.deliveries import slot_of
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.replaced import Span, others
-
-AT_MOST = 100_000
-"""Starts times clusters that are looked at: the earlier starts stand for the later ones."""
+from controller.services.routing import AT_MOST, Pieces
 
 
 def clashes(
@@ -27,13 +25,13 @@ def clashes(
     priority: int,
     clusters: Sequence[Cluster],
     ahead: Sequence[datetime],
-    lasts: Mapping[str, timedelta],
+    pieces: Pieces,
     editing: str | None,
     part: Span | None = None,
 ) -> list[rules.Clash]:
-    """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called "".
-    `lasts`: how long it sounds at each cluster."""
-    if not ahead or not clusters:
+    """Who displaces whom at the horns of a draft, in the horizon; the draft's own broadcast is called ""."""
+    longest = max((after + length for several in pieces.values() for after, length in several), default=None)
+    if not ahead or not clusters or longest is None:
         return []
     ahead = ahead[: max(1, AT_MOST // len(clusters))]
     there = session.scalars(
@@ -41,7 +39,7 @@ def clashes(
             Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
             Delivery.state.in_([str(state) for state in OPEN]),
             Delivery.end > ahead[0],
-            Delivery.start < ahead[-1] + max(lasts.values()),
+            Delivery.start < ahead[-1] + longest,
             others(editing, part),
         )
     )
@@ -53,13 +51,14 @@ def clashes(
             BroadcastId(""),
             ClusterId(cluster.id),
             AssetId(asset),
-            start,
-            lasts[cluster.id],
+            start + after,
+            length,
             Priority(priority),
             rank_of(ranked, cluster.station_id, editing or ""),
         )
         for cluster in clusters
         for start in ahead
+        for after, length in pieces[cluster.id]
     ]
     return [clash for clash in rules.clashes([*slots, *ours]) if "" in (clash.loser.broadcast, clash.winner.broadcast)]
 

@@ -142,6 +142,9 @@ def look_ahead(
     wanted = wishes(clusters)
     heard = layouts(session, wanted, list(spoken.items()), draft.parts)
     lasts = {cluster.id: heard[wanted[cluster.id]].length for cluster in clusters}
+    pieces = {
+        cluster.id: [(after, said.length) for after, said in heard[wanted[cluster.id]].pieces] for cluster in clusters
+    }
     longest = max(heard.values(), key=lambda layout: layout.length, default=None)
     duration = longest.length if longest else programmes.whole_length(session, asset, draft.parts)
     # Said as soon as it can be known, even while title or recording are still missing.
@@ -161,12 +164,12 @@ def look_ahead(
     if inside_lock and not draft.push_now:
         wrong.append(Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60)))
     found = (
-        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, lasts, editing, part)
+        clashing.clashes(session, draft.asset, draft.priority, clusters, ahead, pieces, editing, part)
         if asset and not bad
         else []
     )
     away = (
-        routing.foreseen(session, draft.routing, draft.stack_minutes, clusters, ahead, lasts, editing, part)
+        routing.foreseen(session, draft.routing, draft.stack_minutes, clusters, ahead, pieces, editing, part)
         if asset and not bad
         else []
     )

@@ -22,6 +22,9 @@ from controller.services.stations import units_of
 
 AT_MOST = 100_000
 """Starts times clusters that a preview looks at: the earlier starts stand for the later ones."""
+Pieces = Mapping[str, Sequence[tuple[timedelta, timedelta]]]
+"""By cluster: when each language or part begins after the start, and how long it sounds. Each is a delivery, so
+something may come in between."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +74,24 @@ def foreseen(
     stack_minutes: int | None,
     clusters: Sequence[Cluster],
     ahead: Sequence[datetime],
-    lasts: Mapping[str, timedelta],
+    pieces: Pieces,
     editing: str | None,
     part: Span | None = None,
 ) -> list[NotThere]:
     """The same for a draft, in the order of starts."""
-    if not routing or not clusters or not ahead:
+    if not routing or not ahead or not any(pieces.values()):
         return []
     served = units_of(session, [cluster.id for cluster in clusters])
     ranked = ranks_at(session, {cluster.station_id for cluster in clusters}) if editing else {}
     wants = [
         Want(
             Slot(
-                DeliveryId(f"~{cluster.id} {start.isoformat()}"),
+                DeliveryId(f"~{cluster.id} {(start + after).isoformat()}"),
                 BroadcastId(editing or ""),
                 ClusterId(cluster.id),
                 AssetId(""),
-                start,
-                lasts[cluster.id],
+                start + after,
+                length,
                 Priority.PRIORITY,
                 rank_of(ranked, cluster.station_id, editing or ""),
             ),
@@ -97,13 +100,14 @@ def foreseen(
         )
         for start in ahead[: max(1, AT_MOST // len(clusters))]
         for cluster in clusters
+        for after, length in pieces[cluster.id]
     ]
     most = timedelta(minutes=stack_minutes or 0)
     found = route(Routing(routing), wants, _others(session, wants, others(editing, part)), most)
-    together: dict[tuple[datetime, Unreached], list[str]] = {}
+    together: dict[tuple[datetime, Unreached], dict[str, None]] = {}
     for want in wants:
         if (why := found.get(want.slot.delivery)) is not None:
-            together.setdefault((want.occurrence, why), []).append(want.slot.cluster)
+            together.setdefault((want.occurrence, why), {})[want.slot.cluster] = None
     return [NotThere(start, why, tuple(names)) for (start, why), names in together.items()]
 
 

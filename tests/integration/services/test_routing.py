@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import select
 from support.services import HERE, House, raises
 
+from broadcasts.domain.content import Translation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
-from controller.db.tables import Delivery
+from controller.db.tables import Cluster, Delivery
 from controller.services import composing
 from controller.services.previewing import Preview
 
@@ -67,6 +68,31 @@ def test_all_or_none_goes_nowhere_where_one_is_taken_and_everywhere_where_none_i
     free = TOMORROW | wish | {"at": time(18, 0)}
     assert preview(house, **free).not_there == []
     assert unreached(house, house.on_air(**free)) == {}
+
+
+def test_of_two_languages_neither_goes_where_the_second_would_find_the_horn_taken(house: House) -> None:
+    """Something that begins between the two goes before the second."""
+    with house.ctx.db.write() as session:
+        for each in session.scalars(select(Cluster)):
+            each.languages = ["vi", "km"]
+    house.on_air(**TOMORROW | {"areas": (), "clusters": (TAKEN,), "at": time(17, 0, 2)})
+    wish: dict[str, Any] = {"routing": "partial", "more": (Translation("km", house.other.sha256),)}
+    seen = preview(house, **wish)
+    assert {clash.loser.cluster for clash in seen.clashes} == {TAKEN}
+    assert {clash.winner.broadcast == "" for clash in seen.clashes} == {False}
+    assert foreseen(seen) == {TAKEN: "busy"}
+    broadcast = house.on_air(**TOMORROW | wish)
+    assert unreached(house, broadcast) == {TAKEN: "busy"}
+    assert len([each for each in house.deliveries(broadcast) if each.reason]) == 2
+
+
+def test_a_form_whose_only_language_here_has_no_recording_yet_is_answered(house: House) -> None:
+    with house.ctx.db.write() as session:
+        for each in session.scalars(select(Cluster)):
+            each.languages = ["km"]
+    seen = preview(house, routing="partial", more=(Translation("km", "0" * 64),))
+    assert "rendition.asset" in {each.key for each in seen.problems}
+    assert (seen.clashes, seen.not_there) == ([], [])
 
 
 def test_in_line_it_waits_on_the_unit_and_no_longer_than_it_may(house: House, other: str) -> None:

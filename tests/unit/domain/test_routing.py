@@ -43,6 +43,22 @@ def test_all_or_none_goes_nowhere_when_one_cluster_is_taken_or_shut() -> None:
     assert route(Routing.ALL_OR_NONE, wants(2, 3), [TAKEN]) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (Routing.PARTIAL, Unreached.BUSY),
+        (Routing.ALL_OR_NONE, Unreached.BUSY),
+        (Routing.STACKED, Unreached.BUSY_TOO_LONG),
+    ],
+)
+def test_two_languages_or_the_parts_of_a_programme_go_together_or_not_at_all(kind: Routing, why: Unreached) -> None:
+    """Nobody hears the chime and not the bulletin."""
+    chime = [Want(slot(f"c{each}", each, 10), NOON) for each in (1, 2)]
+    found = route(kind, [*chime, *wants(1, 2)], [TAKEN])
+    assert (found["c1"], found["w1"]) == (why, why)
+    assert ("c2" in found) == (kind is Routing.ALL_OR_NONE)
+
+
 def test_another_day_is_another_decision() -> None:
     tomorrow = [replace(each, occurrence=NOON + timedelta(days=1)) for each in wants(4)]
     assert route(Routing.ALL_OR_NONE, [*wants(1, 2), *tomorrow], [TAKEN]).keys() == {"w1", "w2"}
