@@ -39,6 +39,9 @@ SHORT_MARGIN = timedelta(minutes=30)
 
 APPROVAL_OVER = "approval_over"
 """Why nothing comes into being that would sound after a standing approval has ended."""
+UNASKED = "unusual_hours"
+"""Why a cluster that joined in later does not sound at an hour that surprises its people: it was confirmed for other
+stations only (R-053)."""
 
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
@@ -129,6 +132,7 @@ def _make(
     unit_of = units_of(session, clusters)
     stations = _stations(session, clusters)
     rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
+    asked = _asked(session, broadcast, stations)
     ranked = ranks_at(session, {station.id for station, _ in stations.values()})
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
     known = set(session.scalars(select(Delivery.id).where(*same)))
@@ -145,7 +149,10 @@ def _make(
     )
     for begin, start, said, here in sounding:
         duration = said.length
-        at, ruled = unix_ms(start), {name: _ruled(rule, start, duration) for name, rule in rules.items()}
+        at, ruled = (
+            unix_ms(start),
+            {name: _ruled(rule, start, duration, name[0] in asked) for name, rule in rules.items()},
+        )
         for cluster in here:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
             if name in known:
@@ -153,12 +160,12 @@ def _make(
             known.add(name)
             begins[name] = begin
             station, site = stations[cluster]
-            unit, (allowed, ceiling) = unit_of.get(cluster), ruled[station.id, site]
+            unit, (why, ceiling) = unit_of.get(cluster), ruled[station.id, site]
             row = _row(broadcast, name, begin, start, said, cluster, unit)
             row["rank"] += rank_of(ranked, station.id, broadcast.id)
             row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
-            if not allowed or unit is None:
-                why_not[name] = "no_unit" if allowed else "quiet_hours"
+            if why or unit is None:
+                why_not[name] = why or "no_unit"
             rows.append(row)
     if (end := end_of(session, broadcast)) is not None:
         why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
@@ -188,9 +195,21 @@ def _reach(broadcast: Broadcast) -> timedelta:
     return timedelta(minutes=broadcast.ahead_minutes) + SHORT_MARGIN
 
 
-def _ruled(rule: Regulation, start: datetime, duration: timedelta) -> tuple[bool, int]:
-    """Whether it may sound then, and how loud at most."""
-    return rule.allows(start, duration, VIETNAM), rule.ceiling(start, duration, VIETNAM)
+def _asked(session: Session, broadcast: Broadcast, stations: dict[str, tuple[Station, str]]) -> set[str]:
+    """The stations at whose clusters author and approver saw it sound, and confirmed the hours that are unusual."""
+    everywhere = {station.id for station, _ in stations.values()}
+    if stations.keys() <= set(broadcast.clusters):
+        return everywhere
+    rows = session.scalars(select(Cluster.station_id).where(Cluster.id.in_(broadcast.clusters)).distinct())
+    return everywhere & set(rows)
+
+
+def _ruled(rule: Regulation, start: datetime, duration: timedelta, asked: bool) -> tuple[str, int]:
+    """Why it may not sound then, or nothing; and how loud at most."""
+    why = "" if asked or rule.is_usual(start, duration, VIETNAM) else UNASKED
+    if not rule.allows(start, duration, VIETNAM):
+        why = "quiet_hours"
+    return why, rule.ceiling(start, duration, VIETNAM)
 
 
 def _row(

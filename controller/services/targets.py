@@ -112,7 +112,7 @@ def successor(session: Session, area: Area, today: date) -> Area | None:
 def stored(actor: Actor, target: Meant, *, later: bool) -> dict[str, Any]:
     """What of it is no list of areas or clusters, for `Broadcast.target_more`. `later`: others may join in."""
     narrow = not (target.tags or target.groups or target.polygon)
-    within = sorted(target.areas) if narrow else sorted({grant.area for grant in actor.grants})
+    within = sorted(set(target.areas) & actor.areas) if narrow else sorted({grant.area for grant in actor.grants})
     more: dict[str, Any] = {"tags": sorted(target.tags), "groups": sorted(target.groups), "polygon": target.polygon}
     more["within"] = within if later else []
     return {name: value for name, value in more.items() if value}

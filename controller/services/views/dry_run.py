@@ -18,18 +18,22 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
 from broadcasts.domain.recurrence import starts
+from broadcasts.domain.routing import Unreached
 from broadcasts.domain.timeline import Fate, Stretch, timeline
 from broadcasts.errors import Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Area, Broadcast, Bulletin, Cluster, Delivery, Station
-from controller.services.deliveries import last_sound, may_sound_after, slot_of
+from controller.services.deliveries import APPROVAL_OVER, UNASKED, last_sound, may_sound_after, slot_of
 from controller.services.programmes import laid_out
 from controller.services.rights import Actor, Right, below
 from controller.services.schedules import schedule_of
 from controller.services.stations import clusters_in, regulation
 
 DAYS = 7
-CLOSED = ("quiet_hours", "limit_session", "limit_day", "limit_week", "no_unit")
+CLOSED = (
+    *("quiet_hours", "limit_session", "limit_day", "limit_week", "no_unit"),
+    *(APPROVAL_OVER, UNASKED, *map(str, Unreached)),
+)
 """Reasons of an occurrence that was never put into a plan."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -13,10 +13,11 @@ from sqlalchemy import select
 from support.services import HERE, THERE, House, raises
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Area, Assignment, AuditEntry, Broadcast, Cluster, Unit
-from controller.services import accounts, composing, groups, merging, targets
+from controller.db.tables import Area, Assignment, AuditEntry, Broadcast, Cluster, Station, Unit
+from controller.services import accounts, approving, composing, groups, merging, targets
 from controller.services.rights import Role, below
-from controller.services.targets import Target
+from controller.services.targets import Target, look_again
+from controller.services.views.dry_run import dry_run
 
 SHAPE = (((105.0, 9.0), (107.0, 9.0), (107.0, 10.0), (105.0, 10.0)),)
 """All of the province."""
@@ -127,6 +128,45 @@ def test_a_cluster_of_another_commune_never_joins_in(house: House) -> None:
     other = one_more(house, "cl-other", f"s-{THERE}")
     house.compile()
     assert other not in {each.cluster_id for each in house.deliveries(broadcast)}
+
+
+def test_an_area_that_is_not_ones_own_adds_nothing_later_either(house: House) -> None:
+    """Or a form of a commune would reach the whole province as soon as the province approves it."""
+    broadcast = house.submit(areas=(f"c-{HERE}", "p-94"), repeat="daily", also_later=True)
+    with house.ctx.db.write() as session:
+        assert session.get_one(Broadcast, broadcast).target_more["within"] == [f"c-{HERE}"]
+        first = accounts.FirstPassword.make()
+        accounts.create_user(house.ctx, session, first, "province", "x", Role.APPROVER, "p-94", "test")
+    house.approve(broadcast, by="province")
+    house.compile()
+    assert {each.cluster_id for each in house.deliveries(broadcast)} == set(here(1, 2, 3, 4, 5))
+
+
+def test_who_joins_in_at_an_hour_that_nobody_confirmed_for_its_station_stays_silent_and_says_why(house: House) -> None:
+    """The hour was confirmed for HERE; the province's switch lets THERE join in."""
+    with house.ctx.db.write() as session:
+        for station in session.scalars(select(Station)):
+            station.hours = [[180, 1260]]
+        first = accounts.FirstPassword.make()
+        for name, role in (("province", Role.BROADCASTER), ("provost", Role.APPROVER)):
+            accounts.create_user(house.ctx, session, first, name, "x", role, "p-94", "test")
+    tag(house, 1)
+    wish: dict[str, Any] = {"areas": (), "tags": ("chợ",), "repeat": "daily", "at": time(3, 15), "also_later": True}
+    asked = composing.preview(house.ctx, house.actor("province"), house.draft(**wish)).air.unusual
+    assert asked is not None
+    broadcast = house.submit("province", **wish, unusual=asked.mark)
+    seen = house.seen(broadcast, "provost")
+    approving.approve(house.ctx, house.actor("provost"), broadcast, seen, asked.mark)
+    with house.ctx.db.write() as session:
+        session.get_one(Cluster, f"cl-{THERE}-1").tags = ["chợ"]
+        look_again(session)
+    tag(house, 2)
+    house.compile()
+    why = {each.cluster_id: each.reason for each in house.deliveries(broadcast)}
+    assert why == {f"cl-{HERE}-1": None, f"cl-{HERE}-2": None, f"cl-{THERE}-1": "unusual_hours"}
+    with house.ctx.db.read() as session:
+        run = dry_run(session, house.actor("stranger"), house.now, cluster=f"cl-{THERE}-1")
+    assert {line.outcome for line in run.lines} == {"unusual_hours"}
 
 
 def test_a_tag_and_a_group_let_join_in_too_where_that_was_asked_for(house: House) -> None:
