@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from broadcasts.wire.relay import STREAM_BIT_S
+
 PACKET = 52
 """IPv4 header 20, TCP header 20, time stamps and padding 12: on every packet, and all that an acknowledgement is."""
 SEGMENT = 1_348
@@ -71,6 +73,12 @@ def download(size: int) -> int:
     return _handshake() + flight(HTTP_HEADS // 2 + RECORD) + flight(HTTP_HEADS // 2 + size + records * RECORD) + CLOSING
 
 
+def stream(lasted_ms: int) -> int:
+    """So much of another station at the rate of the contract, over HTTPS: every packet a record of its own."""
+    size = lasted_ms * STREAM_BIT_S // 8_000
+    return flight(size + -(-size // SEGMENT) * RECORD)
+
+
 def _handshake() -> int:
     return sum(LOOKUP) + OPENING + sum(flight(size) for size in (HELLO, SERVER_FLIGHT, CLIENT_FLIGHT, TICKETS))
 
@@ -87,7 +95,7 @@ class Bill:
 
     def __post_init__(self) -> None:
         self.bytes: Counter[str] = Counter()
-        """By purpose: `connect`, `ping`, `files`, `in/plan`, `out/telemetry`, `s/alert`, `trust`."""
+        """By purpose: `connect`, `ping`, `files`, `relay`, `in/plan`, `out/telemetry`, `s/alert`, `trust`."""
         self.times: Counter[str] = Counter()
         self._quiet_since: int | None = None
         """When the unit last sent something on the connection that stands."""
@@ -113,6 +121,10 @@ class Bill:
     def fetched(self, size: int) -> None:
         self._add("files", download(size))
 
+    def streamed(self, connections: int, lasted_ms: int) -> None:
+        """Another station, relayed over the mobile link; one that the tuner receives costs nothing."""
+        self._add("relay", connections * download(0) + stream(lasted_ms), connections)
+
     def settle(self, now: int) -> None:
         """Count the pings of the connection that still stands."""
         if self._quiet_since is not None:
@@ -121,8 +133,12 @@ class Bill:
 
     @property
     def messages(self) -> int:
-        """Everything but downloads: what a unit costs that plays nothing."""
-        return self.bytes.total() - self.bytes["files"]
+        """Everything but downloads and streams: what a unit costs that plays nothing."""
+        return self.bytes.total() - self.audio
+
+    @property
+    def audio(self) -> int:
+        return self.bytes["files"] + self.bytes["relay"]
 
     def _pings(self, now: int) -> None:
         """A unit that has sent nothing for a keep-alive asks whether anybody is there."""
@@ -143,8 +159,8 @@ def purpose(topic: str) -> str:
 
 
 def a_month(bills: Iterable[Bill], lasted_ms: int) -> tuple[int, int]:
-    """Of the mean unit, for 30 days: bytes of messages, bytes of downloads."""
+    """Of the mean unit, for 30 days: bytes of messages, bytes of downloads and streams."""
     all_of_them = list(bills)
     share = MONTH_MS / lasted_ms / max(1, len(all_of_them))
     messages = sum(bill.messages for bill in all_of_them)
-    return round(messages * share), round(sum(bill.bytes["files"] for bill in all_of_them) * share)
+    return round(messages * share), round(sum(bill.audio for bill in all_of_them) * share)

@@ -44,6 +44,8 @@ class Account(TypedDict):
     verdict: str | None
     """heard, played, failed_to_sound, not_played, unknown; none while it is open."""
     reason: str | None
+    relay: NotRequired[str]
+    """The source of a slot that relays; `asset` is its fallback, and [start, end) the slot."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Counterpart(Protocol):
         ...
 
     def approved_sounds(self) -> set[tuple[str, str]]:
-        """(unit, asset) pairs that some approval or alert ever allowed to sound there."""
+        """(unit, sound) pairs that some approval or alert ever allowed to sound there: the hash of an asset, or
+        `relay:{source}` for a station that somebody approved to be relayed there."""
         ...
 
     def close(self) -> None: ...

@@ -39,6 +39,9 @@ class Fault(StrEnum):
     FORGE = "forge"
     BROKER_RESTART = "broker_restart"
     """To the broker."""
+    SOURCE_SILENT = "source_silent"
+    """To all stations that are relayed."""
+    SOURCE_OFF = "source_off"
     BROKER_WIPE = "broker_wipe"
     CONTROLLER_KILL = "controller_kill"
     """To the controller."""
@@ -74,6 +77,8 @@ TO_ALL: dict[Fault, Nature] = {
     Fault.BROKER_RESTART: Nature(0.7, SECOND, 2 * MINUTE),
     Fault.BROKER_WIPE: Nature(0.25, SECOND, MINUTE),
     Fault.CONTROLLER_KILL: Nature(0.7, SECOND, 10 * MINUTE),
+    Fault.SOURCE_SILENT: Nature(3, 5 * SECOND, 20 * MINUTE),
+    Fault.SOURCE_OFF: Nature(3, SECOND, 20 * MINUTE),
 }
 
 

@@ -13,6 +13,7 @@ from device_sim.events import Connect, Fetch
 from device_sim.faults import Fault
 from device_sim.hardware import Hardware
 from device_sim.mischief import Eavesdropper
+from device_sim.radio import Radio, Reception
 from device_sim.unit import Config, Enrolled, Unit
 
 
@@ -47,6 +48,7 @@ class Post:
     hardware: Hardware = field(default_factory=Hardware)
     disk: Disk = field(default_factory=Disk)
     pole: Pole = field(default_factory=Pole)
+    reception: Reception = field(default_factory=lambda: Reception(Radio()))
     unit: Unit | None = None
     """None: no power."""
     booted: int = 0

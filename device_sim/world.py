@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from device_sim.agenda import Agenda, ms
+from device_sim.airwaves import Airwaves
 from device_sim.backstage import Backstage
 from device_sim.broker import Broker
 from device_sim.counterpart import Counterpart
@@ -28,10 +29,13 @@ from device_sim.events import (
     Restart,
     Silent,
     Sounding,
+    Tune,
+    Untune,
 )
 from device_sim.faults import Blow, Fault, Odds
 from device_sim.mobile import Mobile
 from device_sim.post import Post, Ran
+from device_sim.radio import Air, Radio, Reception
 from device_sim.unit import Config, Enrolled, Unit
 
 CONTROLLER = "controller"
@@ -60,6 +64,13 @@ class World:
             self.broker, self._agenda, self.backstage, self._chance, give=self.give, strikes=self._strikes
         )
         self.mobile.fetch_broken, self.mobile.fetch_corrupt = self.odds.fetch_broken, self.odds.fetch_corrupt
+        self.airwaves: Airwaves[Post] = Airwaves(
+            Radio(),
+            self._agenda,
+            give=self.give,
+            linked=lambda post: not post.offline,
+            charge=lambda post, times, lasted: post.bill.streamed(times, lasted),
+        )
         enrolments = [
             Enrolled.read({name: str(told) for name, told in each.items()}) for each in counterpart.enrolments()
         ]
@@ -73,6 +84,7 @@ class World:
         small, battery = chance.random() < self.odds.small_cache, chance.random() >= self.odds.no_battery
         config = Config(SMALL_CACHE_BYTES if small else Config().cache_bytes, battery)
         post = Post(number, enrolled, config, chance, chance.randint(30, 400), chance.uniform(20, 500))
+        post.reception = Reception(self.airwaves.radio)
         post.hardware.drift_ppm = chance.uniform(-50, 50)
         post.hardware.drift_since_ms = self.start
         post.hardware.clock_error_ms = chance.randint(-3_000, 3_000)
@@ -131,6 +143,10 @@ class World:
                 self.mobile.fetch(post, out)
             case CancelFetch():
                 post.fetch = None
+            case Tune():
+                self.airwaves.tune(post, out)
+            case Untune():
+                self.airwaves.untune(post)
             case Restart():
                 self.cut_power(post, RESTART_MS, out.cause)
 
@@ -163,6 +179,7 @@ class World:
         self._decode(post, None)
         post.touched.append((self.now, self.now + lasts + SETTLING_MS))
         post.unit, post.wake_at, post.dialling = None, None, None
+        self.airwaves.untune(post)
         self.mobile.lose(post)
         if not post.config.battery:
             post.hardware.clock_error_ms = LOST_CLOCK_MS - self.now
@@ -190,6 +207,8 @@ class World:
                 self.stop_broker(blow.lasts, wiped=True)
             case Fault.CONTROLLER_KILL:
                 self.kill_controller(blow.lasts)
+            case Fault.SOURCE_SILENT | Fault.SOURCE_OFF:
+                self.airwaves.disturb(blow.lasts, Air.OFF if blow.fault is Fault.SOURCE_OFF else Air.SILENT)
 
     def _strike_unit(self, blow: Blow, post: Post) -> None:
         match blow.fault:
@@ -224,6 +243,7 @@ class World:
     def cut_link(self, post: Post, lasts: int) -> None:
         post.offline += 1
         self.mobile.lose(post)
+        self.airwaves.look(post)
         self._agenda.after(lasts, partial(self._link_returns, post))
 
     def _link_returns(self, post: Post) -> None:
