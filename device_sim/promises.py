@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from device_sim.counterpart import Account
 from device_sim.ear import Sound
-from device_sim.events import relayed
+from device_sim.events import RELAYED, relayed
 from device_sim.post import Post, Ran
 
 WHOLE_MS = 1_500
@@ -67,7 +67,8 @@ def _nothing_unapproved(
     post: Post, due: dict[tuple[str, str], Account], approved: set[tuple[str, str]]
 ) -> Iterator[str]:
     for ran in post.ran:
-        what = f"{post.name} sounded {ran.item} ({ran.asset[:8]}) at {ran.from_ms}"
+        sound = ran.asset if ran.asset.startswith(RELAYED) else ran.asset[:8]
+        what = f"{post.name} sounded {ran.item} ({sound}) at {ran.from_ms}"
         if (post.name, ran.asset) not in approved:
             yield f"nothing unapproved: {what}: nobody approved this sound here"
         if ran.item.startswith("forged"):
