@@ -60,7 +60,7 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return campaign_body(path, told)
     if path.endswith("schedule/copy"):
         return {"first": "2026-03-04", "days": 3, "to": "2026-03-18"}
-    if path.endswith("reschedule"):
+    if path.endswith(("reschedule", "{broadcast_id}/preview")):
         told_draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}
         return told_draft | {"revision": 1, "extent": "this", "start": "2026-03-04T10:00:00Z"}
     draft = {"title": "", "asset": told["sha256"], "first_day": "2026-03-04", "at": "17:00"}

@@ -135,7 +135,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/approve"): ("approver", 409),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/reject"): ("approver", FORM),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/reschedule"): ("broadcaster", 409),
-    ("POST", "/api/v1/broadcasts/{broadcast_id}/preview"): ("broadcaster", FORM),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/preview"): ("broadcaster", 200),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): ("broadcaster approver", 409),
     ("POST", "/api/v1/schedule/copy"): ("broadcaster", FORM),
     ("GET", "/api/v1/schedule.ics"): (ALL, 200),
