@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -21,8 +21,6 @@ from controller.services.rights import Actor
 from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import GOOD, OURS
 
-PAUSE = timedelta(seconds=5)
-"""No longer is it between two parts of one playing (`services.programmes`, `services.renditions`)."""
 FAR = timedelta(days=70)
 """No series is longer (`domain.series`)."""
 
@@ -182,14 +180,16 @@ def _plays(
     now: datetime,
 ) -> Iterator[Play]:
     """At one cluster. What was taken off the air on purpose is no gap; what nobody approved in time is one."""
+    newest = {each.id: each.revision for each in made}
     told = set()
-    for parts in _occurrences(rows, planned):
+    for parts in _occurrences(rows):
         first = parts[0]
-        told.add((first.broadcast_id, first.start))
         outcome, speaks = _of_all(parts)
-        ended = campaign.ended_at is not None and first.start >= campaign.ended_at
+        if outcome is not None or first.revision == newest[first.broadcast_id]:
+            told.add((first.broadcast_id, first.begin))
+        ended = campaign.ended_at is not None and first.begin >= campaign.ended_at
         if outcome is Outcome.SOUNDED or (outcome is not None and not ended):
-            yield Play(first.start, outcome, _cause(speaks, outcome), speaks.silent_since)
+            yield Play(first.begin, outcome, _cause(speaks, outcome), speaks.silent_since)
     for broadcast in made:
         for start in planned[broadcast.id]:
             ended = campaign.ended_at is not None and start >= campaign.ended_at
@@ -201,18 +201,12 @@ def _plays(
                 yield Play(start, Outcome.OPEN)
 
 
-def _occurrences(rows: Sequence[Delivery], planned: Mapping[str, frozenset[datetime]]) -> Iterator[list[Delivery]]:
-    """Languages and parts of a programme follow one another at once: together they are one playing."""
-    open_ones: dict[tuple[str, int], list[Delivery]] = {}
+def _occurrences(rows: Sequence[Delivery]) -> Iterable[list[Delivery]]:
+    """Languages and parts of a programme are one playing together."""
+    found: dict[tuple[str, int, datetime], list[Delivery]] = {}
     for row in rows:
-        key = (row.broadcast_id, row.revision)
-        parts = open_ones.get(key)
-        if parts is None or row.start in planned[row.broadcast_id] or row.start - parts[-1].end > PAUSE:
-            if parts is not None:
-                yield parts
-            open_ones[key] = parts = []
-        parts.append(row)
-    yield from open_ones.values()
+        found.setdefault((row.broadcast_id, row.revision, row.begin), []).append(row)
+    return found.values()
 
 
 def _of_all(parts: Sequence[Delivery]) -> tuple[Outcome | None, Delivery]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time, timedelta
 
 import pytest
@@ -108,6 +109,23 @@ def test_what_nobody_approved_in_time_is_a_gap_everywhere(house: House) -> None:
     house.clock.set(at(4, 18))
     assert statuses(house, series) == [NOT] * 5
     assert gaps(house, series)[0] == "Ấp mẫu 1, ngày 1: not_approved"
+
+
+def edit_all(house: House, one: str, **changed: object) -> None:
+    with house.ctx.db.read() as session:
+        draft = rescheduling.draft_for(session, house.actor("author"), one, Extent.ALL, None, house.now)
+    edited: Draft = replace(draft, **changed)  # type: ignore[arg-type]
+    assert rescheduling.change(house.ctx, house.actor("author"), one, edited, Extent.ALL) == one
+
+
+def test_a_series_that_was_edited_before_it_began_may_still_be_fulfilled(house: House) -> None:
+    """What the edit took off the plans comes back with the approval; and is a gap where that comes too late."""
+    series = begin(house)
+    edit_all(house, broadcast(house, series), title="Danh sách đã sửa")
+    assert (statuses(house, series), gaps(house, series)) == ([MAYBE] * 5, [])
+    house.clock.set(at(4, 18))
+    assert statuses(house, series) == [NOT] * 5
+    assert gaps(house, series) == [f"Ấp mẫu {each}, ngày 1: not_approved" for each in range(1, 6)]
 
 
 def test_a_day_that_was_added_later_counts_for_the_series(house: House) -> None:
