@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from broadcasts.domain.model import Pattern, Repeat, Schedule
 from broadcasts.domain.occasions import OCCASIONS, is_known
@@ -41,7 +41,24 @@ def last_start(schedule: Schedule, zone: tzinfo) -> datetime | None:
     begin = datetime.combine(schedule.first, schedule.at, tzinfo=zone)
     earliest = min([begin, *schedule.pattern.extra]) - timedelta(days=2)
     latest = max([begin + FAR, *schedule.pattern.extra]) + timedelta(days=1)
-    return max(starts(schedule, earliest, latest, zone), default=None)
+    ends = [each for each in (_end_of(schedule, zone), schedule.pattern.before) if each is not None]
+    reach = timedelta(days=1)
+    # From the end backwards, further each time: every five minutes for years is a million starts.
+    until = min([latest, *ends])
+    while until > earliest:
+        since = max(earliest, until - reach)
+        if (found := max(starts(schedule, since, until, zone), default=None)) is not None:
+            return found
+        until, reach = since, reach * 4
+    return None
+
+
+def _end_of(schedule: Schedule, zone: tzinfo) -> datetime | None:
+    """Before which its last start lies, as far as its last day says; extra ones ask about no last day."""
+    if schedule.until is None or schedule.repeat is Repeat.ONCE:
+        return None
+    after = datetime.combine(min(schedule.until, schedule.first + FAR), time(0), tzinfo=zone) + timedelta(days=2)
+    return max([after, *(each + timedelta(days=1) for each in schedule.pattern.extra)])
 
 
 def _numbers(pattern: Pattern) -> list[Refused]:

@@ -87,15 +87,15 @@ def create(ctx: Context, actor: Actor, proposal: Proposal) -> str:
         ahead = _look(session, actor, proposal, now)
         if ahead.problems:
             raise ahead.problems[0]
-        name = hand_in(ctx, session, actor, ahead.draft, now)
+        held = held_ahead(ahead.template, proposal.wish) if ahead.template.is_warning else None
+        minutes = None if held is None else round(held / timedelta(minutes=1))
+        name = hand_in(ctx, session, actor, ahead.draft, now, ahead_minutes=minutes)
         session.flush()
         broadcast = session.get_one(Broadcast, name)
         campaign = _campaign(ctx, actor, proposal, ahead, broadcast, now)
         session.add(campaign)
         session.flush()
         broadcast.campaign_id = campaign.id
-        if ahead.template.is_warning:
-            broadcast.ahead_minutes = round(held_ahead(ahead.template, proposal.wish) / timedelta(minutes=1))
         told = {"template": campaign.template, "broadcast": name, "starts": len(ahead.series.starts)}
         audit.record(session, now, actor.name, "campaign.create", campaign.id, told, area=_area(session, campaign))
     ctx.wake()

@@ -46,9 +46,11 @@ def hand_in(
     editing: str | None = None,
     revision: int | None = None,
     replaces: str | None = None,
+    ahead_minutes: int | None = None,
 ) -> str:
     """As `submit`, within a transaction of the caller, whose actor is narrowed already. `replaces`: of which broadcast
-    a new one is an edit or a copy."""
+    a new one is an edit or a copy. `ahead_minutes`: how far ahead units hold a new one, where that is less than all
+    others."""
     ahead = look_ahead(session, actor, draft, now, editing)
     if ahead.problems:
         raise ahead.problems[0]
@@ -59,7 +61,7 @@ def hand_in(
     if broadcast is None:
         before = session.get(Broadcast, replaces) if replaces else None
         broadcast = _new(ctx, session, actor, draft, station, now)
-        broadcast.replaces = replaces
+        broadcast.replaces, broadcast.ahead_minutes = replaces, ahead_minutes
         if before is not None:
             broadcast.campaign_id, broadcast.ahead_minutes = before.campaign_id, before.ahead_minutes
     else:

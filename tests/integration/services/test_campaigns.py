@@ -13,8 +13,8 @@ from support.services import HERE, House, raises
 from broadcasts.domain.campaign import Status
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import AuditEntry, Broadcast, Campaign, UnitStatus
-from controller.services import campaigns, compiling, rescheduling, settling
+from controller.db.tables import AuditEntry, Broadcast, Campaign, Revision, UnitStatus
+from controller.services import campaigns, compiling, facts, rescheduling, settling
 from controller.services.composing import Draft
 from controller.services.rescheduling import Extent
 from controller.services.schedules import schedule_of
@@ -236,6 +236,16 @@ def test_a_plan_names_a_warning_only_a_few_hours_ahead_and_the_next_ones_follow_
     assert len(named) == len(wanted)
     with house.ctx.db.read() as session:
         assert session.get_one(Broadcast, one).ahead_minutes == 120
+
+
+def test_a_warning_is_kept_as_it_was_handed_in_with_how_far_ahead_units_hold_it(house: House) -> None:
+    open_day_and_night(house)
+    series = begin(house, "storm_urgent", first=house.now + timedelta(minutes=30), ends_at=at(3, 23), approved=False)
+    with house.ctx.db.read() as session:
+        row = session.get_one(Broadcast, broadcast(house, series))
+        assert row.ahead_minutes == 120
+        kept = session.get_one(Revision, (row.id, 1))
+        assert kept.content_sha256 == facts.content_hash(session, row)
 
 
 def test_a_warning_of_the_day_leaves_the_night_out_where_the_hours_say_so(house: House) -> None:
