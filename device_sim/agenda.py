@@ -27,6 +27,10 @@ class Agenda:
     def after(self, wait_ms: int, deed: Callable[[], None]) -> None:
         self.at(self.now + wait_ms, deed)
 
+    @property
+    def next_at(self) -> int | None:
+        return self._heap[0][0] if self._heap else None
+
     def run_until(self, end: int) -> None:
         """Everything up to and with `end`."""
         heap = self._heap

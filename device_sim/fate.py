@@ -11,8 +11,10 @@ from device_sim.events import Boot
 from device_sim.fetch import Trouble
 from device_sim.live import Fleet, Pillar
 from device_sim.mischief import KINDS, Mischief, argument
+from device_sim.radio import Air
 
 LAST_SOUNDS = 20
+_AIR = {Mischief.SOURCE_SILENT: Air.SILENT, Mischief.SOURCE_OFF: Air.OFF, Mischief.SOURCE_BACK: Air.SOUND}
 
 
 class Fate:
@@ -76,13 +78,16 @@ class Fate:
         }
 
     def _active(self, pillar: Pillar) -> list[str]:
+        hardware = pillar.hardware
         active = {
             Mischief.OFFLINE: pillar.offline,
             Mischief.POWER_OFF: pillar.unit is None,
-            Mischief.MAINS_OFF: not pillar.hardware.mains,
-            Mischief.CLOCK_OFF: pillar.hardware.clock_error_ms != 0,
+            Mischief.MAINS_OFF: not hardware.mains,
+            Mischief.CLOCK_OFF: hardware.clock_error_ms != 0,
             Mischief.WIRE_CUT: not pillar.pole.wire_intact,
             Mischief.DUPLICATE_MESSAGES: pillar.doubled,
+            Mischief.SOURCE_SILENT: hardware.air == Air.SILENT,
+            Mischief.SOURCE_OFF: hardware.air == Air.OFF,
             Mischief.CORRUPT_NEXT_FETCH: self._fleet.fetches.troubled(pillar.name),
         }
         return [str(kind) for kind, is_active in active.items() if is_active]
@@ -123,6 +128,11 @@ class Fate:
                 pillar.doubled = bool(value)
             case Mischief.REPLAY_OLD | Mischief.FORGE:
                 self._lie_to(pillar, kind, now)
+            case Mischief.SOURCE_SILENT | Mischief.SOURCE_OFF | Mischief.SOURCE_BACK:
+                pillar.reception.here = _AIR[kind]
+                pillar.hardware.air = str(_AIR[kind])
+                fleet.look(pillar)
+                fleet.give(pillar)
             case _:
                 self._wear(pillar, kind, value, now)
                 fleet.give(pillar)

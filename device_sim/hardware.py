@@ -21,6 +21,8 @@ class Hardware:
     drift_since_ms: int = 0
     wire_intact: bool = True
     mains: bool = True
+    air: str = "sound"
+    """What the place does to every station that is received here: a word of `radio.Air`."""
 
     def error_ms(self, true_ms: int) -> int:
         drifted = (true_ms - self.drift_since_ms) * self.drift_ppm / 1e6 if self.drift_ppm else 0.0

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from broadcasts.clock import Clock, SystemClock, unix_ms
 from broadcasts.errors import Refused
+from device_sim.agenda import Agenda
+from device_sim.airwaves import Airwaves
 from device_sim.disk import Disk
 from device_sim.ear import Pole
 from device_sim.events import (
@@ -35,12 +37,15 @@ from device_sim.events import (
     Restart,
     Silent,
     Sounding,
+    Tune,
+    Untune,
 )
 from device_sim.fetch import Fetches
 from device_sim.fleetfile import FleetFile, Member
 from device_sim.hardware import Hardware
 from device_sim.link import Links
 from device_sim.mischief import Eavesdropper
+from device_sim.radio import Air, Radio, Reception
 from device_sim.storage import Shelf, UnitStorage
 from device_sim.tls import Tls, trusting, with_certificates
 from device_sim.unit import Config, Unit
@@ -64,6 +69,7 @@ class Pillar:
     chance: random.Random
     """Not seeded here: names of journals and nonces must never come again."""
     pole: Pole = field(default_factory=lambda: Pole(REMEMBER_SOUNDS))
+    reception: Reception = field(default_factory=lambda: Reception(Radio()))
     unit: Unit | None = None
     """None: no power."""
     wake_ms: int | None = None
@@ -100,7 +106,14 @@ class Fleet:
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
             undo.callback(self._fetches.close)
-            self.pillars = {each.name: each for each in _build(fleet.members, Shelf(state))}
+            self._agenda = Agenda(self.true_ms())
+            self.airwaves: Airwaves[Pillar] = Airwaves(
+                Radio(),
+                self._agenda,
+                give=lambda pillar, event: self._later.append((pillar.name, event)),
+                linked=lambda pillar: not pillar.offline,
+            )
+            self.pillars = {each.name: each for each in _build(fleet.members, Shelf(state), self.airwaves.radio)}
             self._undo = undo.pop_all()
         self._leave = self.true_ms() - self.mono_ms()
         self._switch_on()
@@ -128,6 +141,7 @@ class Fleet:
     def step(self) -> None:
         """Wait for something to happen, for a second at most, and do all that is due."""
         self._links.poll(0 if self._later else self._wait_s())
+        self._agenda.run_until(self.true_ms())
         inboxes: dict[str, list[Inbox]] = {}
         for name, event in self._arrived():
             inboxes.setdefault(name, []).append(event)
@@ -147,6 +161,8 @@ class Fleet:
 
     def _wait_s(self) -> float:
         due = self._wakes[0][0] - self.mono_ms() if self._wakes else WAIT_S * 1000
+        if (look := self._agenda.next_at) is not None:
+            due = min(due, look - self.true_ms())
         return max(0.0, min(WAIT_S, due / 1000))
 
     def _wake_due(self) -> None:
@@ -209,6 +225,12 @@ class Fleet:
                     self._fetches.begin(name, pillar.member.enrolled.secret, out)
             case CancelFetch():
                 self._fetches.cancel(name)
+            case Tune() | Untune():
+                self._agenda.run_until(self.true_ms())  # what it leads to is given in the next turn
+                if isinstance(out, Tune):
+                    self.airwaves.tune(pillar, out)
+                else:
+                    self.airwaves.untune(pillar)
             case Restart():
                 self.power_off(pillar)
                 self.power_on(pillar, out.cause)
@@ -223,6 +245,8 @@ class Fleet:
     def power_off(self, pillar: Pillar) -> None:
         pillar.unit, pillar.wake_ms, pillar.dialling = None, None, None
         pillar.pole.silence(self.true_ms())
+        self._agenda.run_until(self.true_ms())
+        self.airwaves.untune(pillar)
         self._fetches.cancel(pillar.name)
         self._links.cut(pillar.name, tell=False)
 
@@ -230,6 +254,12 @@ class Fleet:
         pillar.offline = True
         self._fetches.cancel(pillar.name)
         self._links.cut(pillar.name)
+        self.look(pillar)
+
+    def look(self, pillar: Pillar) -> None:
+        """What it receives of other stations may have changed."""
+        self._agenda.run_until(self.true_ms())
+        self.airwaves.look(pillar)
 
     def link_up(self, pillar: Pillar) -> None:
         pillar.offline = False
@@ -269,7 +299,7 @@ class Fleet:
         self._undo.close()
 
 
-def _build(members: Iterable[Member], shelf: Shelf) -> Iterable[Pillar]:
+def _build(members: Iterable[Member], shelf: Shelf, radio: Radio) -> Iterable[Pillar]:
     for member in members:
         storage = UnitStorage(shelf, member.enrolled.unit)
         try:
@@ -278,6 +308,8 @@ def _build(members: Iterable[Member], shelf: Shelf) -> Iterable[Pillar]:
             raise Refused("sim_state", path=shelf.folder, why=failure) from None
         pillar = Pillar(member, storage, hardware, disk, random.SystemRandom())
         pillar.pole.wire_intact = hardware.wire_intact
+        pillar.reception = Reception(radio)
+        pillar.reception.here = Air(hardware.air)
         yield pillar
 
 

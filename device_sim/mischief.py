@@ -35,6 +35,9 @@ class Mischief(StrEnum):
     DUPLICATE_MESSAGES = "duplicate_messages"
     REPLAY_OLD = "replay_old"
     FORGE = "forge"
+    SOURCE_SILENT = "source_silent"
+    SOURCE_OFF = "source_off"
+    SOURCE_BACK = "source_back"
     LOSE_STORAGE = "lose_storage"
 
 
@@ -62,6 +65,9 @@ KINDS: dict[Mischief, Kind] = {
     Mischief.DUPLICATE_MESSAGES: Kind("every message travels twice, both ways", {"on": bool}),
     Mischief.REPLAY_OLD: Kind("a hostile broker says every older document again"),
     Mischief.FORGE: Kind("a hostile broker shows documents that no trusted key has signed"),
+    Mischief.SOURCE_SILENT: Kind("every station that is relayed here is silent, its carrier stands"),
+    Mischief.SOURCE_OFF: Kind("no station can be received here; what was relayed breaks off"),
+    Mischief.SOURCE_BACK: Kind("stations are received here again"),
     Mischief.LOSE_STORAGE: Kind("the disk is replaced by an empty one, and the unit boots"),
 }
 

@@ -15,8 +15,9 @@ from support.signed import CHUNK, asset_of, item, opus, siren
 
 from broadcasts.errors import Refused
 from broadcasts.wire import topics
-from broadcasts.wire.journal import FaultEntry
+from broadcasts.wire.journal import Ended, FaultEntry
 from broadcasts.wire.plan import Asset
+from broadcasts.wire.relay import Relay
 from device_sim.control import Control
 from device_sim.mischief import KINDS, Mischief
 
@@ -187,6 +188,34 @@ def test_a_lost_disk_begins_a_new_journal_and_learns_everything_again(stage: Sta
     stage.until_held("u-9")
     stage.hand.until(lambda: stage.hand.reported["u-9"].plan_hash == before.plan_hash, "the plan is known again")
     assert stage.hand.reported["u-9"].journal_id != before.journal_id
+
+
+@pytest.mark.requirement("R-024")
+def test_a_station_that_goes_off_gives_way_to_the_fallback(stage: Stage) -> None:
+    """Over a real broker and a real clock, with the simulated station that virtual time has too."""
+    start = stage.hand.now() + 1_500
+    relay = Relay(source="vov1", frequency_khz=100_400, length_ms=120_000, silence_s=5)
+    slot = item("d-relay", ASSET, start, relay=relay, hard_end=start + 120_000, not_after=start)
+    stage.hand.plan("u-1", [slot], [ASSET])
+    stage.hand.until(lambda: "relay:vov1" in str(stage.pole("u-1")["hearing"]), "the station is heard")
+    stage.running.fault("source_off", "u-1")
+    assert stage.pole("u-1")["faults"] == ["source_off"]
+    stage.hand.until(lambda: ASSET.sha256 in str(stage.pole("u-1")["hearing"]), "the fallback is heard")
+    assert "relay_silent" in stage.pole("u-1")["reported_faults"]
+    stage.running.fault("source_back", "u-1")
+    stage.hand.until(lambda: "relay:vov1" in str(stage.pole("u-1")["hearing"]), "the station is taken back")
+    stage.hand.plan("u-1", [], [])
+    stage.until_proven("u-1", "d-relay", ["started", "ended withdrawn sound"])
+    live, fallback, again = [each for each in stage.pole("u-1")["heard"] if each["item"] == "d-relay"]
+    assert (live["asset"], again["asset"]) == ("relay:vov1", "relay:vov1")
+    assert fallback["from_ms"] - live["to_ms"] >= 5_000
+    assert fallback["to_ms"] - fallback["from_ms"] >= ASSET.duration_ms
+    [ended] = [each for each in stage.hand.entries.values() if isinstance(each, Ended) and each.item == "d-relay"]
+    assert ended.relay == "vov1"
+    assert ended.relay_ms is not None
+    assert ended.fallback_ms is not None
+    assert ended.fallback_ms >= ASSET.duration_ms
+    assert ended.relay_ms + ended.fallback_ms <= ended.played_ms - 5_000
 
 
 @pytest.mark.parametrize(
