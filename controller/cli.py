@@ -8,11 +8,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
 from broadcasts.errors import LoaError
 from controller import settings as settings_module
-from controller.bootstrap import commands, people
+from controller.bootstrap import areas, commands, people
 from controller.services.rights import Role
 from controller.settings import Settings
 from controller.web.catalogue import say
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--fleet", help="where the simulator's file goes (default: DATA/fleet.json)")
     seed.add_argument("--json", action="store_true")
     _user(verb("user", "Accounts: list, add, give roles, unlock, disable, reset a password.", people.user))
+    _area(verb("area", "Administrative units: list them by date, merge communes.", areas.area))
     _audit(verb("audit", "The audit log: export it, verify its chain.", people.audit_log))
     plan = verb("plan", "What a cluster will play, and why.", commands.plan)
     plan.add_argument("cluster")
@@ -100,6 +102,29 @@ def _user(parser: argparse.ArgumentParser) -> None:
         one = acts.add_parser(name, help=about)
         one.add_argument("name")
         one.add_argument("--reason", required=True, help="goes into the audit log")
+
+
+def _area(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    listing = acts.add_parser("list", help="those that stand, with id, code and clusters")
+    listing.add_argument("--find", default="", metavar="WORDS", help="by name or code, of today or of before")
+    listing.add_argument("--on", type=_date, metavar="DATE", help="as they stand on that day (default: today)")
+    listing.add_argument("--all", action="store_true", help="also those that are no more, with what they became")
+    listing.add_argument("--json", action="store_true")
+    merging = acts.add_parser("merge", help="communes become one from a day on; logs and clusters stay where they are")
+    merging.add_argument("old", nargs="+", metavar="OLD", help="id (c-31673) or official code (31673) of each")
+    merging.add_argument("--into", required=True, metavar="NAME", help="name of the new unit")
+    merging.add_argument("--code", required=True, help="official code of the new unit; it may be that of an old one")
+    merging.add_argument("--on", required=True, type=_date, metavar="DATE", help="its first day, as 2025-07-01")
+    merging.add_argument("--by", required=True, metavar="DECISION", help="number and date of the decision, for the log")
+    merging.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+
+
+def _date(told: str) -> date:
+    try:
+        return date.fromisoformat(told)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{told} is no date like 2025-07-01") from None
 
 
 def _audit(parser: argparse.ArgumentParser) -> None:

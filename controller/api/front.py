@@ -9,6 +9,7 @@ from broadcasts.errors import LoaError
 from controller.api import (
     account,
     ahead,
+    areas,
     audit,
     broadcasts,
     campaigns,
@@ -34,6 +35,7 @@ def router() -> APIRouter:
     made = APIRouter()
     for part in (
         ahead,
+        areas,
         regulation,
         ops,
         files,

@@ -1,4 +1,4 @@
-"""/api/v1/groups, and what a cluster hears: what targets are made of."""
+"""/api/v1/groups, and what a cluster is and hears: what targets are made of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from controller.api.deps import Caller, TheOffice
-from controller.db.tables import ClusterGroup
-from controller.services import groups
+from controller.db.tables import Cluster, ClusterGroup
+from controller.services import describing, groups
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,6 +41,13 @@ class HearingIn(BaseModel):
     tags: list[str] = []
 
 
+class DescriptionIn(HearingIn):
+    """`site`: ordinary, hospital, school, pagoda. What is left out stays as it is."""
+
+    hamlet: str | None = None
+    site: str | None = None
+
+
 @router.get("/groups")
 def every(office: TheOffice, caller: Caller) -> list[GroupOut]:
     with office.ctx.db.read() as session:
@@ -65,7 +72,22 @@ def drop(office: TheOffice, caller: Caller, group_id: str) -> Response:
 
 @router.put("/clusters/{cluster_id}/hearing", status_code=204)
 def hearing(office: TheOffice, caller: Caller, cluster_id: str, told: HearingIn) -> Response:
-    groups.set_hearing(office.ctx, caller, cluster_id, told.languages, told.tags)
+    describing.set_hearing(office.ctx, caller, cluster_id, told.languages, told.tags)
+    return Response(status_code=204)
+
+
+@router.put("/clusters/{cluster_id}/description", status_code=204)
+def description(office: TheOffice, caller: Caller, cluster_id: str, told: DescriptionIn) -> Response:
+    with office.ctx.db.read() as session:
+        cluster = session.get(Cluster, cluster_id)
+        had = describing.described(cluster) if cluster is not None else describing.Description(())
+    wanted = describing.Description(
+        languages=tuple(told.languages),
+        tags=tuple(told.tags),
+        hamlet=had.hamlet if told.hamlet is None else told.hamlet,
+        site=had.site if told.site is None else told.site,
+    )
+    describing.describe(office.ctx, caller, cluster_id, wanted)
     return Response(status_code=204)
 
 

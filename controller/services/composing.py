@@ -66,7 +66,8 @@ def hand_in(
             broadcast.campaign_id, broadcast.ahead_minutes = before.campaign_id, before.ahead_minutes
     else:
         _revise(session, broadcast, draft, now)
-    _fill(broadcast, actor, draft, ahead, now)
+    with session.no_autoflush:  # the row is whole only afterwards
+        _fill(session, broadcast, actor, draft, ahead, now)
     session.flush()
     programmes.keep(session, broadcast.id, draft.parts)
     facts.keep(session, broadcast, actor.id, now)
@@ -132,7 +133,7 @@ def _say(bulletin: Bulletin, draft: Draft) -> None:
     bulletin.issued_at = draft.issued_at
 
 
-def _fill(broadcast: Broadcast, actor: Actor, draft: Draft, ahead: Preview, now: datetime) -> None:
+def _fill(session: Session, broadcast: Broadcast, actor: Actor, draft: Draft, ahead: Preview, now: datetime) -> None:
     assert draft.first_day is not None
     assert draft.at is not None
     broadcast.status = "submitted"
@@ -144,7 +145,8 @@ def _fill(broadcast: Broadcast, actor: Actor, draft: Draft, ahead: Preview, now:
     broadcast.volume = draft.volume
     broadcast.target_areas = list(draft.areas)
     broadcast.target_clusters = list(draft.clusters)
-    broadcast.target_more, broadcast.also_later = targets.stored(actor, draft, later=draft.also_later), draft.also_later
+    broadcast.target_more = targets.stored(session, actor, draft, later=draft.also_later)
+    broadcast.also_later = draft.also_later
     broadcast.clusters, broadcast.joined = [cluster.id for cluster in ahead.clusters], []
     broadcast.repeat = draft.repeat
     broadcast.first_day = draft.first_day

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -20,6 +20,7 @@ from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import MAX_EMERGENCY_SET
 from controller.db.tables import Area, Asset, Assignment, Cluster, EmergencyRecording, Station
 from controller.services import alerting, audit, library
+from controller.services.areas import standing_on
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
 from controller.services.rights import Actor, Right, below
@@ -108,9 +109,9 @@ def entries(session: Session, actor: Actor) -> list[Entry]:
     return sorted(found, key=lambda one: (one.area.kind != "province", one.area.name, one.kind, one.language))
 
 
-def places(session: Session, actor: Actor) -> list[Area]:
-    """Whose sets this person may change, the province first."""
-    found = session.scalars(select(Area).where(Area.id.in_(actor.areas), Area.kind.in_(LEVELS)))
+def places(session: Session, actor: Actor, today: date) -> list[Area]:
+    """Whose sets this person may change, of what stands today, the province first."""
+    found = session.scalars(select(Area).where(Area.id.in_(actor.areas), Area.kind.in_(LEVELS), standing_on(today)))
     return sorted(found, key=lambda area: (area.kind != "province", area.name))
 
 

@@ -1,4 +1,4 @@
-"""Saved groups of clusters, and what each cluster hears and is tagged with: what targets are made of."""
+"""Saved groups of clusters, which targets are made of."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.content import MOST_LANGUAGES
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Cluster, ClusterGroup, Station
+from controller.db.tables import ClusterGroup
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor, Right
 from controller.services.stations import clusters_in
 from controller.services.targets import look_again
 
-LONGEST_NAME, LONGEST_TAG, MOST_TAGS = 80, 40, 20
+LONGEST_NAME = 80
 
 
 def groups(session: Session, actor: Actor) -> list[ClusterGroup]:
@@ -26,6 +24,11 @@ def groups(session: Session, actor: Actor) -> list[ClusterGroup]:
     return list(
         session.scalars(select(ClusterGroup).where(ClusterGroup.area_id.in_(reach)).order_by(ClusterGroup.name))
     )
+
+
+def one(session: Session, actor: Actor, group_id: str) -> ClusterGroup:
+    """Raises Refused: "no_right", "not_yours"."""
+    return _mine(session, actor.need(Right.COMPOSE), group_id)
 
 
 def keep(
@@ -78,31 +81,3 @@ def _mine(session: Session, actor: Actor, group_id: str) -> ClusterGroup:
     if group is None or group.area_id not in actor.areas:
         raise Refused("not_yours")
     return group
-
-
-def set_hearing(ctx: Context, actor: Actor, cluster_id: str, languages: Sequence[str], tags: Sequence[str]) -> None:
-    """What a cluster plays of each bulletin, in this order, from the next deliveries that are made; and its tags.
-
-    Raises Refused: "no_right", "cluster.unknown", "choice.unknown" (a language), "cluster.languages" (none, twice the
-    same, or too many), "cluster.tags".
-    """
-    actor, now = actor.need(Right.COMPOSE), ctx.clock.now()
-    for language in languages:
-        if not LANGUAGE.match(language):
-            raise Refused("choice.unknown", name="language", value=language[:20])
-    if not 0 < len(set(languages)) == len(languages) <= MOST_LANGUAGES:
-        raise Refused("cluster.languages", most=MOST_LANGUAGES)
-    told = sorted({tag.strip() for tag in tags if tag.strip()})
-    if len(told) > MOST_TAGS or any(len(tag) > LONGEST_TAG or "\x00" in tag for tag in told):
-        raise Refused("cluster.tags", most=MOST_TAGS, length=LONGEST_TAG)
-    with ctx.db.write() as session:
-        cluster = session.get(Cluster, cluster_id)
-        home = session.get_one(Station, cluster.station_id).area_id if cluster else ""
-        if cluster is None or home not in actor.areas:
-            raise Refused("cluster.unknown")
-        cluster.languages, cluster.tags = list(languages), told
-        look_again(session)
-        audit.record(
-            session, now, actor.name, "cluster.hearing", cluster.id, {"languages": list(languages), "tags": told}, home
-        )
-    ctx.wake()

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from broadcasts.errors import Refused
 from controller.db.tables import Area, Invitation, RoleGrant, Station, User
 from controller.services import accounts, audit, factors, passwords
+from controller.services.areas import ORDER, standing_on
 from controller.services.context import Context
 from controller.services.own_exceptions import standing
 from controller.services.rights import APART, Actor, Right, Role, below
@@ -77,12 +78,11 @@ def person(ctx: Context, session: Session, actor: Actor, user_id: str) -> Line:
     return found[0]
 
 
-def areas(session: Session, actor: Actor) -> list[Area]:
-    """Where the actor may give roles, the province first."""
+def areas(session: Session, actor: Actor, today: date) -> list[Area]:
+    """Where the actor may give roles, of what stands today, the province first."""
     within = actor.need(Right.PEOPLE).areas
-    found = session.scalars(select(Area).where(Area.id.in_(within), Area.valid_to.is_(None)).order_by(Area.name))
-    order = {"province": 0, "district": 1, "commune": 2}
-    return sorted(found, key=lambda area: order.get(area.kind, 3))
+    found = session.scalars(select(Area).where(Area.id.in_(within), standing_on(today)).order_by(Area.name))
+    return sorted(found, key=lambda area: ORDER.get(area.kind, 3))
 
 
 def invite(ctx: Context, actor: Actor, name: str, full_name: str, role: Role, area: str) -> tuple[str, str]:

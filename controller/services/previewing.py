@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
@@ -107,6 +107,11 @@ class Preview:
     """Where its own choice of routing keeps it off the air, as things stand."""
     air: Airtime = airtime.NOTHING
     """What the regulations and the neighbourhood say to it."""
+
+    def names(self, clusters: Iterable[str]) -> list[str]:
+        """Of clusters by id, as people call them."""
+        known = {cluster.id: cluster.name for cluster in self.clusters}
+        return [known.get(name, name) for name in clusters]
 
 
 def preview(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, part: Span | None = None) -> Preview:

@@ -158,6 +158,14 @@ def change(
     return told
 
 
+def follow(session: Session, station: Station, now: datetime) -> None:
+    """After a cluster became another kind of site: what is to come follows the ceilings there, and what no longer fits
+    is taken off the plans."""
+    for delivery, why in _held_against(session, station, now):
+        if why:
+            _take_off(session, delivery, why, now)
+
+
 def check(rules: Rules, sites: Mapping[str, str]) -> None:
     """Raises Refused: "regulation.nothing", "regulation.hours", "regulation.ceilings", "regulation.volume",
     "regulation.limits", "regulation.early", "regulation.words", "regulation.site"."""

@@ -46,17 +46,24 @@ class Right(StrEnum):
     REGULATE = "regulate"
     """Change a station's operating regulation (R-032)."""
     AUDIT = "audit"
+    PLACES = "places"
+    """Say what a cluster is: its hamlet, its kind of site, what it plays and is tagged with."""
+    AREAS = "areas"
+    """Merge communes (R-011)."""
 
 
 ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.REGULATE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.TECHNICIAN: frozenset({Right.COMMAND, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.TECHNICIAN: frozenset({Right.COMMAND, Right.PLACES, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.PROVINCE: frozenset(
-        {Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP}
+        {
+            *(Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP),
+            Right.PLACES,
+        }
     ),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.REGULATE, Right.UNLOCK, Right.LOOK}),
+    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.REGULATE, Right.UNLOCK, Right.AREAS, Right.LOOK}),
     Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),
 }
 """Least privilege (R-120): who manages accounts neither writes nor approves, who checks does nothing else."""
@@ -64,7 +71,7 @@ ROLES: dict[Role, frozenset[Right]] = {
 STRONG = frozenset(
     {
         *(Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE),
-        *(Right.PRELOAD, Right.UPKEEP),
+        *(Right.PRELOAD, Right.UPKEEP, Right.AREAS),
     }
 )
 """What is done only in a session that gave a second factor (R-115)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import delete, func, or_, select
@@ -19,6 +19,7 @@ from broadcasts.domain.polygon import Polygon, inside
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Area, Broadcast, Cluster, ClusterGroup, Kept
 from controller.services import audit
+from controller.services.areas import ended, successor
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import join
 from controller.services.rights import Actor, below
@@ -95,24 +96,12 @@ def problems(session: Session, actor: Actor, target: Meant, now: datetime) -> li
     return found
 
 
-def ended(area: Area, today: date) -> bool:
-    return area.valid_to is not None and area.valid_to <= today
-
-
-def successor(session: Session, area: Area, today: date) -> Area | None:
-    """What it belongs to today, across as many mergers as there were."""
-    seen: set[str] = set()
-    here: Area | None = area
-    while here is not None and ended(here, today) and here.id not in seen:
-        seen.add(here.id)
-        here = session.get(Area, here.successor_id) if here.successor_id else None
-    return None if here is None or here.id in seen else here
-
-
-def stored(actor: Actor, target: Meant, *, later: bool) -> dict[str, Any]:
+def stored(session: Session, actor: Actor, target: Meant, *, later: bool) -> dict[str, Any]:
     """What of it is no list of areas or clusters, for `Broadcast.target_more`. `later`: others may join in."""
     narrow = not (target.tags or target.groups or target.polygon)
-    within = sorted(set(target.areas) & actor.areas) if narrow else sorted({grant.area for grant in actor.grants})
+    # Of a commune that others belong to as well, as after a merger: one's own part.
+    parts = [{area} if area in actor.areas else below(session, area) & actor.areas for area in target.areas]
+    within = sorted(set().union(*parts)) if narrow else sorted({grant.area for grant in actor.grants})
     more: dict[str, Any] = {"tags": sorted(target.tags), "groups": sorted(target.groups), "polygon": target.polygon}
     more["within"] = within if later else []
     return {name: value for name, value in more.items() if value}

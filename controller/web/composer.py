@@ -15,7 +15,7 @@ from controller.db.tables import Asset
 from controller.services.library import add_recording
 from controller.services.recordings import add_sample
 from controller.services.rights import Right
-from controller.services.views.places import places
+from controller.services.views.places import everywhere, not_offered, places
 from controller.web.desk import Desk
 
 RECORDING = "recording"
@@ -25,6 +25,8 @@ RECORDING = "recording"
 class Typed(Protocol):
     @property
     def asset(self) -> str: ...
+    @property
+    def areas(self) -> tuple[str, ...]: ...
 
 
 F = TypeVar("F", bound=Typed)
@@ -78,13 +80,18 @@ class Composer(Generic[F]):
     ) -> Response:
         """The whole page, with everything that was typed. `ahead`: in place of a look."""
         with desk.office.ctx.db.read() as session:
-            offered = places(session, desk.actor.need(Right.COMPOSE))
+            actor = desk.actor.need(Right.COMPOSE)
+            offered = places(session, actor, desk.today)
+            top = everywhere(session, actor, desk.today) if len(offered) > 1 else ""
+            gone = not_offered(session, form.areas, offered, top)
             asset = session.get(Asset, form.asset) if form.asset else None
             more = self.more(desk, session, form)
         failure = error or recording_error
         frame = {
             "form": form,
             "places": offered,
+            "top": top,
+            "gone": gone,
             "asset": asset,
             "error": error,
             "recording_error": recording_error,

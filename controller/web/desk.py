@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,6 +111,11 @@ class Desk:
     @property
     def words(self) -> Words:
         return Words(self.language, self.office.ctx.clock.now())
+
+    @property
+    def today(self) -> date:
+        """In Viet Nam, by the time on air."""
+        return self.office.ctx.clock.now().astimezone(VIETNAM).date()
 
     @property
     def partial(self) -> bool:

@@ -14,7 +14,7 @@ from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor
-from controller.services.views.places import Place
+from controller.services.views.places import Place, home_of
 from controller.web import more_form, schedule_form
 from controller.web.more_form import NOTHING_MORE, MoreForm
 from controller.web.schedule_form import EMPTY, YEARS, RuleForm
@@ -134,8 +134,7 @@ def typed(posted: Posted) -> DraftForm:
 
 def fresh(actor: Actor, offered: Sequence[Place], now: datetime) -> DraftForm:
     """One's own commune is chosen already; the day is today."""
-    own = tuple(place.area for place in offered if place.area == actor.area or len(offered) == 1)
-    return DraftForm(areas=own, day=now.astimezone(VIETNAM).date().isoformat())
+    return DraftForm(areas=home_of(offered, actor), day=now.astimezone(VIETNAM).date().isoformat())
 
 
 def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str = "") -> DraftForm:

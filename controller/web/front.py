@@ -14,14 +14,17 @@ from controller.web.pages import (
     ahead,
     alerts,
     approve,
+    areas,
     audit,
     broadcasts,
     campaigns,
     clusters,
     compose,
     emergency_set,
+    groups,
     home,
     people,
+    places_on_map,
     recordings,
     regulation,
     sandbox,
@@ -43,7 +46,8 @@ def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
     first = (account, home, compose, recordings, timetable, ahead, campaigns, broadcasts, approve, clusters)
-    for page in (*first, regulation, emergency_set, alerts, people, audit, sandbox):
+    places = (places_on_map, groups, areas)
+    for page in (*first, *places, regulation, emergency_set, alerts, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

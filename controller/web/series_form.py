@@ -14,7 +14,7 @@ from broadcasts.errors import Refused
 from controller.services.campaigns import Proposal, default_times
 from controller.services.composing import Draft
 from controller.services.rights import Actor
-from controller.services.views.places import Place
+from controller.services.views.places import Place, home_of
 from controller.web.draft_form import day_of, time_of
 from controller.web.upload import Posted
 
@@ -111,7 +111,7 @@ def fresh(template: Template, actor: Actor, offered: Sequence[Place], now: datet
     return SeriesForm(
         template=template.name,
         priority="2" if warning else "3",
-        areas=tuple(place.area for place in offered if place.area == actor.area or len(offered) == 1),
+        areas=home_of(offered, actor),
         at_once=warning and template.burst > 0,
         day=(local.date() if warning else tomorrow).isoformat(),
         time=f"{local:%H:%M}" if warning else f"{times[0]:%H:%M}" if times else "17:00",

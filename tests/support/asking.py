@@ -48,7 +48,7 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"station": "", "first": "", "second": "", "reason": ""}
     if path.endswith(("withdraw", "delegations", "own-exceptions", "confirm")) and "factor" not in path:
         return {}
-    if path.endswith("hearing") or "/groups" in path:
+    if path.endswith(("hearing", "description")) or "/groups" in path or "/areas" in path:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})

@@ -137,9 +137,11 @@ def _place(session: Session, actor: Actor, cluster: str, area: str) -> tuple[str
         return found[0].name, found
     top = area or actor.area
     row = session.get(Area, top)
-    if row is None or top not in actor.areas:
+    within = below(session, top) & actor.areas
+    # Of a commune that was merged, who belongs to one of the old ones may ask for the new one and is told his part.
+    if row is None or not within:
         raise Refused("area.unknown", name=top[:40])
-    return row.name, clusters_in(session, below(session, top) & actor.areas)
+    return row.name, clusters_in(session, within)
 
 
 def _planned(

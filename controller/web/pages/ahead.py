@@ -18,7 +18,7 @@ router = APIRouter()
 def look(desk: PersonDesk, cluster: str = "", area: str = "", waiting: str = "") -> Response:
     run = _run(desk, cluster, area, waiting)
     with desk.office.ctx.db.read() as session:
-        offered = places(session, desk.actor)
+        offered = places(session, desk.actor, desk.today)
     return desk.page(
         "ahead.html",
         run=run,

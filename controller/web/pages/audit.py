@@ -33,7 +33,7 @@ def log(desk: PersonDesk) -> Response:
     actor = desk.actor.need(Right.AUDIT)
     with desk.office.ctx.db.read() as session:
         found = read(session, actor, wanted)
-        areas = areas_by_name(session, actor)
+        areas = areas_by_name(session, actor, desk.today)
     more = ""
     if found.more is not None:
         more = "/audit?" + urlencode({name: value for name, value in told.items() if value} | {"before": found.more})

@@ -41,7 +41,7 @@ def new(desk: AuthorDesk, template: str = "") -> Response:
     chosen = template_of(template)
     with desk.office.ctx.db.read() as session:
         form = series_form.fresh(
-            chosen, desk.actor.need(Right.COMPOSE), places(session, desk.actor), desk.office.ctx.clock.now()
+            chosen, desk.actor.need(Right.COMPOSE), places(session, desk.actor, desk.today), desk.office.ctx.clock.now()
         )
     nothing_yet: dict[str, Any] = {
         "form": form,

@@ -7,9 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from broadcasts.domain.content import FIRST_CLASS
 from broadcasts.errors import LoaError, Refused
+from controller.services import describing
 from controller.services.commanding import issue
 from controller.services.rights import Right
+from controller.services.stations import SITES
 from controller.services.views import commands
 from controller.services.views.clusters import FILTERS, counts, health, lines
 from controller.web import live
@@ -52,6 +55,28 @@ def command(desk: PersonForm, cluster_id: str) -> Response:
     return desk.go(f"/clusters/{cluster_id}?done=command#commands")
 
 
+@router.post("/clusters/{cluster_id}/description")
+def describe(desk: PersonForm, cluster_id: str) -> Response:
+    """Languages in order, tags, and from those who may: hamlet and kind of site."""
+    ctx, told = desk.office.ctx, desk.posted
+    desk.actor.need(Right.COMPOSE, Right.PLACES)
+    with ctx.db.read() as session:
+        had = describing.described(health(session, desk.actor, cluster_id, ctx.clock.now()).cluster)
+    wanted = describing.Description(
+        languages=tuple(one for one in told.all("languages") if one),
+        tags=tuple(told.get("tags").split(",")),
+        hamlet=told.get("hamlet", had.hamlet),
+        site=told.get("site", had.site),
+    )
+    try:
+        describing.describe(ctx, desk.actor, cluster_id, wanted)
+    except LoaError as error:
+        if error.key in ("no_right", "cluster.unknown"):
+            raise
+        return _one(desk, cluster_id, error, wanted)
+    return desk.go(f"/clusters/{cluster_id}?done=described#description")
+
+
 @router.get("/clusters/{cluster_id}/commands/rows")
 def command_rows(desk: PersonDesk, cluster_id: str) -> Response:
     return live.rows(desk, "_commands.html", f"/clusters/{cluster_id}/commands", {}, commands=_said(desk, cluster_id))
@@ -63,21 +88,33 @@ def command_live(desk: PersonDesk, cluster_id: str) -> Response:
     return live.stream(desk, lambda: desk.text("_commands.html", commands=_said(desk, cluster_id)))
 
 
-def _one(desk: Desk, cluster_id: str, error: LoaError | None = None) -> Response:
+def _one(
+    desk: Desk, cluster_id: str, error: LoaError | None = None, described: describing.Description | None = None
+) -> Response:
     actor, now = desk.actor, desk.office.ctx.clock.now()
     with desk.office.ctx.db.read() as session:
         it = health(session, actor, cluster_id, now)
         cuts = commands.cut_by_reboot(session, cluster_id, now)
+        planned = describing.planned_until(session, cluster_id, now)
     said = _said(desk, cluster_id)
+    told = desk.request.query_params.get("done", "")
     return desk.page(
         "cluster.html",
         desk.status(error) if error else 200,
         it=it,
         may_command=it.station.area_id in actor.within(Right.COMMAND),
+        may_describe=it.station.area_id in actor.within(Right.COMPOSE) | actor.within(Right.PLACES),
+        may_place=it.station.area_id in actor.within(Right.PLACES),
+        form=described or describing.described(it.cluster),
+        described=described,
+        planned=planned,
+        told_done=told == "described",
+        SITES=SITES,
+        LANGUAGES_SPOKEN=FIRST_CLASS,
         cuts=cuts,
         live=live.inside(desk, "_commands.html", f"/clusters/{cluster_id}/commands", {}, commands=said),
         error=error,
-        done="command" if desk.request.query_params.get("done") == "command" else "",
+        done=told if told in ("command", "described") else "",
     )
 
 

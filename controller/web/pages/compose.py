@@ -37,7 +37,7 @@ def new(desk: AuthorDesk) -> Response:
     if (back := _kept(desk)) is not None:
         return back
     with desk.office.ctx.db.read() as session:
-        form = fresh(actor, places(session, actor), desk.office.ctx.clock.now())
+        form = fresh(actor, places(session, actor, desk.today), desk.office.ctx.clock.now())
     return COMPOSER.show(desk, form, fresh=True)
 
 

@@ -58,7 +58,7 @@ def _page(
 ) -> Response:
     with desk.office.ctx.db.read() as session:
         found = emergency_set.entries(session, desk.actor)
-        areas = emergency_set.places(session, desk.actor.need(Right.PRELOAD))
+        areas = emergency_set.places(session, desk.actor.need(Right.PRELOAD), desk.today)
     return desk.page(
         "emergency_set.html",
         status,

@@ -44,7 +44,7 @@ def invite(desk: PersonForm) -> Response:
 
 def _invite(desk: Desk, told: dict[str, str] | None = None, error: LoaError | None = None) -> Response:
     with desk.office.ctx.db.read() as session:
-        areas = people.areas(session, desk.actor)
+        areas = people.areas(session, desk.actor, desk.today)
     return desk.page(
         "person_new.html", desk.status(error) if error else 200, told=told or {}, error=error, areas=areas, roles=Role
     )
@@ -91,7 +91,7 @@ def _person(
     ctx = desk.office.ctx
     with ctx.db.read() as session:
         line = people.person(ctx, session, desk.actor, user_id)
-        areas = people.areas(session, desk.actor) if desk.actor.may(Right.PEOPLE) else []
+        areas = people.areas(session, desk.actor, desk.today) if desk.actor.may(Right.PEOPLE) else []
     link = f"{desk.request.url.scheme}://{desk.request.url.netloc}/invitations/{code}" if code else ""
     return desk.page(
         "person.html",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from dataclasses import replace
+from datetime import date, time, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -14,7 +15,7 @@ from support.services import HERE, THERE, House, raises
 
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Area, Assignment, AuditEntry, Broadcast, Cluster, Station, Unit
-from controller.services import accounts, approving, composing, groups, merging, targets
+from controller.services import accounts, approving, composing, describing, groups, merging, targets
 from controller.services.rights import Role, below
 from controller.services.targets import Target, look_again
 from controller.services.views.dry_run import dry_run
@@ -29,7 +30,7 @@ def here(*numbers: int) -> list[str]:
 
 def tag(house: House, *numbers: int) -> None:
     for number in numbers:
-        groups.set_hearing(house.ctx, house.actor("author"), f"cl-{HERE}-{number}", ["vi"], ["chợ"])
+        describing.set_hearing(house.ctx, house.actor("author"), f"cl-{HERE}-{number}", ["vi"], ["chợ"])
 
 
 def meant(house: House, **changed: Any) -> list[str]:
@@ -45,6 +46,10 @@ def one_more(house: House, name: str = "cl-new", station: str = f"s-{HERE}") -> 
         session.flush()
         session.add(Assignment(unit_id=f"u-{name}", cluster_id=name, since=house.now))
     return name
+
+
+def merge(house: House, old: list[str], name: str, code: str, day: date) -> str:
+    return merging.merge(house.ctx, "test", merging.Wish(tuple(old), name, code, day, "Nghị quyết 1/NQ"))
 
 
 def test_tags_groups_and_shapes_name_clusters_as_areas_do_and_only_ones_own(house: House) -> None:
@@ -196,7 +201,7 @@ def test_whoever_approves_that_others_join_in_answers_for_all_of_that_area(house
 def test_a_commune_that_was_merged_yesterday_names_its_successor_and_loses_no_log(house: House) -> None:
     played = house.on_air(repeat="daily")
     day = (house.now + timedelta(hours=7)).date()
-    new = merging.merge(house.ctx, "test", [f"c-{HERE}", f"c-{THERE}"], "Xã An Thạnh", "31999", day)
+    new = merge(house, [f"c-{HERE}", f"c-{THERE}"], "Xã An Thạnh", "31999", day)
     house.clock.advance(timedelta(days=1).total_seconds())
     seen = composing.preview(house.ctx, house.actor("author"), house.draft())
     assert (seen.problems[0].key, seen.problems[0].fields["successor"]) == ("target.merged", "Xã An Thạnh")
@@ -223,10 +228,18 @@ def test_a_merger_that_cannot_be_is_refused(house: House) -> None:
         ([f"c-{HERE}"], "x", "31x", "merge.code"),
     ):
         with raises(Refused, key):
-            merging.merge(house.ctx, "test", old, name, code, day)
-    merging.merge(house.ctx, "test", [f"c-{HERE}"], "x", "1", day)
+            merge(house, old, name, code, day)
+    for changed, key in (
+        ({"decision": " "}, "merge.decision"),
+        ({"day": date(2025, 3, 1)}, "merge.day"),
+        ({"day": date(2099, 1, 1)}, "merge.day"),
+        ({"code": THERE}, "merge.code_taken"),
+    ):
+        with raises(Refused, key):
+            merging.merge(house.ctx, "test", replace(merging.Wish((f"c-{HERE}",), "x", "1", day, "1/NQ"), **changed))
+    merge(house, [f"c-{HERE}"], "x", "1", day)
     with raises(Refused, "merge.areas"):
-        merging.merge(house.ctx, "test", [f"c-{HERE}"], "y", "2", day)
+        merge(house, [f"c-{HERE}"], "y", "2", day)
 
 
 def test_groups_are_ones_own_have_a_name_and_are_not_there_twice(house: House) -> None:
@@ -254,7 +267,7 @@ def test_groups_are_ones_own_have_a_name_and_are_not_there_twice(house: House) -
 
 def test_what_a_cluster_hears_is_set_by_those_who_write_there(house: House) -> None:
     author, name = house.actor("author"), here(1)[0]
-    groups.set_hearing(house.ctx, author, name, ["km", "vi"], [" chợ ", "chợ", ""])
+    describing.set_hearing(house.ctx, author, name, ["km", "vi"], [" chợ ", "chợ", ""])
     with house.ctx.db.read() as session:
         cluster = session.get_one(Cluster, name)
         assert (cluster.languages, cluster.tags) == (["km", "vi"], ["chợ"])
@@ -265,8 +278,8 @@ def test_what_a_cluster_hears_is_set_by_those_who_write_there(house: House) -> N
         (["vi"], ["x" * 41], "cluster.tags"),
     ):
         with raises(Refused, key):
-            groups.set_hearing(house.ctx, author, name, languages, tags)
+            describing.set_hearing(house.ctx, author, name, languages, tags)
     with raises(Refused, "cluster.unknown"):
-        groups.set_hearing(house.ctx, house.actor("neighbour"), name, ["vi"], [])
+        describing.set_hearing(house.ctx, house.actor("neighbour"), name, ["vi"], [])
     with raises(Refused, "no_right"):
-        groups.set_hearing(house.ctx, house.actor("boss"), name, ["vi"], [])
+        describing.set_hearing(house.ctx, house.actor("boss"), name, ["vi"], [])
