@@ -25,6 +25,10 @@ class PartKind(StrEnum):
     OUTRO = "outro"
 
 
+FRAME = frozenset({PartKind.CHIME, PartKind.INTRO, PartKind.OUTRO})
+"""What stands around the bulletins: whether they were heard does not rest on it."""
+
+
 @dataclass(frozen=True)
 class Part:
     """`asset` is a recording's SHA-256."""

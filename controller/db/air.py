@@ -131,6 +131,8 @@ class Delivery(Base):
     """Of the rendition that sounds; "" for a part of a programme that is no bulletin."""
     part: Mapped[int | None]
     """Of a programme: which one, from 0."""
+    frame: Mapped[bool] = mapped_column(default=False)
+    """A chime, an opening or a closing: whether a bulletin was heard does not rest on it."""
     begin: Mapped[datetime] = mapped_column(default=_alone)
     """The start of the whole that this is a piece of: all languages and parts of one playing have the same."""
     start: Mapped[datetime]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.delivery import OPEN, Actor, State, check_move
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.programme import FRAME
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.regulation import Regulation
 from broadcasts.domain.verdict import Verdict
@@ -226,6 +227,7 @@ def _row(
         "asset_sha256": said.asset.sha256,
         "language": said.language,
         "part": said.place,
+        "frame": said.part is not None and said.part.kind in FRAME,
         "begin": begin,
         "start": start,
         "end": start + duration,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from controller.db.tables import (
     DeliveryMove,
     OwnException,
     Rendition,
+    Revision,
     Station,
     UnitStatus,
     User,
@@ -69,6 +71,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """One language of a bulletin, or one part of a programme, with what became of it. `kind` as PartKind, "" outside
+    programmes; `language` "" for what is no bulletin of our own."""
+
+    kind: str
+    title: str
+    language: str
+    start: datetime
+    verdicts: Counter[str]
+    rows: Sequence[Row]
+
+    @property
+    def open(self) -> int:
+        return sum(not row.delivery.verdict for row in self.rows)
+
+
+@dataclass(frozen=True)
 class Whole:
     broadcast: Broadcast
     bulletin: Bulletin
@@ -89,9 +108,11 @@ class Proof:
     all: Sequence[Occurrence]
     chosen: Occurrence | None
     rows: Sequence[Row]
+    pieces: Sequence[Piece]
+    """The same by part and language, in the order in which they sound."""
     confirmed: int
     waiting: int
-    """Deliveries that still may sound: how many have to confirm."""
+    """Clusters where something of it may still sound: how many have to confirm."""
 
 
 def whole(session: Session, actor: Actor, broadcast_id: str) -> Whole:
@@ -143,8 +164,24 @@ def proof(session: Session, actor: Actor, broadcast_id: str, start: datetime | N
     every = occurrences(session, actor, Delivery.broadcast_id == broadcast_id)
     chosen = _choose(every, start, now)
     rows = _rows(session, actor, chosen, now) if chosen else []
-    expected = [row for row in rows if row.open]
-    return Proof(every, chosen, rows, sum(row.confirmed for row in expected), len(expected))
+    expected = {row.delivery.cluster_id for row in rows if row.open}
+    unsure = {row.delivery.cluster_id for row in rows if row.open and not row.confirmed}
+    pieces = _pieces(session, chosen, rows) if chosen else []
+    return Proof(every, chosen, rows, pieces, len(expected - unsure), len(expected))
+
+
+def _pieces(session: Session, chosen: Occurrence, rows: Sequence[Row]) -> list[Piece]:
+    then = session.get(Revision, (chosen.broadcast, chosen.revision))
+    parts = then.facts.get("parts", []) if then is not None else []
+    groups: dict[tuple[int, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.delivery.part or 0, row.delivery.language), []).append(row)
+    found = []
+    for (place, language), several in groups.items():
+        kind, title = parts[place][:2] if place < len(parts) else ("", "")
+        counts = Counter(row.delivery.verdict for row in several if row.delivery.verdict)
+        found.append(Piece(kind, title, language, min(row.delivery.start for row in several), counts, several))
+    return sorted(found, key=lambda piece: piece.start)
 
 
 def _choose(every: Sequence[Occurrence], start: datetime | None, now: datetime) -> Occurrence | None:
@@ -164,10 +201,10 @@ def _rows(session: Session, actor: Actor, chosen: Occurrence, now: datetime) -> 
         .where(
             Delivery.broadcast_id == chosen.broadcast,
             Delivery.revision == chosen.revision,
-            Delivery.start == chosen.start,
+            Delivery.begin == chosen.start,
             Station.area_id.in_(actor.areas),
         )
-        .order_by(Delivery.cluster_id)
+        .order_by(Delivery.cluster_id, Delivery.start)
     )
     return [
         Row(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
@@ -23,7 +23,8 @@ OURS = frozenset({"withdrawn", "edited"})
 
 @dataclass
 class Occurrence:
-    """One start of one revision of a broadcast, at the clusters the actor may see."""
+    """One playing of one revision of a broadcast, from the first sound of it to the last, at the clusters the actor may
+    see. Each cluster counts once, however many languages and parts there are: by the worst of its bulletins."""
 
     broadcast: str
     revision: int
@@ -57,50 +58,76 @@ class Occurrence:
         return self.states[State.WITHDRAWN] == self.clusters and self.wrong == 0
 
 
+_WEIGHT = case(
+    {
+        str(Verdict.HEARD): "1",
+        str(Verdict.PLAYED): "2",
+        str(Verdict.NOT_PLAYED): "3",
+        str(Verdict.UNKNOWN): "4",
+        str(Verdict.FAILED_TO_SOUND): "5",
+    },
+    value=Delivery.verdict,
+    else_=case({str(State.WITHDRAWN): "6", str(State.PLAYING): "8"}, value=Delivery.state, else_="7"),
+)
+_SPEAKS = (
+    case((Delivery.frame, "0"), else_="1")
+    .concat(_WEIGHT)
+    .concat("|")
+    .concat(Delivery.state)
+    .concat("|")
+    .concat(func.coalesce(Delivery.verdict, ""))
+    .concat("|")
+    .concat(func.coalesce(Delivery.reason, ""))
+)
+"""Of several pieces at one cluster the greatest speaks for all: what is open, then the worst verdict; bulletins before
+what stands around them."""
+
+
 def occurrences(session: Session, actor: Actor, *where: ColumnElement[bool]) -> list[Occurrence]:
     """Those with deliveries in the actor's area that fulfil `where`, in order of start."""
-    rows = session.execute(
+    here = (
         select(
-            Delivery.broadcast_id,
-            Delivery.revision,
-            Delivery.start,
-            Delivery.end,
-            Delivery.state,
-            Delivery.verdict,
-            Delivery.reason,
-            func.count(),
-            func.max(Delivery.priority),
-            func.coalesce(func.min(Revision.title), func.min(Bulletin.title)),
-            func.min(Broadcast.station_id),
+            *(Delivery.broadcast_id, Delivery.revision, Delivery.begin, Delivery.cluster_id),
+            func.max(Delivery.end).label("end"),
+            func.max(Delivery.priority).label("priority"),
+            func.max(_SPEAKS).label("speaks"),
         )
-        .join(Broadcast, Delivery.broadcast_id == Broadcast.id)
-        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
-        .outerjoin(Revision, (Revision.broadcast_id == Delivery.broadcast_id) & (Revision.number == Delivery.revision))
         .join(Cluster, Delivery.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
         .where(Station.area_id.in_(actor.areas), *where)
-        .group_by(
-            Delivery.broadcast_id,
-            Delivery.revision,
-            Delivery.start,
-            Delivery.end,
-            Delivery.state,
-            Delivery.verdict,
-            Delivery.reason,
+        .group_by(Delivery.broadcast_id, Delivery.revision, Delivery.begin, Delivery.cluster_id)
+        .subquery()
+    )
+    same = (here.c.broadcast_id, here.c.revision, here.c.begin)
+    rows = session.execute(
+        select(
+            *same,
+            func.max(here.c.end),
+            here.c.speaks,
+            func.count(),
+            func.max(here.c.priority),
+            func.coalesce(func.min(Revision.title), func.min(Bulletin.title)),
+            func.min(Broadcast.station_id),
         )
-        .order_by(Delivery.start, Delivery.broadcast_id)
+        .join(Broadcast, here.c.broadcast_id == Broadcast.id)
+        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .outerjoin(Revision, (Revision.broadcast_id == here.c.broadcast_id) & (Revision.number == here.c.revision))
+        .group_by(*same, here.c.speaks)
+        .order_by(here.c.begin, here.c.broadcast_id, here.c.revision)
     ).all()
     found: dict[tuple[str, int, datetime], Occurrence] = {}
-    for broadcast, revision, start, end, state, verdict, reason, count, priority, title, station in rows:
-        key = (broadcast, revision, start)
+    for broadcast, revision, begin, end, speaks, count, priority, title, station in rows:
+        key = (broadcast, revision, begin)
         if key not in found:
-            found[key] = Occurrence(broadcast, revision, title, station, priority, start, end)
+            found[key] = Occurrence(broadcast, revision, title, station, priority, begin, end)
         line = found[key]
+        line.end = max(line.end, end)
+        _, state, verdict, reason = speaks.split("|", 3)
         line.states[state] += count
-        if verdict is not None:
+        if verdict:
             line.verdicts[verdict] += count
             if verdict in TROUBLE:
-                line.reasons[(verdict, reason or "")] += count
+                line.reasons[(verdict, reason)] += count
     return list(found.values())
 
 

@@ -50,6 +50,8 @@ class Chain:
     """As it was called in the revision that this delivery comes of."""
     outdated: bool
     """The broadcast was edited since."""
+    part: tuple[str, str] | None
+    """Of a programme: kind and title of the part that this is."""
     steps: Sequence[Step]
 
 
@@ -70,6 +72,7 @@ def chain(session: Session, actor: Actor, delivery_id: str) -> Chain:
         cluster=session.get_one(Cluster, delivery.cluster_id).name,
         title=title_then(session, delivery.broadcast_id, delivery.revision),
         outdated=delivery.revision < broadcast.revision,
+        part=part_then(session, delivery),
         steps=steps,
     )
 
@@ -80,6 +83,16 @@ def title_then(session: Session, broadcast_id: str, number: int) -> str:
     if found is not None:
         return found.title
     return session.get_one(Bulletin, session.get_one(Broadcast, broadcast_id).bulletin_id).title
+
+
+def part_then(session: Session, delivery: Delivery) -> tuple[str, str] | None:
+    """(kind, title) as they stood in the revision of this delivery; none outside programmes."""
+    found = session.get(Revision, (delivery.broadcast_id, delivery.revision))
+    parts = found.facts.get("parts", []) if found is not None else []
+    if delivery.part is None or delivery.part >= len(parts):
+        return None
+    kind, title = parts[delivery.part][:2]
+    return str(kind), str(title)
 
 
 def _decided(session: Session, delivery: Delivery) -> list[Step]:

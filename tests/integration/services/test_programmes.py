@@ -7,14 +7,18 @@ from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from support.services import HERE, House, raises
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.programme import Part, PartKind
+from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
-from controller.db.tables import Broadcast
+from controller.db.tables import Broadcast, Delivery
 from controller.services import approving, composing, rescheduling
 from controller.services.rescheduling import Extent
+from controller.services.views.broadcast import proof
+from controller.services.views.occurrences import occurrences
 
 
 def parts(house: House) -> tuple[Part, ...]:
@@ -109,3 +113,63 @@ def test_a_programme_that_cannot_be_is_refused(house: House, wrong: tuple[Part, 
 def test_the_recording_of_the_bulletin_is_one_of_the_parts(house: House) -> None:
     with raises(Refused, "programme.main"):
         house.submit(parts=(Part(PartKind.CHIME, "", house.other.sha256),))
+
+
+def settle(house: House, broadcast: str, told: dict[int, Verdict | None], cluster: str = f"cl-{HERE}-1") -> None:
+    """The verdict of each part at one cluster."""
+    with house.ctx.db.write() as session:
+        for row in session.scalars(select(Delivery).where(Delivery.broadcast_id == broadcast)):
+            if row.cluster_id == cluster and row.part is not None and (verdict := told.get(row.part)) is not None:
+                row.state, row.verdict, row.reason = State.PLAYED, verdict, "no_asset"
+
+
+def test_a_programme_is_one_playing_and_each_cluster_counts_once(house: House) -> None:
+    broadcast = programme(house)
+    with house.ctx.db.read() as session:
+        (line,) = occurrences(session, house.actor("author"), Delivery.broadcast_id == broadcast)
+    assert line.clusters == 5
+    assert line.end - line.start == timedelta(seconds=5) + timedelta(milliseconds=house.other.duration_ms)
+
+
+HEARD, PLAYED, NOT_PLAYED, FAILED = Verdict.HEARD, Verdict.PLAYED, Verdict.NOT_PLAYED, Verdict.FAILED_TO_SOUND
+FOLDED = [
+    ({0: HEARD, 1: HEARD, 2: HEARD}, HEARD),
+    ({0: NOT_PLAYED, 1: HEARD, 2: FAILED}, HEARD),
+    ({0: HEARD, 1: NOT_PLAYED, 2: HEARD}, NOT_PLAYED),
+    ({0: HEARD, 2: HEARD}, None),
+]
+
+
+@pytest.mark.parametrize(("told", "speaks"), FOLDED)
+def test_the_bulletin_speaks_for_the_programme_and_not_the_chime(
+    house: House, told: dict[int, Verdict | None], speaks: Verdict | None
+) -> None:
+    broadcast = programme(house)
+    settle(house, broadcast, told)
+    with house.ctx.db.read() as session:
+        (line,) = occurrences(
+            session,
+            house.actor("author"),
+            Delivery.broadcast_id == broadcast,
+            Delivery.cluster_id == f"cl-{HERE}-1",
+        )
+    assert dict(line.verdicts) == ({speaks: 1} if speaks else {})
+
+
+def test_the_worst_of_two_bulletins_speaks_for_both(house: House) -> None:
+    two = (
+        Part(PartKind.BULLETIN, "", house.bulletin.sha256),
+        Part(PartKind.BULLETIN, "Hai", house.other.sha256),
+    )
+    broadcast = programme(house, parts=two)
+    settle(house, broadcast, {0: HEARD, 1: FAILED})
+    settle(house, broadcast, {0: PLAYED, 1: HEARD}, f"cl-{HERE}-2")
+    with house.ctx.db.read() as session:
+        found = proof(session, house.actor("author"), broadcast, None, house.now)
+    assert found.chosen is not None
+    assert dict(found.chosen.verdicts) == {FAILED: 1, PLAYED: 1}
+    assert [(piece.kind, piece.title, dict(piece.verdicts)) for piece in found.pieces] == [
+        ("bulletin", "", {HEARD: 1, PLAYED: 1}),
+        ("bulletin", "Hai", {FAILED: 1, HEARD: 1}),
+    ]
+    assert found.waiting == 3

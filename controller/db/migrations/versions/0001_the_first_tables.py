@@ -670,6 +670,7 @@ def upgrade() -> None:
         sa.Column("asset_sha256", sa.String(length=64), nullable=False),
         sa.Column("language", sa.String(length=3), nullable=False),
         sa.Column("part", sa.Integer(), nullable=True),
+        sa.Column("frame", sa.Boolean(), nullable=False),
         sa.Column("begin", base.Instant(timezone=True), nullable=False),
         sa.Column("start", base.Instant(timezone=True), nullable=False),
         sa.Column("end", base.Instant(timezone=True), nullable=False),
