@@ -78,6 +78,11 @@ def _run_options(part: argparse.ArgumentParser) -> None:
     )
     part.add_argument("--state", type=Path, metavar="DIR", help="where the units' disks are; without it they forget")
     part.add_argument("--control", type=Path, metavar="SOCKET", help="Unix-domain socket for poles and faults")
+    part.add_argument(
+        "--streams",
+        action="store_true",
+        help="read the streams of relays where the plan says, instead of simulating",
+    )
     part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")
 
 
@@ -110,7 +115,7 @@ def _run(asked: argparse.Namespace) -> int:
     file = read_fleet(asked.fleet).at(asked.broker, asked.files, asked.certificates)
     _allow_many_sockets()
     stop = threading.Event()
-    fleet = Fleet(file, clock, ca=asked.ca, state=asked.state)
+    fleet = Fleet(file, clock, ca=asked.ca, state=asked.state, streams=asked.streams)
     with contextlib.ExitStack() as undo:
         undo.callback(fleet.close)
         control = None

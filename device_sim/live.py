@@ -37,6 +37,7 @@ from device_sim.events import (
     Restart,
     Silent,
     Sounding,
+    SourceHeard,
     Tune,
     Untune,
 )
@@ -47,6 +48,7 @@ from device_sim.link import Links
 from device_sim.mischief import Eavesdropper
 from device_sim.radio import Air, Radio, Reception
 from device_sim.storage import Shelf, UnitStorage
+from device_sim.stream import Streams
 from device_sim.tls import Tls, trusting, with_certificates
 from device_sim.unit import Config, Unit
 
@@ -93,8 +95,10 @@ class Fleet:
         ca: Path | None = None,
         state: Path | None = None,
         config: Config | None = None,
+        streams: bool = False,
     ) -> None:
-        """Raises Refused: `sim_broker_address`, `sim_ca`, `sim_certificate`, `sim_state`, `sim_state_taken`."""
+        """`streams`: those of relays are read from where the plan says, instead of simulated. Raises Refused:
+        `sim_broker_address`, `sim_ca`, `sim_certificate`, `sim_state`, `sim_state_taken`."""
         self._clock = clock
         self._config = config or Config()
         self._wakes: list[tuple[int, str]] = []
@@ -106,6 +110,8 @@ class Fleet:
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
             undo.callback(self._fetches.close)
+            self._streams = Streams(clock, self._links.wake, None if ca is None else trusting(ca)) if streams else None
+            undo.callback(lambda: None if self._streams is None else self._streams.close())
             self._agenda = Agenda(self.true_ms())
             self.airwaves: Airwaves[Pillar] = Airwaves(
                 Radio(),
@@ -151,7 +157,10 @@ class Fleet:
 
     def _arrived(self) -> Iterable[tuple[str, Inbox]]:
         waiting, self._later = self._later, deque()
-        for name, event in (*waiting, *self._links.take(), *self._fetches.take()):
+        streamed = [] if self._streams is None else self._streams.take()
+        for unit, told in streamed:
+            self.pillars[unit].pole.receive(isinstance(told, SourceHeard) and told.sounding, self.true_ms())
+        for name, event in (*waiting, *self._links.take(), *self._fetches.take(), *streamed):
             pillar = self.pillars[name]
             if isinstance(event, Arrived):
                 pillar.snoop.note(event)
@@ -226,14 +235,24 @@ class Fleet:
             case CancelFetch():
                 self._fetches.cancel(name)
             case Tune() | Untune():
-                self._agenda.run_until(self.true_ms())  # what it leads to is given in the next turn
-                if isinstance(out, Tune):
-                    self.airwaves.tune(pillar, out)
-                else:
-                    self.airwaves.untune(pillar)
+                self._receive(pillar, out)
             case Restart():
                 self.power_off(pillar)
                 self.power_on(pillar, out.cause)
+
+    def _receive(self, pillar: Pillar, out: Tune | Untune) -> None:
+        """What it leads to is given in the next turn."""
+        self._agenda.run_until(self.true_ms())
+        self.airwaves.untune(pillar)
+        if self._streams is not None:
+            self._streams.end(pillar.name)
+        if isinstance(out, Untune):
+            return
+        untroubled = pillar.reception.here is Air.SOUND and not pillar.offline
+        if self._streams is not None and out.url is not None and untroubled:
+            self._streams.begin(pillar.name, out)
+        else:
+            self.airwaves.tune(pillar, out)
 
     # --- power and link
 
@@ -245,8 +264,7 @@ class Fleet:
     def power_off(self, pillar: Pillar) -> None:
         pillar.unit, pillar.wake_ms, pillar.dialling = None, None, None
         pillar.pole.silence(self.true_ms())
-        self._agenda.run_until(self.true_ms())
-        self.airwaves.untune(pillar)
+        self._receive(pillar, Untune())
         self._fetches.cancel(pillar.name)
         self._links.cut(pillar.name, tell=False)
 
@@ -260,6 +278,8 @@ class Fleet:
         """What it receives of other stations may have changed."""
         self._agenda.run_until(self.true_ms())
         self.airwaves.look(pillar)
+        if self._streams is not None and (pillar.offline or pillar.reception.here is not Air.SOUND):
+            self._streams.lose(pillar.name)
 
     def link_up(self, pillar: Pillar) -> None:
         pillar.offline = False

@@ -200,9 +200,14 @@ class Running:
 
 @contextlib.contextmanager
 def running_fleet(
-    file: FleetFile, folder: Path, state: Path | None = None, ca: Path | None = None, clock: Clock | None = None
+    file: FleetFile,
+    folder: Path,
+    state: Path | None = None,
+    ca: Path | None = None,
+    clock: Clock | None = None,
+    streams: bool = False,
 ) -> Iterator[Running]:
-    fleet = Fleet(file, clock or SystemClock(), ca=ca, state=state)
+    fleet = Fleet(file, clock or SystemClock(), ca=ca, state=state, streams=streams)
     socket = folder / "sim.sock"
     control = Control(socket, fleet.wake)
     stop, died = threading.Event(), []

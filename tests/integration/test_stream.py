@@ -1,0 +1,355 @@
+"""A unit's reader of streams against real HTTP servers: redirects, silence, stalls, and everything that is no audio."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.brokers import running_broker
+from support.live import FileServer, Hand, running_fleet, write_fleet
+from support.parties import OverSockets
+from support.signed import asset_of, item, opus
+from support.wait import until
+
+from broadcasts.clock import SystemClock
+from broadcasts.wire.relay import MOST_REDIRECTS, Relay
+from deploy.local_ca import ensure
+from device_sim import stream
+from device_sim.events import SourceHeard, SourceLost, Tune
+from device_sim.stream import Streams
+
+RATE = 8_000
+LOUD = struct.pack("<800h", *(round(9_000 * math.sin(n / 3)) for n in range(800)))
+SILENT = bytes(1_600)
+HEAD = (
+    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0"
+    + struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
+    + b"data\xff\xff\xff\xff"
+)
+
+Script = Callable[["Station", socket.socket, str], None]
+
+
+class Station:
+    """Answers each path by a script; `asked` holds the requests as they came. `mood` is what a live path sends now."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.scripts: dict[str, Script] = {}
+        self.asked: list[str] = []
+        self.mood = LOUD
+        self.closing = threading.Event()
+        station = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError):
+                    line = self.request if tls is None else tls.wrap_socket(self.request, server_side=True)
+                    with line:
+                        station.answer(line)
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self.base = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def answer(self, line: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head and (more := line.recv(4_096)):
+            head += more
+        if not head:
+            return  # connected, and said nothing
+        request = head.decode()
+        self.asked.append(request)
+        path = request.split(" ")[1]
+        self.scripts[path](self, line, request)
+
+    def live(self, line: socket.socket, kind: str = "audio/wav", status: str = "200 OK", chunked: bool = False) -> None:
+        """On the air until the listener goes."""
+        coding = "Transfer-Encoding: chunked\r\n" if chunked else ""
+        line.sendall(f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{coding}\r\n".encode())
+        pieces = [HEAD]
+        while not self.closing.is_set():
+            for piece in pieces:
+                line.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            self.closing.wait(0.1)
+            pieces = [self.mood] if self.mood else []
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Listener:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.streams = Streams(SystemClock(), lambda: None, tls)
+        self.told: list[SourceHeard | SourceLost] = []
+
+    def tune(self, url: str) -> None:
+        self.told = []
+        self.streams.begin("u-1", Tune("vov1", url, None))
+
+    def until(self, wanted: SourceHeard | SourceLost) -> None:
+        def come() -> bool:
+            self.told += [event for _, event in self.streams.take()]
+            return wanted in self.told
+
+        until(come, f"{wanted}, not {self.told}")
+        self.told = []
+
+    def until_lost(self) -> str:
+        def come() -> bool:
+            self.told += [event for _, event in self.streams.take()]
+            return any(isinstance(each, SourceLost) for each in self.told)
+
+        until(come, "the end of the stream")
+        assert not any(isinstance(each, SourceHeard) and each.sounding for each in self.told)
+        return self.told[-1].reason if isinstance(self.told[-1], SourceLost) else ""
+
+
+SOUND, SILENCE = SourceHeard("vov1", True), SourceHeard("vov1", False)
+
+
+@pytest.fixture
+def station() -> Iterator[Station]:
+    made = Station()
+    made.scripts["/live"] = lambda on, line, _: on.live(line)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.streams.close()
+
+
+def redirect(to: str, status: str = "302 Found") -> Script:
+    return lambda _on, line, _request: line.sendall(
+        f"HTTP/1.1 {status}\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+
+
+def says(answer: bytes) -> Script:
+    return lambda _on, line, _request: line.sendall(answer)
+
+
+@pytest.mark.requirement("R-024")
+def test_a_stream_is_heard_falls_silent_and_comes_back(station: Station, listener: Listener) -> None:
+    listener.tune(f"{station.base}/live")
+    listener.until(SOUND)
+    station.mood = SILENT
+    listener.until(SILENCE)
+    station.mood = LOUD
+    listener.until(SOUND)
+
+
+def test_a_stream_that_stalls_without_breaking_off_is_silent(station: Station, listener: Listener) -> None:
+    listener.tune(f"{station.base}/live")
+    listener.until(SOUND)
+    station.mood = b""
+    listener.until(SILENCE)
+
+
+def test_a_stream_in_chunks_is_read_like_any_other(station: Station, listener: Listener) -> None:
+    station.scripts["/chunks"] = lambda on, line, _: on.live(line, chunked=True)
+    listener.tune(f"{station.base}/chunks")
+    listener.until(SOUND)
+
+
+def test_a_station_that_goes_off_is_lost_and_can_be_tuned_in_again(station: Station, listener: Listener) -> None:
+    station.scripts["/short"] = says(b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\n" + HEAD)
+    listener.tune(f"{station.base}/short")
+    listener.until(SourceLost("vov1", "ended"))
+    listener.tune(f"{station.base}/live")
+    listener.until(SOUND)
+
+
+def test_whoever_ends_a_stream_hears_no_more_of_it(station: Station, listener: Listener) -> None:
+    listener.tune(f"{station.base}/live")
+    listener.until(SOUND)
+    listener.streams.end("u-1")
+    assert listener.streams.take() == []
+    until(lambda: threads() == [], "the thread is gone")
+
+
+def test_redirects_are_followed_three_times_and_not_once_more(station: Station, listener: Listener) -> None:
+    for hop in range(MOST_REDIRECTS + 1):
+        station.scripts[f"/{hop}"] = redirect(f"/{hop + 1}" if hop < MOST_REDIRECTS else f"{station.base}/live")
+    listener.tune(f"{station.base}/1")
+    listener.until(SOUND)
+    listener.tune(f"{station.base}/0")
+    assert listener.until_lost() == "too many redirects"
+    assert [asked.split(" ")[1] for asked in station.asked[-4:]] == ["/0", "/1", "/2", "/3"]
+
+
+@pytest.mark.parametrize(
+    "to", ["file:///etc/passwd", "ftp://127.0.0.1/live", "", "http://loa:secret@127.0.0.1/live", "/live now", "//[::"]
+)
+def test_a_redirect_to_no_stream_is_not_followed(station: Station, listener: Listener, to: str) -> None:
+    station.scripts["/away"] = redirect(to) if to else says(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")
+    station.scripts["/away "] = station.scripts["/away"]
+    listener.tune(f"{station.base}/away")
+    assert listener.until_lost() in ("redirected to no stream", "ValueError", "too many redirects")
+
+
+def test_a_redirect_out_of_the_public_internet_into_a_private_network_says_nothing_there(
+    station: Station, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One name is made to look public; the connection itself is real."""
+    genuine = stream.ip_address
+    seen: list[str] = []
+
+    def first_is_public(address: str) -> object:
+        seen.append(address)
+        return genuine("8.8.8.8" if len(seen) == 1 else address)
+
+    monkeypatch.setattr(stream, "ip_address", first_is_public)
+    station.scripts["/away"] = redirect(f"{station.base}/live")
+    listener.tune(f"{station.base}/away")
+    assert listener.until_lost() == "redirected into a private network"
+    assert len(station.asked) == 1, "the second was closed before a word was said"
+
+
+def test_who_asks_gives_no_name_and_no_credential(station: Station, listener: Listener) -> None:
+    station.scripts["/cookie"] = says(
+        b"HTTP/1.1 302 Found\r\nSet-Cookie: who=u-1\r\nLocation: /live\r\nContent-Length: 0\r\n\r\n"
+    )
+    listener.tune(f"{station.base}/cookie")
+    listener.until(SOUND)
+    for request in station.asked:
+        names = {line.split(":")[0].lower() for line in request.split("\r\n")[1:] if line}
+        assert names == {"host", "accept", "accept-encoding", "user-agent", "connection"}
+        assert "u-1" not in request
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/html", "audio/x-mpegurl", "application/vnd.apple.mpegurl", "audio/x-scpls", "image/png", ""],
+)
+def test_what_is_not_audio_is_not_read(station: Station, listener: Listener, kind: str) -> None:
+    station.scripts["/page"] = lambda on, line, _: on.live(line, kind=kind)
+    listener.tune(f"{station.base}/page")
+    assert listener.until_lost() == "not audio"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 Who\r\nContent-Length: 0\r\n\r\n",
+        b"ICY nonsense\r\n\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Many: x\r\n" * 2_000 + b"\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000,
+        b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["a page", "packed", "404", "401", "no http", "nothing", "long", "many", "never ready", "broken chunk"],
+)
+def test_a_broken_answer_is_a_lost_source_and_no_more(station: Station, listener: Listener, answer: bytes) -> None:
+    station.scripts["/bad"] = says(answer)
+    listener.tune(f"{station.base}/bad")
+    assert listener.until_lost()
+
+
+def test_nobody_at_the_address_is_a_lost_source(listener: Listener) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    listener.tune(f"http://127.0.0.1:{port}/live")
+    assert listener.until_lost() == "ConnectionRefusedError"
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[Station, ssl.SSLContext]]:
+    """An HTTPS station, and whoever trusts it."""
+    made = ensure(tmp_path, ["127.0.0.1"], SystemClock().now())
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(made.chain, made.key)
+    station = Station(own)
+    station.scripts["/live"] = lambda on, line, _: on.live(line)
+    yield station, ssl.create_default_context(cafile=str(made.authority))
+    station.close()
+
+
+def test_a_stream_over_https_is_heard_by_who_trusts_the_station(secure: tuple[Station, ssl.SSLContext]) -> None:
+    station, trusting = secure
+    for tls, heard in ((trusting, True), (None, False)):
+        listener = Listener(tls)
+        listener.tune(f"{station.base}/live")
+        if heard:
+            listener.until(SOUND)
+        else:
+            assert listener.until_lost() == "SSLCertVerificationError"
+        listener.streams.close()
+
+
+def test_a_redirect_out_of_https_is_not_followed(secure: tuple[Station, ssl.SSLContext], station: Station) -> None:
+    guarded, trusting = secure
+    guarded.scripts["/away"] = redirect(f"{station.base}/live")
+    listener = Listener(trusting)
+    listener.tune(f"{guarded.base}/away")
+    assert listener.until_lost() == "redirected out of HTTPS"
+    assert station.asked == []
+    listener.streams.close()
+
+
+@pytest.mark.requirement("R-024")
+def test_a_live_unit_relays_a_real_stream_and_falls_back_when_it_is_silent(station: Station, tmp_path: Path) -> None:
+    """Real broker, real file server, real stream: from the signed plan to the signed evidence."""
+    with running_broker("mosquitto", tmp_path) as broker:
+        assert isinstance(broker, OverSockets)
+        files, hand = FileServer(broker.secrets), Hand(broker, ["u-1"])
+        sorry = opus(1_500, "sorry")
+        fallback = asset_of(sorry, 1_500)
+        files.files[fallback.path] = sorry
+        file = write_fleet(tmp_path / "fleet.json", hand, broker, files.base)
+        with running_fleet(file, tmp_path, streams=True) as running:
+
+            def hearing() -> str:
+                return str((running.poles()["u-1"]["hearing"] or {}).get("asset"))
+
+            hand.until(lambda: running.poles()["u-1"]["time_trusted"], "signed time")
+            start = hand.now() + 1_500
+            relay = Relay(source="vov1", url=f"{station.base}/live", length_ms=300_000, silence_s=5)
+            hand.plan(
+                "u-1",
+                [item("d-1", fallback, start, relay=relay, hard_end=start + 300_000, not_after=start)],
+                [fallback],
+            )
+            hand.until(lambda: hearing() == "relay:vov1", "the station is heard")
+            station.mood = SILENT
+            hand.until(lambda: hearing() == fallback.sha256, "the fallback is heard")
+            station.mood = LOUD
+            hand.until(lambda: hearing() == "relay:vov1", "the station is taken back")
+            running.fault("offline", "u-1")
+            hand.until(lambda: hearing() == "None", "a stream needs a link")
+            running.fault("online", "u-1")
+            hand.until(lambda: hearing() == "relay:vov1", "the station is tuned in again")
+            running.fault("source_off", "u-1")
+            hand.until(lambda: hearing() == "None", "fate cuts a real stream off too")
+            running.fault("source_back", "u-1")
+            hand.until(lambda: hearing() == "relay:vov1", "the station is tuned in again")
+            hand.plan("u-1", [], [])
+            hand.until(lambda: hand.kinds("u-1", "d-1") == ["started", "ended withdrawn sound"], "the proof")
+            hand.until(lambda: threads() == [], "nobody listens any more")
+        hand.goodbye()
+        files.close()
+
+
+def threads() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("stream")]
