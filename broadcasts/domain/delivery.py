@@ -41,6 +41,8 @@ MOVES: dict[tuple[State, State], Actor] = {
     (State.PREEMPTED, State.MISSED): Actor.UNIT,
     (State.PREEMPTED, State.FAILED): Actor.UNIT,
     **{(state, State.WITHDRAWN): Actor.CONTROLLER for state in (*_BEFORE, State.PLAYING, State.PREEMPTED)},
+    # A rule took it off and no longer says so; a person's word is not taken back like that.
+    (State.WITHDRAWN, State.PLANNED): Actor.CONTROLLER,
     # The withdrawal did not reach the unit in time: what sounded is told as it was.
     **{(State.WITHDRAWN, state): Actor.UNIT for state in (State.PLAYING, *_AFTER)},
 }

@@ -16,7 +16,10 @@ class Broadcast(Base):
     """The intent: a bulletin for a target by a schedule with a priority. An edit is a new revision."""
 
     __tablename__ = "broadcasts"
-    __table_args__ = (Index("ix_broadcasts_behind", "status", "last_day", "expanded_until"),)
+    __table_args__ = (
+        Index("ix_broadcasts_behind", "status", "last_day", "expanded_until"),
+        only_where("ix_broadcasts_routed", "status", "last_day", where="routing != ''"),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     bulletin_id: Mapped[str] = mapped_column(ForeignKey("bulletins.id"), index=True)
     station_id: Mapped[str] = mapped_column(ForeignKey("stations.id"), index=True)

@@ -35,7 +35,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import emergency_set, faults, plan_document, targets, wanting
+from controller.services import emergency_set, faults, plan_document, returning, targets, wanting
 from controller.services.context import HORIZON, Context
 from controller.services.deliveries import expand, last_sound, may_sound_after
 from controller.services.stations import lines, units_of
@@ -94,8 +94,8 @@ def step(ctx: Context, now: datetime) -> datetime:
     targets.join_all(ctx, now)
     _expand_all(ctx, now)
     with ctx.db.read() as session:
-        units = _wanting_a_look(session, now)
         refused_before = faults.standing(session, REFUSED)
+    units = _after_routing(ctx, now)
     signer = ctx.keys.signer(Use.PLAN)
     overtaken = False
     for start in range(0, len(units), BATCH):
@@ -117,6 +117,20 @@ def step(ctx: Context, now: datetime) -> datetime:
     with ctx.db.read() as session:
         due = session.scalar(select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > now))
     return min(now + LOOK_AGAIN, due) if due else now + LOOK_AGAIN
+
+
+def _after_routing(ctx: Context, now: datetime) -> Sequence[str]:
+    """The units to look at, once the priority broadcasts at their clusters are settled by who has the horns now."""
+    with ctx.db.read() as session:
+        units = _wanting_a_look(session, now)
+        if not units or not session.scalar(returning.ANY_ROUTED):
+            return units
+    some = set(units)
+    with ctx.db.write() as session:
+        serving = session.execute(select(Assignment.unit_id, Assignment.cluster_id).where(Assignment.until.is_(None)))
+        if returning.by_routing(session, {row.cluster_id for row in serving if row.unit_id in some}, now):
+            units = _wanting_a_look(session, now)
+    return units
 
 
 def _make_all(wanted: Sequence[_Wanted], signer: SigningKey, now: datetime) -> tuple[list[_Made], dict[str, str]]:

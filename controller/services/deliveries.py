@@ -131,9 +131,9 @@ def _make(
     session: Session, broadcast: Broadcast, clusters: list[str], since: datetime, horizon: datetime, now: datetime
 ) -> int:
     unit_of = units_of(session, clusters)
-    stations = _stations(session, clusters)
+    stations = stations_of(session, clusters)
     rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
-    asked = _asked(session, broadcast, stations)
+    asked = asked_at(session, broadcast, stations)
     ranked = ranks_at(session, {station.id for station, _ in stations.values()})
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
     known = set(session.scalars(select(Delivery.id).where(*same)))
@@ -152,7 +152,7 @@ def _make(
         duration = said.length
         at, ruled = (
             unix_ms(start),
-            {name: _ruled(rule, start, duration, name[0] in asked) for name, rule in rules.items()},
+            {name: ruled_at(rule, start, duration, name[0] in asked) for name, rule in rules.items()},
         )
         for cluster in here:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
@@ -196,7 +196,7 @@ def _reach(broadcast: Broadcast) -> timedelta:
     return timedelta(minutes=broadcast.ahead_minutes) + SHORT_MARGIN
 
 
-def _asked(session: Session, broadcast: Broadcast, stations: dict[str, tuple[Station, str]]) -> set[str]:
+def asked_at(session: Session, broadcast: Broadcast, stations: dict[str, tuple[Station, str]]) -> set[str]:
     """The stations at whose clusters author and approver saw it sound, and confirmed the hours that are unusual."""
     everywhere = {station.id for station, _ in stations.values()}
     if stations.keys() <= set(broadcast.clusters):
@@ -205,7 +205,7 @@ def _asked(session: Session, broadcast: Broadcast, stations: dict[str, tuple[Sta
     return everywhere & set(rows)
 
 
-def _ruled(rule: Regulation, start: datetime, duration: timedelta, asked: bool) -> tuple[str, int]:
+def ruled_at(rule: Regulation, start: datetime, duration: timedelta, asked: bool) -> tuple[str, int]:
     """Why it may not sound then, or nothing; and how loud at most."""
     why = "" if asked or rule.is_usual(start, duration, VIETNAM) else UNASKED
     if not rule.allows(start, duration, VIETNAM):
@@ -248,7 +248,7 @@ def _may_sound_until(row: dict[str, Any]) -> datetime:
     return last_sound(Delivery(**{name: row[name] for name in ("start", "end", "not_after", "late", "on_preempt")}))
 
 
-def _stations(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:
+def stations_of(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:
     """By cluster: its station, its kind of site."""
     rows = session.execute(
         select(Cluster.id, Station, Cluster.site)

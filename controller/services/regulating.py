@@ -14,15 +14,14 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
-from broadcasts.domain.delivery import Actor as Mover
 from broadcasts.domain.limits import Sound, excesses
 from broadcasts.domain.regulation import Regulation, Window, touches_night
-from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery, RegulationChange, Station, User
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.deliveries import close, mark_dirty, move
+from controller.services.deliveries import mark_dirty
+from controller.services.returning import by_regulation, take_off
 from controller.services.rights import Actor, Right
 from controller.services.stations import SITES, regulation
 
@@ -129,7 +128,8 @@ def change(
     revision: int,
     sites: Mapping[str, str] | None = None,
 ) -> list[Misfit]:
-    """Put it into force: what is approved and no longer fits is taken off the plans, with the reason, and listed here.
+    """Put it into force: what is approved and no longer fits is taken off the plans, with the reason, and listed here;
+    what the rules before had taken off and these allow is planned again, as far as it lies beyond the lock window.
 
     `sites`: kind of site by cluster, of those that change. Raises Refused: "no_right", "station.unknown",
     "regulation.*"; Conflict("regulation.changed") when `revision` is not the newest any more."""
@@ -148,12 +148,15 @@ def change(
         session.add(row)
         found = [(delivery, why) for delivery, why in _held_against(session, station, now) if why]
         for delivery, why in found:
-            _take_off(session, delivery, why, now)
+            take_off(session, delivery, why, now)
         told = _misfits(session, found)
+        here = list(session.scalars(select(Cluster.id).where(Cluster.station_id == station_id)))
+        session.flush()
+        back = by_regulation(session, here, now)
         changed = {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
-        detail = {"changed": changed, "sites": dict(sites or {}), "taken_off": len(found)}
+        detail = {"changed": changed, "sites": dict(sites or {}), "taken_off": len(found), "returned": back}
         audit.record(session, now, actor.name, "regulation.change", station_id, detail)
-        mark_dirty(session, list(session.scalars(select(Cluster.id).where(Cluster.station_id == station_id))), now)
+        mark_dirty(session, here, now)
     ctx.wake()
     return told
 
@@ -163,7 +166,7 @@ def follow(session: Session, station: Station, now: datetime) -> None:
     is taken off the plans."""
     for delivery, why in _held_against(session, station, now):
         if why:
-            _take_off(session, delivery, why, now)
+            take_off(session, delivery, why, now)
 
 
 def check(rules: Rules, sites: Mapping[str, str]) -> None:
@@ -258,14 +261,6 @@ def _over(session: Session, rule: Regulation, several: Sequence[Delivery], now: 
     more = [(each.start, each.end) for each in several]
     bad = {each.at: f"limit_{each.kind}" for each in excesses(there, more, rule.limits, VIETNAM)}
     return {each.id: bad[each.start] for each in several if each.start in bad}
-
-
-def _take_off(session: Session, delivery: Delivery, why: str, now: datetime) -> None:
-    never_left = delivery.plan_version is None
-    move(session, delivery, State.WITHDRAWN, Mover.CONTROLLER, now, why)
-    delivery.reason = why
-    if never_left:
-        close(delivery, Verdict.NOT_PLAYED, why, now)
 
 
 def _misfits(session: Session, found: Sequence[tuple[Delivery, str]]) -> list[Misfit]:

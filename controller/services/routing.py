@@ -61,7 +61,7 @@ def settle(
         return {}
     wants = [Want(_slot_of_row(row), begins[row["id"]], row["id"] in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
-    found = route(kind, wants, _others(session, wants, others(broadcast.id, None)), most)
+    found = route(kind, wants, besides(session, wants, others(broadcast.id, None)), most)
     if kind is Routing.STACKED:
         for row in rows:
             row |= {"late": str(Late.SHIFT), "on_preempt": str(OnPreempt.NEXT_SLOT), "not_after": row["start"] + most}
@@ -103,7 +103,7 @@ def foreseen(
         for after, length in pieces[cluster.id]
     ]
     most = timedelta(minutes=stack_minutes or 0)
-    found = route(Routing(routing), wants, _others(session, wants, others(editing, part)), most)
+    found = route(Routing(routing), wants, besides(session, wants, others(editing, part)), most)
     together: dict[tuple[datetime, Unreached], dict[str, None]] = {}
     for want in wants:
         if (why := found.get(want.slot.delivery)) is not None:
@@ -111,7 +111,7 @@ def foreseen(
     return [NotThere(start, why, tuple(names)) for (start, why), names in together.items()]
 
 
-def _others(session: Session, wants: Sequence[Want], there: ColumnElement[bool]) -> list[Slot]:
+def besides(session: Session, wants: Sequence[Want], there: ColumnElement[bool]) -> list[Slot]:
     """What is planned at these clusters around these times, `there` says of which."""
     slots = [want.slot for want in wants]
     rows = session.execute(

@@ -18,13 +18,13 @@ LEGAL = {
     "ready": "published playing played preempted missed failed withdrawn",
     "playing": "played preempted missed failed withdrawn",
     "preempted": "playing played missed failed withdrawn",
-    "withdrawn": "playing played preempted missed failed",
+    "withdrawn": "planned playing played preempted missed failed",
     "played": "",
     "missed": "",
     "failed": "",
 }
 """Written out by hand: from, and where it may go."""
-CONTROLLERS = {("planned", "published")} | {
+CONTROLLERS = {("planned", "published"), ("withdrawn", "planned")} | {
     (state, "withdrawn") for state in ("planned", "published", "ready", "playing", "preempted")
 }
 

@@ -585,6 +585,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_broadcasts_behind", ["status", "last_day", "expanded_until"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_bulletin_id"), ["bulletin_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_campaign_id"), ["campaign_id"], unique=False)
+        batch_op.create_index(
+            "ix_broadcasts_routed",
+            ["status", "last_day"],
+            unique=False,
+            sqlite_where=sa.text("routing != ''"),
+            postgresql_where=sa.text("routing != ''"),
+        )
         batch_op.create_index(batch_op.f("ix_broadcasts_station_id"), ["station_id"], unique=False)
 
     op.create_table(
@@ -843,6 +850,9 @@ def downgrade() -> None:
     op.drop_table("commands")
     with op.batch_alter_table("broadcasts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_broadcasts_station_id"))
+        batch_op.drop_index(
+            "ix_broadcasts_routed", sqlite_where=sa.text("routing != ''"), postgresql_where=sa.text("routing != ''")
+        )
         batch_op.drop_index(batch_op.f("ix_broadcasts_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_bulletin_id"))
         batch_op.drop_index("ix_broadcasts_behind")
