@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from broadcasts.wire.plan import Asset
+from broadcasts.wire.plan import CODECS, Asset
 from device_sim.events import CancelFetch, Fetch, FetchFailed, Got
 
 DEADLINE_MS = 10 * 60_000
@@ -240,13 +240,18 @@ class Cache:
     def complaint(self, asset: Asset) -> str:
         """Why the decoder cannot play a held file; "" when it can."""
         if asset.sha256 not in self._decodes:
-            data = self.store.files[asset.sha256]
-            self._decodes[asset.sha256] = _opus_complaint(data, asset.duration_ms) if asset.codec == "opus" else ""
+            self._decodes[asset.sha256] = _complaint(asset, self.store.files[asset.sha256])
         return self._decodes[asset.sha256]
 
 
 def chunk_name(chunk: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(chunk).digest()[:16]).decode().rstrip("=")
+
+
+def _complaint(asset: Asset, data: bytes) -> str:
+    if asset.codec not in CODECS:
+        return f"no decoder for {asset.codec}"
+    return _opus_complaint(data, asset.duration_ms) if asset.codec == "opus" else ""
 
 
 def _opus_complaint(data: bytes, duration_ms: int) -> str:

@@ -22,7 +22,9 @@ PART_OF_AN_ALERT_AFTER_MS = 60_000
 
 
 class Player:
-    def __init__(self, journal: Journal, cache: Cache, excuse: Callable[[int], NotPlayed | None]) -> None:
+    def __init__(
+        self, journal: Journal, cache: Cache, excuse: Callable[[int], NotPlayed | None], tuner: bool = True
+    ) -> None:
         """`excuse(instant)`: why nothing could sound then, as far as power and time go."""
         self._journal = journal
         self._cache = cache
@@ -38,7 +40,7 @@ class Player:
         self._blind: dict[str, int] = {}
         self._alert_seen: dict[str, int] = {}
         self._alerts_wait = 0
-        self.relays = Relays(journal)
+        self.relays = Relays(journal, tuner)
         self.horn = Horn(journal)
 
     @property
@@ -318,7 +320,7 @@ class Player:
         self.horn.begin(playing, m.now - item.start, m)
 
     def _begin_relay(self, item: Item, relay: Relay, offset_ms: int, m: Moment) -> None:
-        live = Relaying(relay, m.mono, m.mono)
+        live = Relaying(relay, m.mono, m.mono, deaf=not self.relays.receiver.can(relay))
         tracks = [(item.asset, relay.length_ms)]
         volume = self._volume(item, m)
         playing = Playing(item.id, None, item, tracks, m.now, m.mono, offset_ms, 0, volume, live=live)

@@ -24,7 +24,9 @@ SILENT = "relay_silent"
 class Receiver:
     """At most one source at a time. All instants are monotonic."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuner: bool) -> None:
+        """`tuner`: there is one for FM in the box."""
+        self._tuner = tuner
         self.out: list[Tune | Untune] = []
         self.sounding = False
         self.retry_at: int | None = None
@@ -32,9 +34,13 @@ class Receiver:
         self._wait = 0
         self._stood_since: int | None = None
 
+    def can(self, relay: Relay) -> bool:
+        """Whether the box has what it takes at all."""
+        return relay.url is not None or (relay.frequency_khz is not None and self._tuner)
+
     def want(self, relay: Relay | None, m: Moment) -> None:
         """What is to be received from now on; a source that was lost is tried again when its time has come."""
-        if relay is None:
+        if relay is None or not self.can(relay):
             if self._tuned is not None:
                 self.out.append(Untune())
                 self._forget()
@@ -75,6 +81,8 @@ class Relaying:
     """Up to where the two sums below go; what sounds does not change between two counts."""
     quiet_since: int
     """The begin, or the source's last sound."""
+    deaf: bool = False
+    """Nothing can receive it: there is nothing to be patient for."""
     sounding: bool = False
     fallback_at: int | None = None
     """Since when the fallback sounds."""
@@ -119,7 +127,7 @@ class Relaying:
 
     @property
     def patience_until(self) -> int:
-        return self.quiet_since + self.relay.silence_s * 1000
+        return self.quiet_since + (0 if self.deaf else self.relay.silence_s * 1000)
 
     def wake_at(self) -> int | None:
         if self.fallback is not None and self.fallback_at is not None:
@@ -175,8 +183,8 @@ class Slots:
 class Relays:
     """Everything of a unit that belongs to relays but the horn."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.receiver = Receiver()
+    def __init__(self, journal: Journal, tuner: bool) -> None:
+        self.receiver = Receiver(tuner)
         self._slots = Slots([])
         self._complaint = Complaint(journal)
 

@@ -78,6 +78,8 @@ class Config:
     """The hardware clock runs on without power."""
     firmware: str = "loasim-1"
     keep_alive_s: int = 240
+    tuner: bool = True
+    """There is an FM tuner in the box."""
 
 
 class Unit:
@@ -93,7 +95,7 @@ class Unit:
         self.journal = Journal(disk.journal)
         self.cache = Cache(disk.cache, config.cache_bytes, chance)
         self.clock = Timekeeper(disk.clock, config.battery)
-        self.player = Player(self.journal, self.cache, self.clock.excuse)
+        self.player = Player(self.journal, self.cache, self.clock.excuse, config.tuner)
         self.logbook = Logbook()
         self.commands = Commands(disk, self.journal, self.player.horn, self.logbook)
         self.upkeep = Upkeep(disk, self.cache, self.journal, self.logbook, config.firmware)

@@ -7,12 +7,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from broadcasts.wire.base import Language, Message, Name, One, Reference, Text, UnixMs, Version, Versioned, Volume
+from broadcasts.wire.base import (
+    Language,
+    Message,
+    Name,
+    One,
+    Reference,
+    Text,
+    UnixMs,
+    Version,
+    Versioned,
+    Volume,
+    newer_as,
+)
 from broadcasts.wire.plan import Asset
-
-MOST_ALERTS = 64
-"""Active at once in one scope."""
-
 
 MOST_ALERTS = 64
 """Active at once in one scope."""
@@ -47,7 +55,8 @@ class Alert(Message):
     """One active alert. A unit that is not meant ignores it; `target` "all" means every unit of the scope."""
 
     id: Reference
-    kind: AlertKind
+    kind: Annotated[AlertKind, newer_as(AlertKind, AlertKind.OTHER)]
+    """For people; no unit behaves by it."""
     level: One = 1
     target: Literal["all"] | Annotated[list[Name], Field(min_length=1, max_length=2000)]
     content: Annotated[list[Rendition], Field(min_length=1, max_length=6)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 UnixMs = Annotated[int, Field(ge=0, le=9_999_999_999_999)]
 """Milliseconds since 1970-01-01T00:00:00Z."""
@@ -21,6 +23,27 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 Text = Annotated[str, Field(max_length=500)]
 Level = Annotated[int, Field(ge=1, le=3)]
 """Priority on the wire: 1 emergency, 2 priority, 3 ordinary; lower is more urgent. R-014, R-022."""
+
+
+WORD = r"^[a-z][a-z0-9_]{0,39}$"
+Word = Annotated[str, Field(pattern=WORD)]
+"""What a word of a list looks like, in this version and in newer ones."""
+_WORD = re.compile(WORD.removesuffix("$"))
+
+
+def is_newer(value: Any, known: type[StrEnum]) -> bool:
+    """A word that this version's list does not have; what is no word at all is an error, and not newer."""
+    return isinstance(value, str) and value not in set(known) and _WORD.fullmatch(value) is not None
+
+
+def newer_as(known: type[StrEnum], safe: StrEnum) -> BeforeValidator:
+    """For a field whose list may grow: a word that we do not know yet is read as `safe`, which must be the reading that
+    sounds least (CONTRACT.md, section 11). Only in what arrives; what we say ourselves has to be right."""
+
+    def read(value: Any, told: ValidationInfo) -> Any:
+        return safe if told.mode == "json" and is_newer(value, known) else value
+
+    return BeforeValidator(read, json_schema_input_type=known | Word)
 
 
 def _number(value: Any) -> Any:

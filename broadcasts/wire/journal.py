@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from broadcasts.wire.base import DurationMs, Message, Name, Reference, Sha256, Text, UnixMs, Versioned, Volume
+from broadcasts.wire.base import (
+    WORD,
+    DurationMs,
+    Message,
+    Name,
+    Reference,
+    Sha256,
+    Text,
+    UnixMs,
+    Versioned,
+    Volume,
+    is_newer,
+)
 
 MOST_TEXT = 3_000
 """Characters that a result may bring: a batch stays below its 32 KiB even if each takes six bytes of JSON."""
@@ -125,17 +138,39 @@ KNOWN = ("started", "ended", "skipped", "fault", "command_result")
 """The kinds of entries of this version; a newer unit may write others."""
 
 
-class OtherEntry(Entry):
-    """An entry of a kind that this version does not know. It proves nothing here; it is kept whole, and its number
-    counts: a unit that knows more than we do must not wait for ever for its acknowledgement."""
+WORDS: dict[str, dict[str, type[StrEnum]]] = {
+    "ended": {"outcome": Outcome, "amplifier": Amplifier},
+    "skipped": {"why": NotPlayed},
+}
+"""Fields whose lists may grow. A newer word in one of them makes the entry one that we do not know."""
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"not": {"properties": {"kind": {"enum": [*KNOWN]}}}})
+
+def _known() -> Iterator[dict[str, Any]]:
+    """JSON Schema of what is read as an entry of this version, rightly or wrongly."""
+    no_word = {"not": {"type": "string", "pattern": WORD}}
+    for kind in KNOWN:
+        lists = WORDS.get(kind, {}).items()
+        words = {name: {"anyOf": [{"enum": [*known]}, no_word]} for name, known in lists}
+        yield {"properties": {"kind": {"const": kind}, **words}}
+
+
+class OtherEntry(Entry):
+    """An entry of a kind that this version does not know, or that says something it has no word for. It proves nothing
+    here; it is kept whole, and its number counts: a unit that knows more than we do must not wait for ever for its
+    acknowledgement."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"not": {"anyOf": [*_known()]}})
     kind: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
 
 def _tag(entry: Any) -> str:
-    kind = entry.get("kind") if isinstance(entry, dict) else getattr(entry, "kind", None)
-    return kind if isinstance(kind, str) and kind in KNOWN else "other"
+    if not isinstance(entry, dict):
+        return "other" if isinstance(entry, OtherEntry) else getattr(entry, "kind", "other")
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in KNOWN:
+        return "other"
+    newer = (is_newer(entry.get(name), known) for name, known in WORDS.get(kind, {}).items())
+    return "other" if any(newer) else kind
 
 
 AnyEntry = Annotated[

@@ -19,6 +19,7 @@ from broadcasts.wire.base import (
     Version,
     Versioned,
     Volume,
+    newer_as,
 )
 from broadcasts.wire.relay import Relay
 
@@ -92,13 +93,17 @@ class Assignment(Message):
     since: UnixMs
 
 
+CODECS = ("opus", "mp3", "aac", "bin")
+
+
 class Asset(Message):
     """A file to hold. Immutable and named by its hash."""
 
     sha256: Sha256
     size: Annotated[int, Field(ge=1, le=500_000_000)]
-    codec: Annotated[str, Field(pattern=r"^(opus|mp3|aac|bin)$")]
-    """`bin` is no sound: an image of firmware, with a duration of 0."""
+    codec: Annotated[str, Field(pattern=r"^[a-z0-9]{2,16}$")]
+    """One of `CODECS`, or a newer one, which does not decode here. `bin` is no sound: an image of firmware, with a
+    duration of 0."""
     duration_ms: DurationMs
     path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9/_.-]{0,200}$")]
     """Below the base address that the unit was enrolled with: never a host, never `..`."""
@@ -128,9 +133,9 @@ class Item(Message):
     rank: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Inside a level the higher rank wins, then the earlier start, then the smaller id."""
     volume: Volume
-    on_preempt: OnPreempt
+    on_preempt: Annotated[OnPreempt, newer_as(OnPreempt, OnPreempt.DROP)]
     deadline: UnixMs | None = None
-    late: Late
+    late: Annotated[Late, newer_as(Late, Late.DROP)]
     hard_end: UnixMs | None = None
     relay: Relay | None = None
     """Another station from `start` to `hard_end`, in place of `asset`."""

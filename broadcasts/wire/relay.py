@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from broadcasts.wire.base import Message, Name
 
@@ -35,8 +35,9 @@ StreamUrl = Annotated[
 
 
 class Relay(Message):
-    """Where the sound of an item comes from. Exactly one of `url` and `frequency_khz`; the item's `asset` is the
-    fallback bulletin, which is also all that a unit plays that does not know relays."""
+    """Where the sound of an item comes from: `url` or `frequency_khz`. With neither it comes in a way that only newer
+    versions know. The item's `asset` is the fallback bulletin, which is also all that a unit plays that knows no
+    relays."""
 
     source: Name
     """Its id in the controller's register: what the log names (R-024)."""
@@ -50,7 +51,8 @@ class Relay(Message):
     """How long the source may give no sound before the fallback begins."""
 
     @model_validator(mode="after")
-    def _comes_from_one_place(self) -> Relay:
-        if (self.url is None) == (self.frequency_khz is None):
+    def _comes_from_one_place(self, told: ValidationInfo) -> Relay:
+        places = [place for place in (self.url, self.frequency_khz) if place is not None]
+        if len(places) > 1 or not (places or told.mode == "json"):
             raise ValueError("a relay has a url or a frequency, one of them")
         return self

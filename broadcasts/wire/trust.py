@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from broadcasts.wire.base import Message, Reference, UnixMs, Version, Versioned
+from broadcasts.wire.base import Message, Reference, UnixMs, Version, Versioned, Word
 from broadcasts.wire.jws import PublicKey, Typ
 
 
@@ -19,11 +19,16 @@ class Use(StrEnum):
     TIME = "time"
 
 
+def _as_use(use: Any) -> Any:
+    return Use(use) if isinstance(use, str) and use in set(Use) else use
+
+
 class TrustedKey(Message):
     """An Ed25519 public key (RFC 8037) and what it is good for. Emergency keys are never daily keys."""
 
     kid: Reference
-    use: Use
+    use: Annotated[Use | Word, BeforeValidator(_as_use)]
+    """A use of a newer version stands for itself, and is good for nothing here."""
     x: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
     not_before: UnixMs
     not_after: UnixMs

@@ -393,3 +393,15 @@ def test_the_fallback_is_fetched_like_any_other_sound() -> None:
     rig = rig_with(slot())
     rig.run(T0 + MINUTE)
     assert held(SORRY_ASSET, rig)
+
+
+@pytest.mark.parametrize("relay", [FM, VOV], ids=["no tuner", "a way of a newer version"])
+def test_a_box_that_cannot_receive_the_station_says_the_fallback_at_once(relay: Relay) -> None:
+    newer = relay if relay is FM else VOV.model_copy(update={"url": None})
+    rig = Rig(config=Config(tuner=False))
+    rig.hold((SORRY_ASSET, SORRY))
+    rig.plan([slot(relay).model_copy(update={"relay": newer})], [SORRY_ASSET])
+    rig.run(T0 + 40 * MINUTE)
+    assert told(rig) == [(FALLBACK, 0, 40)]
+    assert faults(rig) == [(0, True, newer.source)]
+    assert rig.tuned == []
