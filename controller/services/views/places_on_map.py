@@ -20,7 +20,8 @@ from controller.services.views.places import places
 
 WIDE = 1000.0
 """Width of the picture; its height follows from the land."""
-MARGIN = 40.0
+MARGIN = 50.0
+NAME_ABOVE = 22.0
 NARROWEST = 0.02
 """Degrees: a single pole is not drawn as if it were the whole world."""
 NAMED = 1_500
@@ -39,7 +40,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Label:
-    """A commune's name in the middle of its clusters."""
+    """A commune's name above its clusters."""
 
     name: str
     x: float
@@ -91,7 +92,7 @@ def picture(session: Session, actor: Actor, now: datetime, today: date) -> Pictu
             if name in at
         ],
         labels=[
-            Label(place.name.partition(",")[0], *_middle([at[name] for name in place.cluster_ids if name in at]))
+            Label(place.name.partition(",")[0], *_above([at[name] for name in place.cluster_ids if name in at]))
             for place in places(session, actor, today)
             if place.cluster_ids & at.keys()
         ],
@@ -116,5 +117,5 @@ def _stretched(values: Sequence[float]) -> tuple[float, float]:
     return least - more, most + more
 
 
-def _middle(spots: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    return sum(x for x, _ in spots) / len(spots), sum(y for _, y in spots) / len(spots)
+def _above(spots: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(x for x, _ in spots) / len(spots), min(y for _, y in spots) - NAME_ABOVE

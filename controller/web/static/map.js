@@ -67,7 +67,9 @@ const begin = (map) => {
       const size = NAME_PX * scale;
       name.setAttribute("font-size", size);
       const half = (name.textContent.length * size * 0.56) / 2;
-      const [x, y] = [Number(name.getAttribute("x")), Number(name.getAttribute("y"))];
+      const y = Number(name.getAttribute("y"));
+      const x = Math.max(half, Math.min(all.width - half, Number(name.dataset.x)));
+      name.setAttribute("x", x);
       const free = taken.every((one) => Math.abs(one.x - x) > one.half + half || Math.abs(one.y - y) > size * 1.3);
       name.style.visibility = free ? "" : "hidden";
       if (free) taken.push({ x, y, half });
@@ -179,7 +181,7 @@ const begin = (map) => {
     zoom(event.deltaY < 0 ? 1 / 1.2 : 1.2, x, y);
   }, { passive: false });
 
-  for (const one of map.querySelectorAll(".map-tools, .map-how")) one.hidden = false;
+  for (const one of map.querySelectorAll(".map-tools, .map-zoom")) one.hidden = false;
   new ResizeObserver(frame).observe(svg);
   field.addEventListener("input", take);
   take();
