@@ -20,6 +20,8 @@ SAMPLE_TEXT = (
     "Bản tin phát thử đến đây là hết. Xin cảm ơn bà con đã lắng nghe."
 )
 
+CHIME_RATE = 48_000
+
 EMERGENCY_TEXT = (
     "Khẩn cấp. Khẩn cấp. "
     "Đây là bản ghi mẫu, chỉ để thử hệ thống loa khi có tình huống khẩn cấp. Bà con không cần làm gì cả. "
@@ -35,11 +37,20 @@ def write_sample(path: Path, *, text: str = SAMPLE_TEXT, with_chime: bool = True
     """
     spoken, rate = say(text)
     parts = [chime(rate), spoken] if with_chime else [spoken]
+    return _write(path, join(parts, rate, gap_ms=400, fade_ms=5), rate)
+
+
+def write_chime(path: Path) -> Path:
+    """Our opening sound alone, a mono 16-bit WAV; the same bytes every time. Raises Fault storage.full."""
+    return _write(path, chime(CHIME_RATE), CHIME_RATE)
+
+
+def _write(path: Path, samples: bytes, rate: int) -> Path:
     with told_as_faults(), wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(join(parts, rate, gap_ms=400, fade_ms=5))
+        file.writeframes(samples)
     return path
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.programme import MOST_PARTS, Part, PartKind, length
+from broadcasts.domain.programme import MOST_PARTS, Part, PartKind, length, offsets
 from broadcasts.errors import LoaError, Refused
-from controller.db.tables import Asset, Broadcast, ProgrammePart
+from controller.db.tables import Asset, Broadcast, Cluster, ProgrammePart, Station
 from controller.services import renditions
 from controller.services.renditions import Layout
+from controller.services.stations import regulation
 
 LONGEST = timedelta(hours=12)
 """As the longest recording (wire.DurationMs)."""
@@ -48,6 +50,29 @@ def whole_length(session: Session, asset: Asset | None, parts: Sequence[Part]) -
         return _length(asset) if asset else timedelta(0)
     found = (session.get(Asset, part.asset) for part in parts)
     return length([_length(each) for each in found if each is not None])
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part with its recording, none where it is not there, and when it begins after the start."""
+
+    part: Part
+    asset: Asset | None
+    after: timedelta
+
+
+def steps(session: Session, parts: Sequence[Part]) -> list[Step]:
+    """One after the other, where each cluster hears one language."""
+    found = [session.get(Asset, part.asset) for part in parts]
+    begins = offsets([_length(each) if each is not None else timedelta(0) for each in found])
+    return [Step(*each) for each in zip(parts, found, begins, strict=True)]
+
+
+def session_limit(session: Session, clusters: Sequence[Cluster]) -> tuple[timedelta, str] | None:
+    """The shortest session that a regulation of these clusters' stations allows, and whose it is (R-052)."""
+    rows = session.scalars(select(Station).where(Station.id.in_({cluster.station_id for cluster in clusters})))
+    known = [(limit, row.name) for row in rows if (limit := regulation(row).limits.session) is not None]
+    return min(known, default=None)
 
 
 def problems(session: Session, asset: str, parts: Sequence[Part]) -> list[LoaError]:

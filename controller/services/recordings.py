@@ -18,6 +18,7 @@ from controller.db.tables import (
     Broadcast,
     Bulletin,
     EmergencyRecording,
+    KeptSound,
     ProgrammePart,
     Rendition,
     Station,
@@ -25,6 +26,7 @@ from controller.db.tables import (
 from controller.services.context import Context
 from controller.services.library import add_recording
 from controller.services.rights import Actor, Right
+from controller.services.sounds import within_reach
 
 SAMPLE_NAME = "loa-sample.wav"
 
@@ -73,7 +75,10 @@ def _may_listen(session: Session, actor: Actor, sha256: str) -> bool:
     preloaded = select(EmergencyRecording.kind).where(
         EmergencyRecording.asset_sha256 == sha256, EmergencyRecording.area_id.in_(actor.areas)
     )
+    kept = select(KeptSound.id).where(
+        KeptSound.asset_sha256 == sha256, KeptSound.area_id.in_(within_reach(session, actor.areas))
+    )
     mine = select(AuditEntry.id).where(
         AuditEntry.act == "recording.add", AuditEntry.about == sha256, AuditEntry.actor == actor.name
     )
-    return any(session.scalar(query.limit(1)) is not None for query in (used, in_programme, preloaded, mine))
+    return any(session.scalar(query.limit(1)) is not None for query in (used, in_programme, preloaded, mine, kept))

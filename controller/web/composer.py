@@ -45,9 +45,12 @@ class Composer(Generic[F]):
     save: Callable[[Desk, F], str]
     more: Callable[[Desk, Session, F], dict[str, Any]] = lambda desk, session, form: {}
 
-    def look(self, desk: Desk, form: F) -> Response:
-        """Only the piece below the form."""
-        return desk.page(self.piece, **self.ahead(desk, form))
+    def look(self, desk: Desk, form: F, *, again: str = "") -> Response:
+        """Only the piece below the form. `again`: the event at which the page's script asks once more."""
+        answer = desk.page(self.piece, **self.ahead(desk, form))
+        if again:
+            answer.headers["HX-Trigger-After-Swap"] = again
+        return answer
 
     def take(self, desk: Desk, form: F) -> Response:
         """One form, four buttons: upload, sample and preview are for browsers without script."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.priority import Clash
-from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import LoaError
 from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor
 from controller.services.views.places import Place, home_of
-from controller.web import more_form, schedule_form
+from controller.web import more_form, parts_form, schedule_form
 from controller.web.more_form import NOTHING_MORE, MoreForm
+from controller.web.parts_form import NO_PARTS, PartsForm, chime_before, with_chime
 from controller.web.schedule_form import EMPTY, YEARS, RuleForm
 from controller.web.upload import Posted
 
@@ -56,13 +56,21 @@ class DraftForm:
     """Of an edit of a series: `rescheduling.Extent`, and the start it is about."""
     start: str = ""
     more: MoreForm = NOTHING_MORE
-    parts: tuple[str, ...] = ()
-    """Of a programme, each as "kind asset title": carried along, so that an edit does not lose them."""
+    chime: str = ""
+    """The recording that sounds before a plain bulletin."""
+    programme: bool = False
+    parts: PartsForm = NO_PARTS
+    """Of a programme."""
 
     @property
     def unread(self) -> list[LoaError]:
         """What was typed about repeats or the map and cannot be read."""
         return [*schedule_form.meant(self.when, self.rule)[2], *self.more.unread]
+
+    @property
+    def recording(self) -> str:
+        """Of the bulletin itself."""
+        return self.parts.main if self.programme else self.asset
 
     def draft(self, now: datetime) -> Draft:
         """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
@@ -77,7 +85,7 @@ class DraftForm:
             title=self.title,
             field=_number(self.field, 0),
             language=self.language if LANGUAGE.match(self.language) else "vi",
-            asset=self.asset,
+            asset=self.recording,
             areas=self.areas,
             clusters=self.clusters,
             repeat=repeat,
@@ -94,7 +102,7 @@ class DraftForm:
             push_now=self.push_now,
             unusual=self.unusual,
             pattern=pattern,
-            parts=tuple(part for told in self.parts if (part := _part(told)) is not None),
+            parts=self.parts.parts_told() if self.programme else with_chime(self.chime, self.asset),
             **self.more.values(),
         )
 
@@ -127,17 +135,20 @@ def typed(posted: Posted) -> DraftForm:
         rule=schedule_form.typed(posted),
         extent=posted.get("extent"),
         start=posted.get("start"),
-        parts=tuple(posted.all("part")),
+        chime=posted.get("chime"),
+        programme=posted.get("programme") == "1",
+        parts=parts_form.typed(posted),
         more=more_form.typed(posted),
     )
 
 
-def fresh(actor: Actor, offered: Sequence[Place], now: datetime) -> DraftForm:
-    """One's own commune is chosen already; the day is today."""
-    return DraftForm(areas=home_of(offered, actor), day=now.astimezone(VIETNAM).date().isoformat())
+def fresh(actor: Actor, offered: Sequence[Place], now: datetime, chime: str = "") -> DraftForm:
+    """One's own commune is chosen already, and the chime of its station; the day is today."""
+    return DraftForm(areas=home_of(offered, actor), day=now.astimezone(VIETNAM).date().isoformat(), chime=chime)
 
 
 def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str = "") -> DraftForm:
+    chime = chime_before(draft.parts, draft.asset)
     when, rule = schedule_form.shown(draft.repeat, draft.pattern)
     return DraftForm(
         title=draft.title,
@@ -163,8 +174,17 @@ def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str 
         extent=extent,
         start=start,
         more=more_form.shown(draft),
-        parts=tuple(f"{part.kind} {part.asset} {part.title}" for part in draft.parts),
+        chime=chime or "",
+        programme=chime is None,
+        parts=parts_form.shown(draft.parts) if chime is None else NO_PARTS,
     )
+
+
+def copy_of(form: DraftForm, now: datetime) -> DraftForm:
+    """The same once more, as a new bulletin whose time is still to be chosen."""
+    today = now.astimezone(VIETNAM).date().isoformat()
+    plain = replace(form, editing="", revision="", extent="", start="", push_now=False, unusual="")
+    return replace(plain, when="once", day=today, time="", until="", rule=EMPTY)
 
 
 def split(problems: Sequence[LoaError]) -> tuple[list[LoaError], list[LoaError]]:
@@ -203,12 +223,6 @@ def clash_lines(seen: Preview, draft: Draft) -> list[ClashLine]:
         )
         for (name, wins), group in groups.items()
     ]
-
-
-def _part(told: str) -> Part | None:
-    kind, _, rest = told.partition(" ")
-    asset, _, title = rest.partition(" ")
-    return Part(PartKind(kind), title, asset) if kind in set(PartKind) else None
 
 
 def _number(text: str, otherwise: int) -> int:

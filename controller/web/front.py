@@ -28,6 +28,7 @@ from controller.web.pages import (
     recordings,
     regulation,
     sandbox,
+    sounds,
     timetable,
 )
 from controller.web.pages.clashes import router as clashes
@@ -45,7 +46,7 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    first = (account, home, compose, recordings, timetable, ahead, campaigns, broadcasts, approve, clusters)
+    first = (account, home, compose, recordings, sounds, timetable, ahead, campaigns, broadcasts, approve, clusters)
     places = (places_on_map, groups, areas)
     for page in (*first, *places, regulation, emergency_set, alerts, people, audit, sandbox):
         made.include_router(page.router)

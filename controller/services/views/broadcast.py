@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.presence import Presence, presence
+from broadcasts.domain.programme import Part
 from broadcasts.errors import Refused
 from controller.db.tables import (
     Approval,
@@ -29,7 +30,7 @@ from controller.db.tables import (
     UnitStatus,
     User,
 )
-from controller.services import renditions
+from controller.services import programmes, renditions
 from controller.services.rights import Actor
 from controller.services.views.clusters import ALLOWED_SILENCE
 from controller.services.views.occurrences import Occurrence, occurrences
@@ -95,6 +96,8 @@ class Whole:
     asset: Asset
     others: Sequence[tuple[Rendition, Asset]]
     """In further languages."""
+    parts: Sequence[Part]
+    """Of a programme, in order."""
     author: str
     station: str
     decisions: Sequence[Decision]
@@ -140,6 +143,7 @@ def whole(session: Session, actor: Actor, broadcast_id: str) -> Whole:
         bulletin=bulletin,
         rendition=rendition,
         others=[(each, session.get_one(Asset, each.asset_sha256)) for each in others],
+        parts=programmes.parts_of(session, broadcast.id),
         asset=session.get_one(Asset, rendition.asset_sha256),
         author=session.get_one(User, broadcast.author_id).full_name,
         station=station.name,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from controller.db.tables import Asset, Broadcast
-from controller.services import kept_forms
+from controller.services import kept_forms, programmes, sounds
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.groups import groups
@@ -24,7 +24,7 @@ from controller.web import schedule_words
 from controller.web.airtime_words import change_lines, unusual_times
 from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
-from controller.web.draft_form import DraftForm, clash_lines, fresh, from_draft, split, typed
+from controller.web.draft_form import DraftForm, clash_lines, copy_of, fresh, from_draft, split, typed
 from controller.web.kept_form import KeepingAuthorForm
 from controller.web.upload import Posted
 
@@ -32,13 +32,24 @@ router = APIRouter()
 
 
 @router.get("/broadcasts/new")
-def new(desk: AuthorDesk) -> Response:
-    actor = desk.actor.need(Right.COMPOSE)
+def new(desk: AuthorDesk, copy: str = "") -> Response:
+    """`copy`: of which broadcast, as a new one."""
     if (back := _kept(desk)) is not None:
         return back
-    with desk.office.ctx.db.read() as session:
-        form = fresh(actor, places(session, actor, desk.today), desk.office.ctx.clock.now())
-    return COMPOSER.show(desk, form, fresh=True)
+    form = _copied(desk, copy) if copy else _fresh(desk)
+    return composer_of(form).show(desk, form, fresh=not copy)
+
+
+@router.get("/programmes/new")
+def new_programme(desk: AuthorDesk) -> Response:
+    form = replace(_fresh(desk), programme=True, chime="", when="once")
+    return PROGRAMME.show(desk, form, fresh=True)
+
+
+@router.post("/programmes/parts")
+def parts(desk: AuthorForm) -> Response:
+    """Only the list of parts, as a button of it left it."""
+    return PROGRAMME.look(desk, replace(typed(desk.posted), programme=True), again="recorded")
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
@@ -56,23 +67,42 @@ def edit(desk: AuthorDesk, broadcast_id: str, extent: str = "", start: str = "")
         else:
             draft = draft_of(session, broadcast, frozen=False)
         form = from_draft(draft, broadcast, extent, start)
-    return COMPOSER.show(desk, form, fresh=True)
+    return composer_of(form).show(desk, form, fresh=True)
 
 
 @router.post("/broadcasts")
 def hand_in(desk: KeepingAuthorForm) -> Response:
-    return COMPOSER.take(desk, typed(desk.posted))
+    form = typed(desk.posted)
+    return composer_of(form).take(desk, form)
 
 
 @router.post("/broadcasts/preview")
 def look(desk: AuthorForm) -> Response:
-    return COMPOSER.look(desk, typed(desk.posted))
+    return BULLETIN.look(desk, typed(desk.posted))
 
 
 def _kept(desk: Desk, editing: str = "") -> Response | None:
     """What this person handed in when the session was over."""
     fields = kept_forms.take(desk.office.ctx, desk.actor, editing)
-    return COMPOSER.show(desk, typed(Posted(fields)), kept=True) if fields is not None else None
+    if fields is None:
+        return None
+    form = typed(Posted(fields))
+    return composer_of(form).show(desk, form, kept=True)
+
+
+def _fresh(desk: Desk) -> DraftForm:
+    actor = desk.actor.need(Right.COMPOSE)
+    with desk.office.ctx.db.read() as session:
+        offered, chime = places(session, actor, desk.today), sounds.chime_of(session, actor)
+        return fresh(actor, offered, desk.office.ctx.clock.now(), chime)
+
+
+def _copied(desk: Desk, broadcast_id: str) -> DraftForm:
+    """Raises Refused("not_yours")."""
+    with desk.office.ctx.db.read() as session:
+        it = whole(session, desk.actor.need(Right.COMPOSE), broadcast_id)
+        form = from_draft(draft_of(session, it.broadcast, frozen=False), it.broadcast)
+    return copy_of(form, desk.office.ctx.clock.now())
 
 
 def _part(extent: str, start: str) -> tuple[Extent, datetime | None]:
@@ -108,6 +138,9 @@ def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
     return {
         "spoken": [(each, session.get(Asset, each.asset)) for each in form.more.translations],
         "saved": groups(session, desk.actor),
+        "kept_sounds": sounds.offered(session, desk.actor),
+        "own_chime": sounds.chime_of(session, desk.actor),
+        "known": sounds.bulletins(session, desk.actor) if form.programme else [],
     }
 
 
@@ -116,7 +149,16 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     span = span_of(*_part(form.extent, form.start)) if form.extent else None
     seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None, span)
     told = what_comes(desk, draft, seen)
-    return {"form": form, **told, "problems": [*form.unread, *told["problems"]]}
+    wrong = [*form.unread, *told["problems"]]
+    found = {"form": form, **told, "problems": wrong}
+    if not form.programme:
+        return found
+    with desk.office.ctx.db.read() as session:
+        return found | {
+            "steps": programmes.steps(session, draft.parts),
+            "limit": programmes.session_limit(session, seen.clusters),
+            "wrong_parts": {each.fields["number"]: each for each in wrong if "number" in each.fields},
+        }
 
 
 def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
@@ -135,7 +177,7 @@ def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
     }
 
 
-COMPOSER = Composer(
+BULLETIN = Composer(
     page="broadcast_form.html",
     piece="_preview.html",
     uploads={
@@ -146,3 +188,16 @@ COMPOSER = Composer(
     save=_save,
     more=_more,
 )
+PROGRAMME = replace(
+    BULLETIN,
+    page="programme_form.html",
+    piece="_parts_form.html",
+    uploads={
+        "new_recording": lambda form, asset: replace(form, parts=form.parts.with_recording(asset)),
+        "second_recording": BULLETIN.uploads["second_recording"],
+    },
+)
+
+
+def composer_of(form: DraftForm) -> Composer[DraftForm]:
+    return PROGRAMME if form.programme else BULLETIN

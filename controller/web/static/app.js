@@ -57,6 +57,35 @@ if (file) {
   });
 }
 
+// All parts of a programme one after the other, as they will sound; pressed again, it stops.
+const bringPlayAll = () => {
+  for (const button of document.querySelectorAll("[data-play-all]")) button.hidden = false;
+};
+let playing = null;
+const quiet = () => {
+  if (playing) clearTimeout(playing.later);
+  for (const each of playing?.all ?? []) each.pause();
+  playing = null;
+};
+const playFrom = (place) => {
+  const next = playing?.all[place];
+  if (!next) return quiet();
+  next.currentTime = 0;
+  next.addEventListener("ended", () => playing && (playing.later = setTimeout(playFrom, playing.gap, place + 1)), { once: true });
+  next.play().catch(quiet);
+};
+body.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-play-all]");
+  if (!button) return;
+  const again = playing?.button === button;
+  quiet();
+  if (again) return;
+  playing = { button, all: [...document.querySelectorAll(button.dataset.playAll)], gap: Number(button.dataset.gap) };
+  playFrom(0);
+});
+body.addEventListener("htmx:afterSwap", bringPlayAll);
+bringPlayAll();
+
 for (const button of document.querySelectorAll("[data-fill]")) {
   button.addEventListener("click", () => {
     const field = document.querySelector(button.dataset.fill);

@@ -15,7 +15,7 @@ from support.office import AT_EASE, PASSWORD, PROVINCE, House, give_password, op
 from support.pages import Person, person
 
 from controller.db.tables import Asset
-from controller.services import accounts
+from controller.services import accounts, sounds
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 from controller.services.rights import Role, needs_factor
@@ -72,6 +72,12 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/broadcasts/new"): ("broadcaster", 200),
     ("POST", "/broadcasts"): ("broadcaster", FORM),
     ("POST", "/broadcasts/preview"): ("broadcaster", 200),
+    ("GET", "/programmes/new"): ("broadcaster", 200),
+    ("POST", "/programmes/parts"): ("broadcaster", 200),
+    ("GET", "/sounds"): ("broadcaster", 200),
+    ("POST", "/sounds"): ("broadcaster", FORM),
+    ("POST", "/sounds/chime"): ("broadcaster", 404),
+    ("POST", "/sounds/{sound_id}/drop"): ("broadcaster", 303),
     ("POST", "/recordings"): ("broadcaster", FORM),
     ("POST", "/recordings/sample"): ("broadcaster", 200),
     ("GET", "/broadcasts/{broadcast_id}"): (ALL, 200),
@@ -206,6 +212,7 @@ ALSO: dict[tuple[str, str], set[int]] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): {FORM},
     ("POST", "/api/v1/recordings"): {415},
     ("POST", "/broadcasts/{broadcast_id}/withdraw"): {409},
+    ("POST", "/sounds/{sound_id}/drop"): {404},
     ("POST", "/api/v1/broadcasts/{broadcast_id}/withdraw"): {409},
     ("POST", "/api/v1/second-factor"): {409},
     ("POST", "/api/v1/second-factor/confirm"): {409},
@@ -274,6 +281,7 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "cluster_id": row.delivery.cluster_id,
         "station_id": SELF.replace("c-", "s-"),
         "sha256": asset.sha256,
+        "sound_id": sounds.keep(house.ctx, house.actor("phatthanh"), "chime", "Nhạc hiệu", asset.sha256),
         "name": "app.css",
         "user_id": house.actor("mot-nguoi").id,
         "grant_id": "999999",
