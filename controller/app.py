@@ -14,7 +14,7 @@ from controller.api.errors import status_of
 from controller.services.office import Office
 from controller.web import front as web
 from controller.web.catalogue import LANGUAGES
-from controller.web.desk import LogInFirst, SomethingFirst
+from controller.web.desk import FreshCodeFirst, LogInFirst, SomethingFirst
 from controller.web.security import HEADERS, Shield
 from controller.web.words import Words
 
@@ -56,6 +56,10 @@ def create_app(office: Office) -> FastAPI:
     @app.exception_handler(LogInFirst)
     def log_in(request: Request, error: LogInFirst) -> Response:
         return web.to_login(request, error.wanted)
+
+    @app.exception_handler(FreshCodeFirst)
+    def fresh_code(_: Request, error: FreshCodeFirst) -> Response:
+        return web.to_fresh_code(error)
 
     @app.exception_handler(SomethingFirst)
     def something_first(request: Request, error: SomethingFirst) -> Response:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from broadcasts.errors import LoaError
@@ -69,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--json", action="store_true")
     _user(verb("user", "Accounts: list, add, give roles, unlock, disable, reset a password.", people.user))
     _area(verb("area", "Administrative units: list them by date, merge communes.", areas.area))
-    _audit(verb("audit", "The audit log: export it, verify its chain.", people.audit_log))
+    _exception(verb("exception", "One-person stations that approve their own: grant, end, list.", people.exception))
+    _audit(verb("audit", "The audit log: export it, verify its chain, archive what is old.", people.audit_log))
     plan = verb("plan", "What a cluster will play, and why.", commands.plan)
     plan.add_argument("cluster")
     plan.add_argument("--json", action="store_true")
@@ -98,10 +100,28 @@ def _user(parser: argparse.ArgumentParser) -> None:
     granting.add_argument("name")
     granting.add_argument("--role", required=True, choices=ROLE_NAMES)
     granting.add_argument("--area", required=True)
-    for name, about in (("unlock", "let somebody in again who was locked out"), ("disable", "out at once")):
+    alone = "for a lost telephone, where no two administrators are there to do it on their pages"
+    for name, about in (
+        ("unlock", "let somebody in again who was locked out"),
+        ("disable", "out at once"),
+        ("forget-factor", alone),
+    ):
         one = acts.add_parser(name, help=about)
         one.add_argument("name")
         one.add_argument("--reason", required=True, help="goes into the audit log")
+
+
+def _exception(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    listing = acts.add_parser("list", help="all that were ever granted, the newest first")
+    listing.add_argument("--json", action="store_true")
+    granting = acts.add_parser("grant", help="authors of a station may approve what is their own; prints its id")
+    granting.add_argument("station", help="id of the station, for example s-31673")
+    granting.add_argument("--number", required=True, help="of the paper that grants it")
+    granting.add_argument("--reason", required=True)
+    granting.add_argument("--until", required=True, metavar="DATE", type=_date, help="the last day")
+    ending = acts.add_parser("end", help="at once")
+    ending.add_argument("exception", help="its id")
 
 
 def _area(parser: argparse.ArgumentParser) -> None:
@@ -131,7 +151,12 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     acts.add_parser("export", help="every line as JSON, the oldest first, to stdout")
     verify = acts.add_parser("verify", help="whether each line follows from the one before; exit 1 and the line if not")
-    verify.add_argument("--against", metavar="FILE", help="an earlier export: is all of it still there, unchanged?")
+    verify.add_argument(
+        "--against", metavar="FILE", help="an earlier export or an archive: is all of it there or archived, unchanged?"
+    )
+    archive = acts.add_parser("archive", help="move what was kept for its term into a file; the rest stays provable")
+    archive.add_argument("--before", required=True, metavar="DATE", type=_date, help="lines of the days before")
+    archive.add_argument("--to", required=True, metavar="FILE", type=Path, help="a new file")
 
 
 def _config(settings: Settings, given: argparse.Namespace) -> int:

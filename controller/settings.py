@@ -102,6 +102,15 @@ class Settings:
         365, "Days after which somebody has to confirm each account.", source=f"R-119, level 2: {SECOND_HAND}"
     )
     invitation_hours: int = _setting(72, "Hours in which an invitation can be taken up.", source=GUESS)
+    factor_reset_hours: int = _setting(
+        24, "Hours in which a second administrator confirms that a second factor is forgotten.",
+        source=f"R-115, R-120 ask for duties apart; two persons and the hours are {GUESS}",
+    )  # fmt: skip
+    audit_keep_days: int = _setting(
+        365, "Days for which the audit log stays in the database (`loa audit archive`).", bounds=(92, 36500),
+        source="R-105: 12 months of Decree 333/2026 for services on networks, whether it applies here is not known; "
+        "level 3 of TCVN 14423:2026 asks for 3 months, read second hand",
+    )  # fmt: skip
     standing_approval_days: int = _setting(31, "Days for which a relay can be approved at the most.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 

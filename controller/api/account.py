@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from broadcasts.errors import Refused
@@ -108,6 +108,15 @@ def confirm_factor(office: TheOffice, known: Known, told: CodeIn) -> dict[str, l
     """The recovery codes, this once."""
     allow(known.owes, "factor")
     return {"recovery_codes": factors.confirm(office.ctx, known, told.code)}
+
+
+@router.post("/second-factor/give", status_code=204)
+def give_code(office: TheOffice, known: Known, told: CodeIn) -> Response:
+    """A code for the session of the one who asks: the first one, or a fresh one for what answers
+    "second_factor.again". Raises Refused: "code.wrong", "login.locked"."""
+    allow(known.owes, "code")
+    factors.give(office.ctx, known, told.code)
+    return Response(status_code=204)
 
 
 @router.post("/second-factor/codes")

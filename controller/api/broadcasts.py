@@ -36,6 +36,7 @@ from controller.services.composing import preview, submit
 from controller.services.library import add_recording
 from controller.services.office import Office
 from controller.services.rights import Actor, Right
+from controller.services.valid_approvals import end_of
 from controller.services.views.broadcast import proof, whole
 from controller.services.views.clusters import health, lines
 from controller.services.views.commands import history
@@ -110,7 +111,7 @@ def edit(office: TheOffice, caller: Caller, broadcast_id: str, draft: EditIn) ->
 
 @router.post("/broadcasts/{broadcast_id}/approve")
 def say_yes(office: TheOffice, caller: Caller, broadcast_id: str, decision: DecisionIn) -> BroadcastOut:
-    approve(office.ctx, caller, broadcast_id, decision.seen, decision.unusual)
+    approve(office.ctx, caller, broadcast_id, decision.seen, decision.unusual, decision.until)
     return outcome(office, caller, broadcast_id)
 
 
@@ -181,5 +182,5 @@ def outcome(office: Office, caller: Actor, broadcast_id: str) -> BroadcastOut:
     """The broadcast as it stands after something was done to it."""
     broadcast, seen = as_it_stands(office.ctx, caller, broadcast_id)
     with office.ctx.db.read() as session:
-        it = whole(session, caller, broadcast_id)
-    return BroadcastOut.of(broadcast, it.bulletin.title, it.rendition.asset_sha256, seen)
+        it, until = whole(session, caller, broadcast_id), end_of(session, broadcast)
+    return BroadcastOut.of(broadcast, it.bulletin.title, it.rendition.asset_sha256, seen, until)

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from broadcasts.errors import Refused
 from controller.api.deps import Caller, TheOffice
 from controller.services import delegating, emergencies, own_exceptions
+from controller.services.own_exceptions import Line
 from controller.services.rights import Right
 
 router = APIRouter(prefix="/api/v1")
@@ -61,6 +62,21 @@ class ExceptionOut(BaseModel):
     granted_at: datetime
     until: datetime
     ended_at: datetime | None
+    state: str
+    """holds, over."""
+    used: int
+    """How many approvals rest on it."""
+
+    @classmethod
+    def of(cls, line: Line) -> ExceptionOut:
+        same = ("id", "number", "reason", "granted_by", "granted_at", "until", "ended_at")
+        told = {name: getattr(line.exception, name) for name in same}
+        return cls(station=line.station.id, station_name=line.station.name, state=line.state, used=line.used, **told)
+
+
+class CandidateOut(BaseModel):
+    name: str
+    full_name: str
 
 
 class WordIn(Told):
@@ -105,6 +121,14 @@ def lent(office: TheOffice, caller: Caller) -> list[LentOut]:
     ]
 
 
+@router.get("/delegations/candidates")
+def candidates(office: TheOffice, caller: Caller) -> list[CandidateOut]:
+    """To whom the right may be lent."""
+    with office.ctx.db.read() as session:
+        found = delegating.candidates(office.ctx, session, caller)
+    return [CandidateOut(name=user.name, full_name=user.full_name) for user in found]
+
+
 @router.post("/delegations", status_code=201)
 def lend(office: TheOffice, caller: Caller, told: LendIn) -> MadeOut:
     caller.need(Right.APPROVE)
@@ -122,12 +146,7 @@ def take_back(office: TheOffice, caller: Caller, delegation_id: str) -> Response
 @router.get("/own-exceptions")
 def exceptions(office: TheOffice, caller: Caller) -> list[ExceptionOut]:
     with office.ctx.db.read() as session:
-        found = own_exceptions.every(session, caller)
-    same = ("id", "number", "reason", "granted_by", "granted_at", "until", "ended_at")
-    return [
-        ExceptionOut(station=station.id, station_name=station.name, **{name: getattr(row, name) for name in same})
-        for row, station in found
-    ]
+        return [ExceptionOut.of(line) for line in own_exceptions.every(office.ctx, session, caller)]
 
 
 @router.post("/own-exceptions", status_code=201)

@@ -6,7 +6,7 @@ import json
 from datetime import date, datetime, time
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from broadcasts.domain.content import MOST_LANGUAGES, Category, Origin, Translation
 from broadcasts.domain.polygon import read
@@ -85,6 +85,8 @@ class DecisionIn(BaseModel):
     """The hash that came with the broadcast one looked at."""
     unusual: str = Field("", max_length=20_000)
     """For an approval: the mark of the unusual hours, confirmed once more."""
+    until: AwareDatetime | None = None
+    """For an approval: when it ends by itself; nothing sounds by it afterwards. A relay needs one."""
 
 
 class RejectionIn(DecisionIn):
@@ -182,9 +184,13 @@ class BroadcastOut(BaseModel):
     asset: str
     seen: str
     """The hash over everything that a decision is about."""
+    approved_until: datetime | None
+    """When the approval in force ends by itself."""
 
     @classmethod
-    def of(cls, broadcast: Broadcast, title: str, asset: str, seen: str) -> BroadcastOut:
+    def of(
+        cls, broadcast: Broadcast, title: str, asset: str, seen: str, approved_until: datetime | None
+    ) -> BroadcastOut:
         return cls(
             id=broadcast.id,
             status=broadcast.status,
@@ -199,6 +205,7 @@ class BroadcastOut(BaseModel):
             clusters=broadcast.clusters,
             asset=asset,
             seen=seen,
+            approved_until=approved_until,
         )
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.api.deps import Caller, TheOffice
-from controller.services import people
+from controller.services import factor_resets, people
 from controller.services.people import Line
 from controller.services.rights import Role
 
@@ -59,6 +59,8 @@ class PersonOut(BaseModel):
     review_due: bool
     invited: bool
     second_factor: bool
+    forget_factor_asked_by: str
+    """Who proposed to forget it, while that waits for another administrator."""
     seen_at: datetime | None
 
     @classmethod
@@ -86,6 +88,7 @@ class PersonOut(BaseModel):
             review_due=line.review_due,
             invited=line.waits,
             second_factor=user.factor_at is not None,
+            forget_factor_asked_by=line.reset_by,
             seen_at=user.seen_at,
         )
 
@@ -135,10 +138,13 @@ def do(
     office: TheOffice,
     caller: Caller,
     user_id: str,
-    act: Literal["unlock", "disable", "enable", "review", "forget-factor"],
+    act: Literal[
+        "unlock", "disable", "enable", "review", "forget-factor", "confirm-forget-factor", "drop-forget-factor"
+    ],
     told: ReasonIn,
 ) -> PersonOut:
-    """`reason` is asked for all but `enable` and `review`."""
+    """`reason` is asked for unlock, disable and forget-factor, which only proposes: another administrator confirms or
+    drops it."""
     match act:
         case "unlock":
             people.unlock(office.ctx, caller, user_id, told.reason)
@@ -149,7 +155,11 @@ def do(
         case "review":
             people.review(office.ctx, caller, user_id)
         case "forget-factor":
-            people.forget_factor(office.ctx, caller, user_id, told.reason)
+            factor_resets.propose(office.ctx, caller, user_id, told.reason)
+        case "confirm-forget-factor":
+            factor_resets.confirm(office.ctx, caller, user_id)
+        case "drop-forget-factor":
+            factor_resets.drop(office.ctx, caller, user_id)
     return _one(office, caller, user_id)
 
 

@@ -1,20 +1,23 @@
-"""`loa user` and `loa audit`: for whoever sits at the machine itself, who is no account and is written down as
-"terminal"."""
+"""`loa user`, `loa exception` and `loa audit`: for whoever sits at the machine itself, who is no account and is written
+down as "terminal"."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import VIETNAM
 from broadcasts.errors import Fault, Refused
 from controller.bootstrap.service import opened
 from controller.db.tables import Area, User
-from controller.services import accounts, audit, people
+from controller.services import accounts, audit, audit_archive, factor_resets, own_exceptions, people
 from controller.services.context import Context
 from controller.services.rights import Role, grants_of
 from controller.settings import Settings
@@ -23,7 +26,8 @@ TERMINAL = "terminal"
 
 
 def user(settings: Settings, given: argparse.Namespace) -> int:
-    """Raises Refused: "user.unknown", "user.taken", "area.unknown", and those of `services.people`."""
+    """Raises Refused: "user.unknown", "user.taken", "area.unknown", and those of `services.people` and
+    `services.factor_resets`."""
     with opened(settings) as ctx:
         _do(ctx, given)
     return 0
@@ -50,6 +54,8 @@ def _do(ctx: Context, given: argparse.Namespace) -> None:
                 if act == "grant":
                     _known(session, given.area)
                     people.add_grant(session, found, Role(given.role), given.area, now, None, TERMINAL, now)
+                elif act == "forget-factor":
+                    factor_resets.alone(ctx, session, found, given.reason, TERMINAL)
                 elif act == "unlock":
                     people.unlock_now(session, found, given.reason, TERMINAL, now)
                 else:
@@ -82,9 +88,62 @@ def _list(ctx: Context, *, as_json: bool) -> None:
         print(f"{row['name']:16} {row['role']:14} {row['area']:12} {row['full_name']}")
 
 
-def audit_log(settings: Settings, given: argparse.Namespace) -> int:
-    """Raises Fault: "audit.broken", "audit.differs", "audit.file"."""
+def exception(settings: Settings, given: argparse.Namespace) -> int:
+    """Raises as `own_exceptions.give_now` and `take_back_now`."""
     with opened(settings) as ctx:
+        match given.act:
+            case "list":
+                _exceptions(ctx, as_json=given.json)
+            case "grant":
+                until = _end_of(given.until)
+                with ctx.db.write() as session:
+                    told = (given.station, given.number, given.reason, until)
+                    print(own_exceptions.give_now(ctx, session, *told, TERMINAL))
+            case _:
+                with ctx.db.write() as session:
+                    own_exceptions.take_back_now(ctx, session, given.exception, TERMINAL)
+    return 0
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
+
+
+def _exceptions(ctx: Context, *, as_json: bool) -> None:
+    with ctx.db.read() as session:
+        found = own_exceptions.lines(ctx, session)
+    if as_json:
+        print(json.dumps([_told(line) for line in found], ensure_ascii=False))
+        return
+    for line in found:
+        row, day = line.exception, line.exception.until.astimezone(VIETNAM)
+        print(f"{row.id:14} {line.state:6} {day:%Y-%m-%d} {row.station_id:10} {row.number:16} {row.reason}")
+
+
+def _told(line: own_exceptions.Line) -> dict[str, Any]:
+    row = line.exception
+    return {
+        "id": row.id,
+        "station": row.station_id,
+        "number": row.number,
+        "reason": row.reason,
+        "granted_by": row.granted_by,
+        "granted_at": row.granted_at.astimezone(VIETNAM).isoformat(),
+        "until": row.until.astimezone(VIETNAM).isoformat(),
+        "state": line.state,
+        "used": line.used,
+    }
+
+
+def audit_log(settings: Settings, given: argparse.Namespace) -> int:
+    """Raises Fault: "audit.broken", "audit.differs", "audit.file", and as `audit_archive.archive`."""
+    with opened(settings) as ctx:
+        if given.act == "archive":
+            made = audit_archive.archive(ctx, datetime.combine(given.before, time(), VIETNAM), given.to, TERMINAL)
+            print(f"{made.lines} lines, through line {made.through}, are in {given.to} and no more in the database")
+            print(f"sha256 {made.sha256}")
+            print("Keep file and sha256 elsewhere too; `loa audit verify --against` reads it.", file=sys.stderr)
+            return 0
         with ctx.db.read() as session:
             if given.act == "export":
                 for line in audit.exported(session):
@@ -96,6 +155,8 @@ def audit_log(settings: Settings, given: argparse.Namespace) -> int:
             if given.against:
                 _hold_against(session, Path(given.against))
         print(f"{checked.lines} lines, each follows from the one before; the last is {checked.last or '-'}")
+        if (mark := checked.archived) is not None:
+            print(f"they go on from line {mark.through_id}, archived on {mark.at:%Y-%m-%d}, sha256 {mark.file_sha256}")
         print("Keep the last line's hash, or an export, where nobody who can write here can write.", file=sys.stderr)
         return 0
 

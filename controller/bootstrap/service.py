@@ -82,7 +82,8 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
     people = account_rules(settings)
     standing = timedelta(days=settings.standing_approval_days)
-    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people, standing)
+    keep = timedelta(days=settings.audit_keep_days)
+    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people, standing, keep)
 
 
 def account_rules(settings: Settings) -> AccountRules:
@@ -103,6 +104,7 @@ def account_rules(settings: Settings) -> AccountRules:
         unused=timedelta(days=settings.unused_days),
         review=timedelta(days=settings.review_days),
         invitation=timedelta(hours=settings.invitation_hours),
+        factor_reset=timedelta(hours=settings.factor_reset_hours),
     )
 
 

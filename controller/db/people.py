@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.base import Base, Big
@@ -79,6 +79,23 @@ class RecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class FactorReset(Base):
+    """One administrator asks that somebody's second factor be forgotten, another one confirms. Open while `ended_at` is
+    none and `expires_at` not over."""
+
+    __tablename__ = "factor_resets"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    asked_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str] = mapped_column(String(60), default="")
+    confirmed: Mapped[bool] = mapped_column(default=False)
+    """False with `ended_at`: somebody said no, or took it back."""
+
+
 class LoginSession(Base):
     """The cookie holds a random token; only its SHA-256 is here."""
 
@@ -113,3 +130,19 @@ class AuditEntry(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditCheckpoint(Base):
+    """The log up to and with line `through_id` lies in a file outside. The chain goes on from `hash`, that line's; the
+    line `line_id` of the log itself says so too. Only what a checkpoint covers can be deleted from the log
+    (`controller/db/append_only.py`)."""
+
+    __tablename__ = "audit_checkpoints"
+    through_id: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64))
+    line_id: Mapped[int] = mapped_column(Big)
+    lines: Mapped[int]
+    """How many the file holds."""
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(60))

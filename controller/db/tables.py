@@ -16,7 +16,16 @@ from controller.db.campaigns import Campaign
 from controller.db.commands import Command
 from controller.db.content import Asset, Bulletin, Kept, KeptSound, Quarantined, Rendition
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
-from controller.db.people import AuditEntry, Invitation, LoginSession, RecoveryCode, RoleGrant, User
+from controller.db.people import (
+    AuditCheckpoint,
+    AuditEntry,
+    FactorReset,
+    Invitation,
+    LoginSession,
+    RecoveryCode,
+    RoleGrant,
+    User,
+)
 from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
 from controller.db.wanted import EmergencyRecording, WantedState
 
@@ -26,6 +35,7 @@ __all__ = [
     "Area",
     "Asset",
     "Assignment",
+    "AuditCheckpoint",
     "AuditEntry",
     "Base",
     "Broadcast",
@@ -38,6 +48,7 @@ __all__ = [
     "Delivery",
     "DeliveryMove",
     "EmergencyRecording",
+    "FactorReset",
     "Invitation",
     "JournalEntry",
     "JournalMark",
@@ -64,4 +75,4 @@ __all__ = [
     "WantedState",
 ]
 
-guard(Base.metadata.tables[AuditEntry.__tablename__])
+guard(*(Base.metadata.tables[each.__tablename__] for each in (AuditEntry, AuditCheckpoint)))

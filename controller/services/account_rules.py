@@ -34,8 +34,8 @@ class AccountRules:
     administrator_idle: timedelta = timedelta(minutes=5)
     """R-118."""
     fresh_code: timedelta = timedelta(minutes=15)
-    """How long ago the second factor may have been given for an emergency to sound (guess: as long as R-118 lets a
-    desk be left)."""
+    """How long ago the second factor may have been given for an emergency to sound, a right to be lent, an exception
+    to be granted or a factor to be forgotten (guess: as long as R-118 lets a desk be left)."""
     session: timedelta = timedelta(hours=12)
     """A working day, whatever happens in it (guess: the standard's number was not read)."""
     unused: timedelta = timedelta(days=45)
@@ -44,6 +44,9 @@ class AccountRules:
     """R-119, level 2: somebody confirms that each person should still have the account."""
     invitation: timedelta = timedelta(hours=72)
     """How long an invitation can be taken up (guess)."""
+    factor_reset: timedelta = timedelta(hours=24)
+    """How long a second administrator may take to confirm that somebody's second factor is forgotten. That it takes
+    two is our rule (after R-120: duties apart); so is the number."""
 
     def lock_number(self, number: int) -> timedelta:
         """How long the lock lasts that is the `number`th since the last right log-in, from 1."""

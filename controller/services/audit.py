@@ -19,9 +19,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Fault, Refused
+from controller.db.append_only import ARCHIVED
 from controller.db.tables import (
     Area,
     Assignment,
+    AuditCheckpoint,
     AuditEntry,
     Broadcast,
     Bulletin,
@@ -96,26 +98,41 @@ def first_broken(session: Session) -> int | None:
 @dataclass(frozen=True)
 class Checked:
     """`lines` that were read; `broken`: the id of the first that does not follow; `last`: the hash of the last one,
-    or of the last before the break."""
+    or of the last before the break. `archived`: the checkpoint that the chain begins at, if it does."""
 
     lines: int
     broken: int | None
     last: str
+    archived: AuditCheckpoint | None = None
 
 
 def check(session: Session) -> Checked:
-    before, count = "", 0
+    """From the last checkpoint on, whose own line must be in the log and say the same."""
+    mark = last_checkpoint(session)
+    before, count, said = mark.hash if mark else "", 0, mark is None
     for line in lines(session):
         count += 1
-        if line.previous != before or line.hash != _link(before, line):
-            return Checked(count, line.id, before)
+        again = mark is not None and line.id <= mark.through_id
+        if again or line.previous != before or line.hash != _link(before, line):
+            return Checked(count, line.id, before, mark)
+        if mark is not None and line.id == mark.line_id:
+            said = line.act == ARCHIVED and (line.detail.get("through"), line.detail.get("hash")) == (
+                mark.through_id,
+                mark.hash,
+            )
         before = line.hash
-    return Checked(count, None, before)
+    broken = None if mark is None or said else mark.line_id
+    return Checked(count, broken, before, mark)
 
 
-def exported(session: Session) -> Iterator[str]:
-    """JSON, one line each, everything that the hash covers and the hash: enough to check the chain anywhere."""
-    for line in lines(session):
+def last_checkpoint(session: Session) -> AuditCheckpoint | None:
+    return session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.through_id.desc()).limit(1))
+
+
+def exported(session: Session, through: int | None = None) -> Iterator[str]:
+    """JSON, one line each, everything that the hash covers and the hash: enough to check the chain anywhere. `through`:
+    the id of the last line that is wanted."""
+    for line in lines(session, through):
         told = {
             "id": line.id,
             "at": line.at.astimezone(UTC).isoformat(),
@@ -132,19 +149,52 @@ def exported(session: Session) -> Iterator[str]:
 
 def differs(session: Session, export: Iterable[str]) -> int | None:
     """The id of the first line of an earlier export that the log does not hold as it was, or none: lines cut off at
-    the log's end, or a chain that was written anew, show here. Raises ValueError for what is no export."""
+    the log's end, or a chain that was written anew, show here. Of lines that were archived since, the export itself has
+    to be a chain that meets the checkpoint. Raises ValueError for what is no export."""
+    marks = {each.through_id: each.hash for each in session.scalars(select(AuditCheckpoint))}
+    end, before = max(marks, default=0), None
     for text in export:
         told = json.loads(text)
-        held = session.get(AuditEntry, told["id"])
-        if held is None or held.hash != told["hash"]:
-            return int(told["id"])
+        name, linked = int(told["id"]), _link(told["previous"], _line(told))
+        if linked != told["hash"] or (before is not None and told["previous"] != before):
+            return name
+        before = linked
+        if name <= end:
+            if marks.get(name, linked) != linked:
+                return name
+            continue
+        held = session.get(AuditEntry, name)
+        if held is None or held.hash != linked:
+            return name
         session.expunge(held)
     return None
 
 
-def lines(session: Session) -> Iterator[AuditEntry]:
-    """All, the oldest first, a thousand in memory at a time."""
-    found = session.scalars(select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=1000))
+def chain_of(export: Iterable[str]) -> tuple[int, int, str]:
+    """Of an export by itself: how many lines, the id of the last and its hash. Raises ValueError where a line does not
+    follow from the one before."""
+    count, name, before = 0, 0, None
+    for text in export:
+        told = json.loads(text)
+        linked = _link(told["previous"], _line(told))
+        if linked != told["hash"] or (before is not None and told["previous"] != before):
+            raise ValueError(f"line {told['id']}")
+        count, name, before = count + 1, int(told["id"]), linked
+    return count, name, before or ""
+
+
+def _line(told: Mapping[str, Any]) -> AuditEntry:
+    """Of an export; not of any database. Raises KeyError, ValueError, TypeError."""
+    names = ("actor", "act", "about", "area", "detail")
+    return AuditEntry(at=datetime.fromisoformat(told["at"]), **{name: told[name] for name in names})
+
+
+def lines(session: Session, through: int | None = None) -> Iterator[AuditEntry]:
+    """All that are not archived, the oldest first, a thousand in memory at a time."""
+    wanted = select(AuditEntry).order_by(AuditEntry.id)
+    if through is not None:
+        wanted = wanted.where(AuditEntry.id <= through)
+    found = session.scalars(wanted.execution_options(yield_per=1000))
     try:
         yield from found
     finally:

@@ -34,3 +34,5 @@ class Context:
     people: AccountRules = field(default_factory=AccountRules)
     standing_approval: timedelta = timedelta(days=31)
     """For how long a standing approval holds at the most."""
+    audit_keep: timedelta = timedelta(days=365)
+    """For how long the audit log stays in the database (R-105)."""

@@ -3,6 +3,7 @@ itself, and never reaches what the lender or the borrower wrote himself (asked a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,7 +31,9 @@ class Line:
     area: str
     state: str
     mine: bool
-    """Lent by whoever asks: he may take it back."""
+    """Lent by whoever asks."""
+    may_end: bool
+    """By whoever asks: the lender, or an administrator of the area."""
 
 
 def lend(
@@ -38,10 +41,10 @@ def lend(
 ) -> str:
     """`to_name`: the account's name. The delegation's id.
 
-    Raises Refused: "no_right", "second_factor.needed", "delegation.lent" (what one has only borrowed), "not_yours" (the
-    area), "user.unknown" (nobody of that name in the area, or the account is off), "delegation.self", "reason.missing",
-    "grant.apart" (who watches over others approves nothing), "delegation.time" (over already, ends before it begins,
-    or too long); Conflict("delegation.there").
+    Raises Refused: "no_right", "second_factor.needed", "second_factor.again", "delegation.lent" (what one has only
+    borrowed), "not_yours" (the area), "user.unknown" (nobody of that name in the area, or the account is off),
+    "delegation.self", "reason.missing", "grant.apart" (who watches over others approves nothing), "delegation.time"
+    (over already, ends before it begins, or too long); Conflict("delegation.there").
     """
     actor, now = actor.need(Right.APPROVE), ctx.wall.now()
     own = own_areas(actor)
@@ -60,13 +63,13 @@ def lend(
             raise Refused("user.unknown", name=to_name[:60])
         if borrower.id == actor.id:
             raise Refused("delegation.self")
-        for grant in grants_of(session, borrower.id, now):
-            if bars(grant.role, Role.APPROVER):
-                raise Refused("grant.apart", role=Role.APPROVER, other=grant.role)
+        if (barred := _barred(session, borrower.id, now)) is not None:
+            raise Refused("grant.apart", role=Role.APPROVER, other=barred)
         same = (Delegation.from_id == actor.id, Delegation.to_id == borrower.id, Delegation.area_id == area)
         between = (Delegation.ended_at.is_(None), Delegation.since < until, Delegation.until > begin)
         if session.scalar(select(Delegation.id).where(*same, *between).limit(1)) is not None:
             raise Conflict("delegation.there")
+        actor.freshly(now, ctx.people.fresh_code)
         made = Delegation(
             id=ctx.ids.new("dg"),
             from_id=actor.id,
@@ -100,8 +103,9 @@ def take_back(ctx: Context, actor: Actor, delegation_id: str) -> None:
 
 
 def every(ctx: Context, session: Session, actor: Actor) -> list[Line]:
-    """What the actor lent or borrowed, and what concerns his area, the newest first. Raises Refused("no_right")."""
-    actor = actor.need(Right.APPROVE)
+    """What the actor lent or borrowed, and what concerns the area where he approves or looks after accounts, the
+    newest first. Raises Refused("no_right")."""
+    actor = actor.need(Right.APPROVE, Right.PEOPLE)
     now = ctx.wall.now()
     lender, borrower = aliased(User), aliased(User)
     rows = session.execute(
@@ -112,9 +116,50 @@ def every(ctx: Context, session: Session, actor: Actor) -> list[Line]:
         .where(or_(Delegation.area_id.in_(actor.areas), Delegation.from_id == actor.id, Delegation.to_id == actor.id))
         .order_by(Delegation.made_at.desc(), Delegation.id.desc())
     )
-    return [
-        Line(found, by, to, area, _state(found, now), found.from_id == actor.id) for found, by, to, area in rows.all()
-    ]
+    over_people = actor.within(Right.PEOPLE)
+    found = []
+    for row, by, to, area in rows.all():
+        state, mine = _state(row, now), row.from_id == actor.id
+        may_end = state != "over" and (mine or row.area_id in over_people)
+        found.append(Line(row, by, to, area, state, mine, may_end))
+    return found
+
+
+def borrowed(session: Session, actor: Actor) -> list[tuple[Delegation, str]]:
+    """By what the actor approves in somebody's name, with the lender's name."""
+    lent = [grant.lent for grant in actor.grants if grant.lent]
+    rows = session.execute(
+        select(Delegation, User.full_name)
+        .join(User, Delegation.from_id == User.id)
+        .where(Delegation.id.in_(lent))
+        .order_by(Delegation.until)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def candidates(ctx: Context, session: Session, actor: Actor) -> Sequence[User]:
+    """To whom the actor may lend: the accounts of his area that are on, but his own and those that no approval is
+    given to. Raises Refused("no_right", "second_factor.needed")."""
+    own, now = own_areas(actor.need(Right.APPROVE)), ctx.wall.now()
+    found = session.scalars(
+        select(User)
+        .where(User.area_id.in_(own), User.disabled_at.is_(None), User.id != actor.id)
+        .order_by(User.full_name, User.id)
+    )
+    return [user for user in found if not _barred(session, user.id, now)]
+
+
+def where(session: Session, actor: Actor) -> Sequence[Area]:
+    """The areas that the actor may lend his right in, his own first."""
+    own = own_areas(actor)
+    found = session.scalars(select(Area).where(Area.id.in_(own), Area.valid_to.is_(None)).order_by(Area.name)).all()
+    tops = {grant.area for grant in actor.grants if not grant.lent}
+    return sorted(found, key=lambda area: area.id not in tops)
+
+
+def _barred(session: Session, user: str, now: datetime) -> Role | None:
+    """The role that keeps this person from ever approving."""
+    return next((grant.role for grant in grants_of(session, user, now) if bars(grant.role, Role.APPROVER)), None)
 
 
 def own_areas(actor: Actor) -> frozenset[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
-from controller.db.tables import Broadcast, Cluster, OwnException, Station
+from controller.db.tables import Broadcast, Cluster, Delegation, OwnException, Station, User
 from controller.services.facts import authors
 from controller.services.own_exceptions import standing
 from controller.services.rights import Actor, Grant, all_mine, grants_of
@@ -21,6 +21,35 @@ class Title:
 
     delegation: str | None = None
     exception: str | None = None
+
+
+@dataclass(frozen=True)
+class ByRight:
+    """What an approver is told beforehand: by whose right he would say yes, or what stands against it. All empty: his
+    own right."""
+
+    lender: str = ""
+    until: datetime | None = None
+    """When the lent right or the exception ends."""
+    reason: str = ""
+    exception: str = ""
+    """Its number."""
+    against: Refused | None = None
+
+
+def by_right(session: Session, actor: Actor, broadcast: Broadcast, now: datetime) -> ByRight:
+    """`actor` is narrowed to his grants to approve."""
+    try:
+        title = title_of(session, actor, broadcast, now, approves=True)
+    except Refused as refused:
+        return ByRight(against=refused)
+    if title.delegation is not None:
+        lent = session.get_one(Delegation, title.delegation)
+        return ByRight(session.get_one(User, lent.from_id).full_name, lent.until, lent.reason)
+    if title.exception is not None:
+        granted = session.get_one(OwnException, title.exception)
+        return ByRight(until=granted.until, reason=granted.reason, exception=granted.number)
+    return ByRight()
 
 
 def title_of(session: Session, actor: Actor, broadcast: Broadcast, now: datetime, *, approves: bool) -> Title:

@@ -3,14 +3,14 @@ administrator above the station, with a number, a reason and an end; every use s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import OwnException, Station
+from controller.db.tables import Approval, OwnException, Station
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.rights import ROLES, Actor, Right
@@ -18,6 +18,18 @@ from controller.services.rights import ROLES, Actor, Right
 LONGEST = timedelta(days=366)
 """Looked at again every year."""
 LONG_TEXT = 500
+
+
+@dataclass(frozen=True)
+class Line:
+    """One exception as a report shows it. `state`: holds, over. `used`: how many approvals rest on it. `may_end`: by
+    whoever asks."""
+
+    exception: OwnException
+    station: Station
+    state: str
+    used: int
+    may_end: bool = False
 
 
 def standing(session: Session, station_id: str, now: datetime) -> OwnException | None:
@@ -35,14 +47,16 @@ def standing(session: Session, station_id: str, now: datetime) -> OwnException |
 def give(ctx: Context, actor: Actor, station_id: str, number: str, reason: str, until: datetime) -> str:
     """The exception's id.
 
-    Raises Refused: "no_right", "second_factor.needed", "not_yours", "exception.not_above" (an administrator of the
-    station itself), "exception.number", "reason.missing", "exception.until" (over already, or more than a year);
-    Conflict("exception.there").
+    Raises Refused: "no_right", "second_factor.needed", "second_factor.again", "not_yours", "exception.not_above" (an
+    administrator of the station itself), "exception.number", "reason.missing", "exception.until" (over already, or more
+    than a year); Conflict("exception.there").
     """
     actor = actor.need(Right.PEOPLE)
     with ctx.db.write() as session:
         _above(session, actor, station_id)
-        return give_now(ctx, session, station_id, number, reason, until, actor.name)
+        made = give_now(ctx, session, station_id, number, reason, until, actor.name)
+        actor.freshly(ctx.wall.now(), ctx.people.fresh_code)  # asked last: nobody gives a code for what is refused
+        return made
 
 
 def give_now(
@@ -97,16 +111,39 @@ def take_back_now(ctx: Context, session: Session, exception_id: str, by: str) ->
     audit.record(session, now, by, "exception.end", found.station_id, {"exception": found.id, "number": found.number})
 
 
-def every(session: Session, actor: Actor) -> Sequence[tuple[OwnException, Station]]:
-    """Of the stations in the actor's area, the newest first. Raises Refused: "no_right", "second_factor.needed"."""
-    actor = actor.need(Right.PEOPLE)
-    rows = session.execute(
-        select(OwnException, Station)
+def every(ctx: Context, session: Session, actor: Actor) -> list[Line]:
+    """Of the stations in the area of an administrator or auditor, the newest first. Raises Refused: "no_right",
+    "second_factor.needed"."""
+    actor = actor.need(Right.PEOPLE, Right.AUDIT)
+    above = {station.id for station in stations_above(session, actor)}
+    found = lines(ctx, session, actor.areas)
+    return [replace(line, may_end=line.state == "holds" and line.station.id in above) for line in found]
+
+
+def lines(ctx: Context, session: Session, areas: frozenset[str] | None = None) -> list[Line]:
+    """Every one that was ever granted in these areas, or anywhere; the newest first."""
+    now = ctx.wall.now()
+    used = select(Approval.exception_id, func.count().label("n")).group_by(Approval.exception_id).subquery()
+    wanted = (
+        select(OwnException, Station, used.c.n)
         .join(Station, OwnException.station_id == Station.id)
-        .where(Station.area_id.in_(actor.areas))
+        .outerjoin(used, used.c.exception_id == OwnException.id)
         .order_by(OwnException.granted_at.desc(), OwnException.id.desc())
     )
-    return [(row[0], row[1]) for row in rows]
+    if areas is not None:
+        wanted = wanted.where(Station.area_id.in_(areas))
+    return [
+        Line(row, station, "over" if row.ended_at is not None or row.until <= now else "holds", count or 0)
+        for row, station, count in session.execute(wanted)
+    ]
+
+
+def stations_above(session: Session, actor: Actor) -> list[Station]:
+    """Those for which the actor may lift the rule, by name; none for who only audits."""
+    found = session.scalars(
+        select(Station).where(Station.area_id.in_(actor.within(Right.PEOPLE))).order_by(Station.name)
+    )
+    return [station for station in found if _is_above(actor, station)]
 
 
 def _above(session: Session, actor: Actor, station_id: str) -> None:
@@ -114,8 +151,12 @@ def _above(session: Session, actor: Actor, station_id: str) -> None:
     station = session.get(Station, station_id)
     if station is None or station.area_id not in actor.areas:
         raise Refused("not_yours")
-    if not any(
+    if not _is_above(actor, station):
+        raise Refused("exception.not_above")
+
+
+def _is_above(actor: Actor, station: Station) -> bool:
+    return any(
         Right.PEOPLE in ROLES[grant.role] and station.area_id in grant.areas and grant.area != station.area_id
         for grant in actor.grants
-    ):
-        raise Refused("exception.not_above")
+    )

@@ -13,8 +13,8 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
-from controller.db.tables import Area, Invitation, RoleGrant, Station, User
-from controller.services import accounts, audit, factors, passwords
+from controller.db.tables import Area, FactorReset, Invitation, RoleGrant, Station, User
+from controller.services import accounts, audit, passwords
 from controller.services.areas import ORDER, standing_on
 from controller.services.context import Context
 from controller.services.own_exceptions import standing
@@ -38,6 +38,9 @@ class Line:
     review_due: bool
     waits: bool
     password_old: bool
+    reset: FactorReset | None = None
+    """A proposal to forget the second factor that waits for a second person."""
+    reset_by: str = ""
 
 
 def people(ctx: Context, session: Session, actor: Actor, only: str | None = None) -> list[Line]:
@@ -51,8 +54,10 @@ def people(ctx: Context, session: Session, actor: Actor, only: str | None = None
         session.scalars(select(Invitation.user_id).where(Invitation.used_at.is_(None), Invitation.expires_at > now))
     )
     names = {row[0]: row[1] for row in session.execute(select(Area.id, Area.name))}
+    resets = {row[0].user_id: (row[0], row[1]) for row in session.execute(_open_resets(now))}
     found = []
     for user in session.scalars(wanted):
+        reset, reset_by = resets.get(user.id, (None, ""))
         grants = list(session.scalars(_held(user.id, now).order_by(RoleGrant.id)))
         found.append(
             Line(
@@ -65,9 +70,19 @@ def people(ctx: Context, session: Session, actor: Actor, only: str | None = None
                 review_due=now - (user.reviewed_at or user.created_at) > ctx.people.review,
                 waits=user.id in open_ones,
                 password_old=accounts.password_is_old(user, now, ctx.people),
+                reset=reset,
+                reset_by=reset_by,
             )
         )
     return found
+
+
+def _open_resets(now: datetime) -> Select[FactorReset, str]:
+    return (
+        select(FactorReset, User.full_name)
+        .join(User, FactorReset.asked_by == User.id)
+        .where(FactorReset.ended_at.is_(None), FactorReset.expires_at > now)
+    )
 
 
 def person(ctx: Context, session: Session, actor: Actor, user_id: str) -> Line:
@@ -122,7 +137,7 @@ def invite_again(ctx: Context, actor: Actor, user_id: str) -> str:
     "people.wider" (roles beyond the actor's area)."""
     actor, now, code = actor.need(Right.PEOPLE), ctx.wall.now(), _code()
     with ctx.db.write() as session:
-        user = _wholly_theirs(session, actor, user_id, now)
+        user = wholly_theirs(session, actor, user_id, now)
         for row in session.scalars(
             select(Invitation).where(Invitation.user_id == user.id, Invitation.used_at.is_(None))
         ):
@@ -264,7 +279,7 @@ def disable(ctx: Context, actor: Actor, user_id: str, reason: str) -> None:
     """Out at once, in every session. Raises as `unlock`, and Refused("people.wider")."""
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     with ctx.db.write() as session:
-        disable_now(session, _wholly_theirs(session, actor, user_id, now), reason, actor.name, now)
+        disable_now(session, wholly_theirs(session, actor, user_id, now), reason, actor.name, now)
 
 
 def disable_now(session: Session, user: User, reason: str, by: str, now: datetime) -> None:
@@ -280,7 +295,7 @@ def enable(ctx: Context, actor: Actor, user_id: str) -> None:
     "people.wider"."""
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     with ctx.db.write() as session:
-        user = _wholly_theirs(session, actor, user_id, now)
+        user = wholly_theirs(session, actor, user_id, now)
         user.disabled_at, user.reviewed_at = None, now
         audit.record(session, now, actor.name, "user.enable", user.id)
 
@@ -293,19 +308,6 @@ def review(ctx: Context, actor: Actor, user_id: str) -> None:
         user.reviewed_at = now
         roles = [[row.role, row.area_id] for row in session.scalars(_held(user.id, now))]
         audit.record(session, now, actor.name, "user.review", user.id, {"roles": roles})
-
-
-def forget_factor(ctx: Context, actor: Actor, user_id: str, reason: str) -> None:
-    """For a lost telephone with the recovery codes lost too; sessions end. Raises as `unlock`, and
-    Refused("people.wider")."""
-    actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
-    if not reason.strip():
-        raise Refused("reason.missing")
-    with ctx.db.write() as session:
-        user = _wholly_theirs(session, actor, user_id, now)
-        factors.forget(session, user)
-        accounts.end_sessions(session, user.id, now)
-        audit.record(session, now, actor.name, "second_factor.forget", user.id, {"reason": reason.strip()[:200]})
 
 
 def _held(user: str, now: datetime) -> Select[RoleGrant]:
@@ -322,15 +324,19 @@ def _theirs(session: Session, actor: Actor, user_id: str) -> User:
     return user
 
 
-def _wholly_theirs(session: Session, actor: Actor, user_id: str, now: datetime) -> User:
+def wholly_theirs(session: Session, actor: Actor, user_id: str, now: datetime) -> User:
     """For what gives an account out of hand, or takes it: whoever looks after a commune must not come by a right in
     the province with the account of somebody who only works in that commune. Raises Refused("people.wider") besides.
     """
     user = _theirs(session, actor, user_id)
-    held = {row.area_id for row in session.scalars(_held(user.id, now))}
-    if not held <= actor.areas:
+    if not held_areas(session, user.id, now) <= actor.areas:
         raise Refused("people.wider")
     return user
+
+
+def held_areas(session: Session, user: str, now: datetime) -> set[str]:
+    """Where this person holds a role, now or later."""
+    return {row.area_id for row in session.scalars(_held(user, now))}
 
 
 def _code() -> str:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import VIETNAM
+from broadcasts.domain.model import Repeat, Schedule
+from broadcasts.domain.recurrence import starts
 from broadcasts.errors import Refused
-from controller.db.tables import Approval, Broadcast, Bulletin
+from controller.db.tables import Approval, Broadcast, Bulletin, Station
+from controller.services.rights import Actor
+from controller.services.schedules import schedule_of
 
+WARNED = timedelta(days=7)
+"""How long before its end an approval is told of, and how long afterwards."""
+LOOK_ON = timedelta(days=62)
+"""A series that pauses for longer has no urgent next start."""
 AT_ONCE = 500
 """Names in one query."""
 RELAY = "relay"
@@ -25,6 +35,61 @@ def check_end(session: Session, broadcast: Broadcast, until: datetime | None, no
         return
     if not now < until <= now + most:
         raise Refused("approval.end", days=most.days)
+
+
+@dataclass(frozen=True)
+class ProposedEnd:
+    """`at`: the midnight that is proposed. `must`: a relay, which nobody approves for ever."""
+
+    at: datetime
+    must: bool
+
+
+def proposed_end(session: Session, broadcast: Broadcast, now: datetime, most: timedelta) -> ProposedEnd | None:
+    """For a relay and for a series without an end: the last midnight that an approval may hold to. Otherwise none: what
+    ends by itself needs no other end."""
+    relay = session.get_one(Bulletin, broadcast.bulletin_id).origin == RELAY
+    if not relay and not is_endless(schedule_of(broadcast)):
+        return None
+    last = (now + most).astimezone(VIETNAM)
+    return ProposedEnd(last.replace(hour=0, minute=0, second=0, microsecond=0), relay)
+
+
+def is_endless(schedule: Schedule) -> bool:
+    pattern = schedule.pattern
+    bounded = (schedule.until, pattern.count, pattern.before)
+    return schedule.repeat is not Repeat.ONCE and all(each is None for each in bounded)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An approval that ends, or ended, while its broadcast would go on: `next` is the first start without one."""
+
+    broadcast: str
+    title: str
+    until: datetime
+    next: datetime
+    over: bool
+
+
+def ending(session: Session, actor: Actor, now: datetime) -> list[Ending]:
+    """In the actor's area: what ends within a week, and what ended within the last one; the soonest first."""
+    rows = session.execute(
+        select(Broadcast, Bulletin.title, Approval.valid_until)
+        .join(Approval, (Approval.broadcast_id == Broadcast.id) & (Approval.revision == Broadcast.revision))
+        .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
+        .join(Station, Broadcast.station_id == Station.id)
+        .where(Broadcast.status == "approved", Approval.approved, Station.area_id.in_(actor.areas))
+        .where(Approval.valid_until > now - WARNED, Approval.valid_until <= now + WARNED)
+        .order_by(Approval.valid_until, Broadcast.id)
+    )
+    found = []
+    for broadcast, title, until in rows:
+        assert until is not None  # the comparisons see to it
+        following = next(starts(schedule_of(broadcast), until, max(until, now) + LOOK_ON, VIETNAM), None)
+        if following is not None:
+            found.append(Ending(broadcast.id, title, until, following, until <= now))
+    return found
 
 
 def ends(session: Session, broadcasts: Collection[str]) -> dict[tuple[str, int], datetime | None]:

@@ -15,11 +15,13 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError, Refused
+from controller.services import factors
 from controller.services.accounts import who
 from controller.services.office import Office, check_form
 from controller.services.rights import Actor, Right
@@ -34,6 +36,9 @@ DIST = HERE / "static" / "dist"
 VISIT_COOKIE = "loa_visit"
 LANGUAGE_COOKIE = "loa_language"
 A_YEAR = 365 * 24 * 3600
+AGAIN = "second_factor.again"
+FRESH_CODE = "fresh_code"
+"""The field with the code, in a form that was asked to wait for one."""
 _TYPED_ON = re.compile(r"/broadcasts/(?:new|[^/]+/edit)\Z")
 """Pages that find again what was typed on them (static/app.js)."""
 
@@ -44,6 +49,14 @@ class LogInFirst(Exception):
     def __init__(self, wanted: str) -> None:
         super().__init__(wanted)
         self.wanted = wanted
+
+
+class FreshCodeFirst(Exception):
+    """The code that came with a kept form does not open. `desk` still holds the form."""
+
+    def __init__(self, desk: Desk, error: LoaError) -> None:
+        super().__init__(error.key)
+        self.desk, self.error = desk, error
 
 
 class SomethingFirst(Exception):
@@ -129,8 +142,29 @@ class Desk:
         return environment().get_template(template).render(**self._frame(), **told)
 
     def page(self, template: str, status: int = 200, **told: Any) -> HTMLResponse:
-        """A whole page, or a piece of one when that is what the template is."""
+        """A whole page, or a piece of one when that is what the template is. Where it would only say that a fresh code
+        is asked for, whoever handed in the form is asked, and the form waits meanwhile."""
+        error = told.get("error")
+        if isinstance(error, LoaError) and error.key == AGAIN and self.keeps_form:
+            return self.ask_code(error)
         return self.answer(self.text(template, **told), status)
+
+    @property
+    def keeps_form(self) -> bool:
+        """Whether what was handed in can be handed in again by us: there was a form, and no file in it."""
+        return self.request.method == "POST" and self.visitor is not None and not self.posted.files
+
+    def ask_code(self, error: LoaError) -> HTMLResponse:
+        """The page that asks for a code and then hands in the form once more, with all that was in it."""
+        kept = [(name, value) for name, value in self.posted.fields if name not in ("form_token", FRESH_CODE)]
+        query = f"?{self.request.url.query}" if self.request.url.query else ""
+        came_from = urlsplit(self.request.headers.get("referer", "")).path
+        told = {"error": error, "kept": kept, "address": self.request.url.path + query}
+        status = self.status(error) if error.key == AGAIN else 422  # 401 would send a browser to log in again
+        answer = self.answer(self.text("fresh_code.html", back=safe_address(came_from or "/"), **told), status)
+        if self.partial:
+            answer.headers.update({"hx-retarget": "#main", "hx-reselect": "#main", "hx-reswap": "outerHTML"})
+        return answer
 
     def _frame(self) -> dict[str, Any]:
         words, office = self.words, self.office
@@ -260,7 +294,28 @@ async def _read(desk: Desk) -> Desk:
     _check_header(desk)
     desk.posted = await read_form(desk.request)
     _check_body(desk)
+    desk.request.state.desk = desk
+    if desk.visitor is not None and desk.posted.get(FRESH_CODE):
+        await run_in_threadpool(_take_code, desk, desk.visitor)
     return desk
+
+
+def _take_code(desk: Desk, actor: Actor) -> None:
+    """Of a form that had to wait for it (`Desk.ask_code`). Asked for twice, as by a double click, it is fresh already.
+    Raises FreshCodeFirst, LogInFirst."""
+    ctx, code = desk.office.ctx, desk.posted.get(FRESH_CODE)[:40]
+    try:
+        actor.freshly(ctx.wall.now(), ctx.people.fresh_code)
+        return
+    except Refused:
+        pass
+    try:
+        factors.give(ctx, actor, code)
+    except Refused as refused:
+        raise FreshCodeFirst(desk, refused) from None
+    desk.visitor = who(ctx, desk.request.cookies.get(desk.office.session_cookie, ""))
+    if desk.visitor is None:
+        raise LogInFirst(wanted_page(desk.request))
 
 
 def _check_header(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from broadcasts.errors import LoaError, Refused
-from controller.web.desk import DIST, visitor, wanted_page
+from controller.web.desk import AGAIN, DIST, Desk, FreshCodeFirst, visitor, wanted_page
 from controller.web.pages import (
     account,
     ahead,
@@ -20,7 +20,9 @@ from controller.web.pages import (
     campaigns,
     clusters,
     compose,
+    delegations,
     emergency_set,
+    exceptions,
     groups,
     home,
     people,
@@ -48,7 +50,7 @@ def router() -> APIRouter:
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
     first = (account, home, compose, recordings, sounds, timetable, ahead, campaigns, broadcasts, approve, clusters)
     places = (places_on_map, groups, areas)
-    for page in (*first, *places, regulation, emergency_set, alerts, people, audit, sandbox):
+    for page in (*first, *places, regulation, emergency_set, alerts, delegations, exceptions, people, audit, sandbox):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])
@@ -65,6 +67,8 @@ def static_file(mark: str, name: str) -> Response:
 
 def error_page(request: Request, error: LoaError) -> Response:
     """The sentence, in the language of whoever asked: a whole page, or a piece for a script."""
+    if error.key == AGAIN and isinstance(read := getattr(request.state, "desk", None), Desk) and read.keeps_form:
+        return read.ask_code(error)
     desk = visitor(request)
     template = "_error.html" if desk.partial else "error.html"
     status = desk.status(error)
@@ -73,6 +77,10 @@ def error_page(request: Request, error: LoaError) -> Response:
 
 def to_login(request: Request, wanted: str) -> Response:
     return _go(request, "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}")
+
+
+def to_fresh_code(first: FreshCodeFirst) -> Response:
+    return first.desk.ask_code(first.error)
 
 
 FIRST = {"password": "/password", "code": "/code", "factor": "/second-factor"}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
 from controller.services.approving import approve, draft_of, look_at, reject
+from controller.services.delegating import borrowed
+from controller.services.four_eyes import by_right
 from controller.services.precedence import priority_clashes
 from controller.services.rights import Right
+from controller.services.valid_approvals import proposed_end
 from controller.services.views.broadcast import whole
 from controller.services.views.today import slips
+from controller.web.days import end_of, last_day_of
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.compose import what_comes
 from controller.web.pages.home import done_of
@@ -23,8 +29,9 @@ def queue(desk: PersonDesk) -> Response:
     actor = desk.actor.need(Right.APPROVE)
     with desk.office.ctx.db.read() as session:
         waiting = slips(session, actor, "submitted")
+        lent = borrowed(session, actor)
     undecided = sum(each.decided is None for each in priority_clashes(desk.office.ctx, actor))
-    return desk.page("approvals.html", slips=waiting, clashes=undecided, done=done_of(desk))
+    return desk.page("approvals.html", slips=waiting, clashes=undecided, lent=lent, done=done_of(desk))
 
 
 @router.get("/approvals/{broadcast_id}")
@@ -35,11 +42,12 @@ def look(desk: PersonDesk, broadcast_id: str) -> Response:
 @router.post("/approvals/{broadcast_id}")
 def decide(desk: PersonForm, broadcast_id: str) -> Response:
     ctx, seen, reason = desk.office.ctx, desk.posted.get("seen"), desk.posted.get("reason")[:500]
+    until = desk.posted.get("until")[:20]
     desk.actor.need(Right.APPROVE)
     try:
         match desk.posted.get("decision"):
             case "approve":
-                approve(ctx, desk.actor, broadcast_id, seen, desk.posted.get("unusual"))
+                approve(ctx, desk.actor, broadcast_id, seen, desk.posted.get("unusual"), end_of(until, "until"))
                 return desk.go(f"/broadcasts/{broadcast_id}?done=approved")
             case "reject":
                 reject(ctx, desk.actor, broadcast_id, seen, reason)
@@ -49,21 +57,32 @@ def decide(desk: PersonForm, broadcast_id: str) -> Response:
     except LoaError as error:
         if error.key == "not_yours":
             raise
-        return _page(desk, broadcast_id, error, reason)
+        return _page(desk, broadcast_id, error, reason, until)
 
 
-def _page(desk: Desk, broadcast_id: str, error: LoaError | None = None, reason: str = "") -> Response:
+def _page(
+    desk: Desk, broadcast_id: str, error: LoaError | None = None, reason: str = "", until: str | None = None
+) -> Response:
+    """`until`: the last day that was chosen; none: nothing was handed in, so the page proposes one where it should."""
     actor = desk.actor.need(Right.APPROVE)
     broadcast, seen, digest = look_at(desk.office.ctx, actor, broadcast_id)
-    with desk.office.ctx.db.read() as session:
+    ctx, now = desk.office.ctx, desk.office.ctx.clock.now()
+    with ctx.db.read() as session:
         it = whole(session, actor, broadcast_id)
         draft = draft_of(session, broadcast)
+        title = by_right(session, actor, broadcast, ctx.wall.now())
+        end = proposed_end(session, broadcast, now, ctx.standing_approval)
+    latest = last_day_of(now + ctx.standing_approval - timedelta(days=1))
     return desk.page(
         "approval.html",
         desk.status(error) if error else 200,
         it=it,
         hash=digest,
-        may_approve=not seen.problems,
+        may_approve=not seen.problems and title.against is None,
+        title=title,
+        end=end,
+        until=until if until is not None else last_day_of(end.at).isoformat() if end and end.at else "",
+        days=(desk.words.local(now).isoformat(), latest.isoformat()),
         error=error,
         reason=reason,
         **what_comes(desk, draft, seen),

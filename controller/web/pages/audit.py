@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from broadcasts.clock import VIETNAM
-from broadcasts.errors import Refused
 from controller.services.rights import Right
 from controller.services.views.audit import Wanted, read
 from controller.services.views.places import areas_by_name
+from controller.web.days import begin_of, end_of
 from controller.web.desk import PersonDesk
 
 router = APIRouter()
@@ -26,8 +24,8 @@ def log(desk: PersonDesk) -> Response:
     told = {name: asked.get(name, "").strip()[:80].replace("\x00", "") for name in (*_WORDS, "since", "until")}
     wanted = Wanted(
         **{name: told[name] for name in _WORDS},
-        since=_day(told["since"]),
-        until=_day(told["until"], 1),
+        since=begin_of(told["since"], "since"),
+        until=end_of(told["until"], "until"),
         before=_number(asked.get("before", "")),
     )
     actor = desk.actor.need(Right.AUDIT)
@@ -38,15 +36,6 @@ def log(desk: PersonDesk) -> Response:
     if found.more is not None:
         more = "/audit?" + urlencode({name: value for name, value in told.items() if value} | {"before": found.more})
     return desk.page("audit.html", found=found, told=told, areas=areas, more=more)
-
-
-def _day(told: str, later: int = 0) -> datetime | None:
-    if not told:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(told) + timedelta(days=later), time(), VIETNAM)
-    except (ValueError, OverflowError):
-        raise Refused("choice.unknown", name="day", value=told[:20]) from None
 
 
 def _number(told: str) -> int | None:

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 
 from fastapi import APIRouter
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Refused
 from controller.services import emergencies
 from controller.services.rights import Right
+from controller.services.valid_approvals import Ending, ending
 from controller.services.views.today import Today, today
 from controller.services.views.week import DAYS, week
 from controller.web import live
@@ -38,7 +40,8 @@ def home(desk: PersonDesk) -> Response:
     rows = live.inside(desk, "_today.html", "/today", {}, today=_today(desk))
     with desk.office.ctx.db.read() as session:
         alerts = emergencies.waiting(desk.office.ctx, session, desk.actor)
-    return desk.page("today.html", live=rows, done=done_of(desk), alerts=alerts)
+        over = _ending(desk, session)
+    return desk.page("today.html", live=rows, done=done_of(desk), alerts=alerts, ending=over)
 
 
 @router.get("/today/rows")
@@ -57,9 +60,16 @@ def schedule(desk: PersonDesk) -> Response:
     now = desk.office.ctx.clock.now()
     first = _first(desk.request.query_params.get("from")) or now.astimezone(VIETNAM).date()
     with desk.office.ctx.db.read() as session:
-        days = week(session, desk.actor, first)
+        days, over = week(session, desk.actor, first), _ending(desk, session)
     step = timedelta(days=DAYS)
-    return desk.page("schedule.html", days=days, before=first - step, after=first + step)
+    return desk.page("schedule.html", days=days, before=first - step, after=first + step, ending=over)
+
+
+def _ending(desk: Desk, session: Session) -> list[Ending]:
+    """For those who can do something about it."""
+    if not (desk.actor.may(Right.COMPOSE) or desk.actor.may(Right.APPROVE)):
+        return []
+    return ending(session, desk.actor, desk.office.ctx.clock.now())
 
 
 def _first(told: str | None) -> date | None:

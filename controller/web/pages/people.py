@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError, Refused
-from controller.services import people
+from controller.services import factor_resets, people
 from controller.services.rights import Right, Role
+from controller.web.days import end_of
 from controller.web.desk import Desk, PersonDesk, PersonForm
 
 router = APIRouter()
@@ -67,9 +67,11 @@ def act(desk: PersonForm, user_id: str) -> Response:
         "disable": lambda: people.disable(ctx, actor, user_id, reason),
         "enable": lambda: people.enable(ctx, actor, user_id),
         "review": lambda: people.review(ctx, actor, user_id),
-        "forget_factor": lambda: people.forget_factor(ctx, actor, user_id, reason),
+        "forget_factor": lambda: _done(factor_resets.propose(ctx, actor, user_id, reason)),
+        "confirm_forget": lambda: factor_resets.confirm(ctx, actor, user_id),
+        "drop_forget": lambda: factor_resets.drop(ctx, actor, user_id),
         "grant": lambda: people.grant(
-            ctx, actor, user_id, role_of(posted.get("role")), posted.get("area"), until=_end_of(posted.get("until"))
+            ctx, actor, user_id, role_of(posted.get("role")), posted.get("area"), until=_until(desk)
         ),
         "end_grant": lambda: people.end_grant(ctx, actor, user_id, _number(posted.get("grant")), reason),
     }
@@ -106,22 +108,20 @@ def _person(
     )
 
 
+def _until(desk: Desk) -> datetime | None:
+    return end_of(desk.posted.get("until"), "until")
+
+
+def _done(_: str) -> None:
+    """An id that no page shows."""
+
+
 def role_of(told: str) -> Role:
     """Raises Refused("choice.unknown")."""
     try:
         return Role(told)
     except ValueError:
         raise Refused("choice.unknown", name="role", value=told[:20]) from None
-
-
-def _end_of(told: str) -> datetime | None:
-    """The end of that day in Viet Nam; none for no day."""
-    if not told:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(told) + timedelta(days=1), time(), VIETNAM)
-    except (ValueError, OverflowError):
-        raise Refused("choice.unknown", name="until", value=told[:20]) from None
 
 
 def _number(told: str) -> int:

@@ -259,7 +259,6 @@ def test_a_communes_administrator_comes_by_no_account_that_may_more_than_his_com
     people.grant(house.ctx, chief, boss.id, Role.EMERGENCY, PROVINCE[0], until=house.now + timedelta(days=2))
     for act in (
         lambda by: people.invite_again(house.ctx, by, boss.id),
-        lambda by: people.forget_factor(house.ctx, by, boss.id, "mất điện thoại"),
         lambda by: people.disable(house.ctx, by, boss.id, "nghỉ"),
         lambda by: people.enable(house.ctx, by, boss.id),
     ):

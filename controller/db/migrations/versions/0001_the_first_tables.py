@@ -140,6 +140,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
     )
     op.create_table(
+        "audit_checkpoints",
+        sa.Column(
+            "through_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("line_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("file_sha256", sa.String(length=64), nullable=False),
+        sa.Column("at", base.Instant(timezone=True), nullable=False),
+        sa.Column("by", sa.String(length=60), nullable=False),
+        sa.PrimaryKeyConstraint("through_id", name=op.f("pk_audit_checkpoints")),
+    )
+    op.create_table(
         "cluster_groups",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("area_id", sa.String(length=32), nullable=False),
@@ -433,6 +446,24 @@ def upgrade() -> None:
     with op.batch_alter_table("delegations", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_delegations_from_id"), ["from_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delegations_to_id"), ["to_id"], unique=False)
+
+    op.create_table(
+        "factor_resets",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("asked_by", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("expires_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(length=60), nullable=False),
+        sa.Column("confirmed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["asked_by"], ["users.id"], name=op.f("fk_factor_resets_asked_by_users")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_factor_resets_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_factor_resets")),
+    )
+    with op.batch_alter_table("factor_resets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_factor_resets_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "grants",
@@ -885,6 +916,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_grants_area_id"))
 
     op.drop_table("grants")
+    with op.batch_alter_table("factor_resets", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_factor_resets_user_id"))
+
+    op.drop_table("factor_resets")
     with op.batch_alter_table("delegations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_delegations_to_id"))
         batch_op.drop_index(batch_op.f("ix_delegations_from_id"))
@@ -949,6 +984,7 @@ def downgrade() -> None:
 
     op.drop_table("emergency_recordings")
     op.drop_table("cluster_groups")
+    op.drop_table("audit_checkpoints")
     op.drop_table("units")
     op.drop_table("scope_documents")
     op.drop_table("quarantine")
