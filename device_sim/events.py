@@ -15,7 +15,8 @@ class Sensors:
     """What the hardware measures at the moment of a reading."""
 
     amplifier_ma: int | None = None
-    """Mean current of the amplifier since the present sounding began; none without a sensor."""
+    """Mean current of the amplifier since the present sounding began; between soundings what it draws all the same.
+    None when it is off, or nobody measures."""
     line_closed: bool | None = None
     """Whether an inaudible test tone finds the horns; none without a sensor."""
     mains: bool = True

@@ -29,6 +29,11 @@ class Fault(StrEnum):
     CLOCK_LOST = "clock_lost"
     """Power goes and the battery of the clock is empty."""
     WIRE_CUT = "wire_cut"
+    AMPLIFIER_STUCK = "amplifier_stuck"
+    """Its relay does not open: it draws current and hisses when nothing plays."""
+    HOT_CABINET = "hot_cabinet"
+    NAT_TIMEOUT = "nat_timeout"
+    """The operator forgets the connection: up, as far as the unit can see, and nothing passes either way."""
     WITHHOLD = "withhold"
     """The broker keeps everything signed from it."""
     DUPLICATE = "duplicate"
@@ -72,6 +77,9 @@ TO_A_UNIT: dict[Fault, Nature] = {
     Fault.LOSS: Nature(0.1, HOUR, 6 * HOUR),
     Fault.REPLAY: Nature(0.1),
     Fault.FORGE: Nature(0.05),
+    Fault.AMPLIFIER_STUCK: Nature(0.03, HOUR, 24 * HOUR),
+    Fault.HOT_CABINET: Nature(0.1, HOUR, 6 * HOUR),
+    Fault.NAT_TIMEOUT: Nature(0.5),
 }
 TO_ALL: dict[Fault, Nature] = {
     Fault.BROKER_RESTART: Nature(0.7, SECOND, 2 * MINUTE),

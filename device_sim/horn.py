@@ -8,6 +8,7 @@ from broadcasts.wire.alert import Alert
 from broadcasts.wire.journal import Amplifier, Ended, NotPlayed, Outcome, Skipped
 from broadcasts.wire.plan import Asset, Item
 from device_sim.events import Moment, Silent, Sounding, relayed
+from device_sim.health import LET_GO_MS
 from device_sim.journal import Journal, Record
 from device_sim.receiver import SILENT, Relaying
 
@@ -73,12 +74,14 @@ class Horn:
         self._journal = journal
         self.current: Playing | None = None
         self.out: list[Sounding | Silent] = []
+        self.idle_since: int | None = None
+        """When the last sounding ended (monotonic); none while something sounds, and before the first one."""
         self.wire_open: bool | None = None
         """What the last measured sounding said about the speaker wire."""
 
     def begin(self, playing: Playing, late_ms: int, m: Moment) -> None:
         playing.length_ms = sum(length for _, length in playing.tracks)
-        self.current = playing
+        self.current, self.idle_since = playing, None
         asset = playing.tracks[0][0]
         self._journal.started(m, playing.name, asset, playing.offset_ms, late_ms, playing.volume, playing.source)
         sound = asset if playing.source is None else relayed(playing.source)
@@ -104,6 +107,16 @@ class Horn:
             )
         )  # fmt: skip
 
+    def idle_ms(self, m: Moment) -> int | None:
+        """How long nothing has sounded; none while something does. Since a boot it is long enough."""
+        if self.current is not None:
+            return None
+        return LET_GO_MS if self.idle_since is None else m.mono - self.idle_since
+
+    def drawn_ma(self, m: Moment) -> int:
+        """What the amplifier draws now. A reading at the end of a sounding still tells of what was."""
+        return 0 if self.idle_ms(m) == 0 else m.sensors.amplifier_ma or 0
+
     def lose(self, m: Moment, by: str) -> None:
         running = self.current
         assert running is not None
@@ -113,7 +126,7 @@ class Horn:
     def end(self, m: Moment, outcome: Outcome, by: str | None = None, reason: str = "") -> None:
         running = self.current
         assert running is not None
-        self.current = None
+        self.current, self.idle_since = None, m.mono
         self.out.append(Silent())
         played = sounded = max(0, min(m.mono, running.end_mono) - running.started_mono)
         live = running.live

@@ -16,6 +16,8 @@ from device_sim.events import Arrived, Connect, Fetch, FetchFailed, Got, Inbox, 
 from device_sim.faults import Fault
 from device_sim.post import Download, Post
 
+PING_WAIT_MS = 20_000
+"""A ping without an answer for so long means a dead link (CONTRACT.md, section 1)."""
 LOSS = 0.2
 DISORDER_MS = 5_000
 Give = Callable[..., None]
@@ -69,8 +71,24 @@ class Mobile:
     def goodbye(self, post: Post) -> None:
         connection, post.connection, post.dialling = post.connection, None, None
         post.bill.closed(self._agenda.now)
-        if connection is not None:
+        if connection is not None and connection is not post.severed:
             connection.goodbye()
+
+    def forget_mapping(self, post: Post) -> None:
+        """The operator's NAT forgets an idle connection. The broker misses the next ping and speaks the will after one
+        and a half keep-alives; the unit misses the answer to it."""
+        connection = post.connection
+        if connection is None or post.is_severed:
+            return
+        post.severed = connection
+        self._agenda.after(post.keep_alive_ms + PING_WAIT_MS, partial(self._miss_answer, post, connection))
+        self._agenda.after(post.keep_alive_ms * 3 // 2, connection.drop)
+
+    def _miss_answer(self, post: Post, connection: Connection) -> None:
+        if post.connection is connection:
+            post.connection = None
+            post.bill.closed(self._agenda.now)
+            self._give(post, LinkDown())
 
     def lose(self, post: Post) -> None:
         """Half open: the broker notices nothing before one and a half keep-alives, or a takeover."""
@@ -86,7 +104,7 @@ class Mobile:
             self._give(post, LinkDown())
 
     def _closed(self, post: Post) -> None:
-        if post.connection is not None and not post.connection.is_open:
+        if post.connection is not None and not post.connection.is_open and not post.is_severed:
             post.connection = None
             post.bill.closed(self._agenda.now)
             self._agenda.after(post.delay_ms, partial(self._give, post, LinkDown()))
@@ -96,7 +114,7 @@ class Mobile:
     def _down(self, post: Post, packet: Packet) -> None:
         """Towards the unit; nothing is kept for one that is not there."""
         connection, now = post.connection, self._agenda.now
-        if connection is None or (post.has(Fault.LOSS, now) and post.chance.random() < LOSS):
+        if connection is None or post.is_severed or (post.has(Fault.LOSS, now) and post.chance.random() < LOSS):
             return
         if post.has(Fault.WITHHOLD, now) and not packet.topic.endswith(f"/{In.TIME}"):
             return
@@ -113,7 +131,7 @@ class Mobile:
 
     def arrive(self, post: Post, connection: Connection, arrived: Arrived) -> None:
         """At the unit, if the connection it travels on still stands."""
-        if post.connection is connection:
+        if post.connection is connection and not post.is_severed:
             self._give(post, arrived)
 
     def up(self, post: Post, out: Publish) -> None:
@@ -131,7 +149,7 @@ class Mobile:
             self._agenda.at(lane, partial(self._reach, post, connection, out))
 
     def _reach(self, post: Post, connection: Connection, out: Publish) -> None:
-        if post.connection is connection:
+        if post.connection is connection and not post.is_severed:
             connection.publish(out.topic, out.payload, out.qos, out.retain)
 
     # --- files

@@ -12,6 +12,7 @@ from device_sim import rules
 from device_sim.alerts import due_at, urgency
 from device_sim.cache import Cache
 from device_sim.events import Moment
+from device_sim.health import HOT, HOT_VOLUME
 from device_sim.horn import WHOLE_MS, Horn, Playing
 from device_sim.journal import Journal
 from device_sim.receiver import Relaying, Relays, source_of
@@ -341,7 +342,8 @@ class Player:
 
     def _volume(self, item: Item, m: Moment) -> int:
         assert self._plan is not None
-        return min(item.volume, rules.ceiling(self._plan.policy, m.now))
+        most = HOT_VOLUME if HOT in self._journal.faults else 100
+        return min(item.volume, most, rules.ceiling(self._plan.policy, m.now))
 
     # --- when to look again
 

@@ -59,6 +59,8 @@ class Post:
     """How many faults keep the power away."""
     dialling: Connect | None = None
     connection: Connection | None = None
+    severed: Connection | None = None
+    """The last one that died without a word; `connection` may still be it."""
     keep_alive_ms: int = 240_000
     bill: Bill = field(default_factory=Bill)
     lane_down: int = 0
@@ -80,6 +82,10 @@ class Post:
     @property
     def name(self) -> str:
         return self.enrolled.unit
+
+    @property
+    def is_severed(self) -> bool:
+        return self.connection is not None and self.connection is self.severed
 
     def has(self, spell: Fault, now: int) -> bool:
         return self.spells.get(spell, 0) > now

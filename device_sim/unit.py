@@ -14,7 +14,7 @@ from broadcasts.wire.plan import Asset, Plan
 from broadcasts.wire.status import Command, Refusal, RefusalReason, Time
 from broadcasts.wire.topics import ScopeTopic
 from broadcasts.wire.trust import Trust
-from device_sim import alerts
+from device_sim import alerts, health
 from device_sim.cache import Cache
 from device_sim.commands import Commands
 from device_sim.disk import Disk
@@ -333,6 +333,8 @@ class Unit:
             "autonomy_over": m.alone,
             "asset_corrupt": bool(self.cache.corrupt),
             "cache_full": bool(self.cache.crowded),
+            health.HOT: health.hot(m.sensors.temperature_c, faults),
+            health.STUCK: health.stuck(m.sensors.amplifier_ma, self.player.horn.idle_ms(m), faults),
         }
         if self.player.horn.wire_open is not None:
             conditions["speaker_wire"] = self.player.horn.wire_open
@@ -346,6 +348,8 @@ class Unit:
         marks += [self.commands.wake_at(), self.upkeep.wake_at()]
         if self.online:
             marks += self._voice.marks()
+        if (idle := self.player.horn.idle_ms(m)) is not None and idle < health.LET_GO_MS:
+            marks.append(m.mono + health.LET_GO_MS - idle)
         if m.mono < self._grace_until and not m.trusted:
             marks.append(self._grace_until)
         return max(m.mono + 1, min(mark for mark in marks if mark is not None))

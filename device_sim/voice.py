@@ -22,6 +22,7 @@ from broadcasts.wire.status import (
     TimeAsk,
 )
 from broadcasts.wire.topics import Out
+from device_sim import health
 from device_sim.cache import Cache
 from device_sim.disk import Disk
 from device_sim.events import Moment, Publish
@@ -67,6 +68,7 @@ class Voice:
         self._telemetry_at: int | None = None
         self._measured = 0
         self._mains = True
+        self._ailing: list[str] = []
         self.refusal: Refusal | None = None
 
     @property
@@ -179,10 +181,11 @@ class Voice:
         every = idle if plan is None or running is None else plan.policy.telemetry_playing_s
         if self._telemetry_at is not None:
             self._telemetry_at = min(self._telemetry_at, self._measured + every * 1000)
-        changed = sensors.mains != self._mains
+        faults = [code for code in health.NUMBERS if code in self._journal.faults]
+        changed = (sensors.mains, faults) != (self._mains, self._ailing)
         if not changed and self._telemetry_at is not None and m.mono < self._telemetry_at:
             return
-        self._mains, self._measured = sensors.mains, m.mono
+        self._mains, self._ailing, self._measured = sensors.mains, faults, m.mono
         self._telemetry_at = m.mono + every * 1000
         telemetry = Telemetry(
             unit=self._unit,
@@ -192,7 +195,7 @@ class Voice:
             temperature_c=sensors.temperature_c,
             signal_dbm=sensors.signal_dbm,
             storage_free_mb=self._cache.free_bytes() // 1_000_000,
-            amplifier_ma=(sensors.amplifier_ma or 0) if running is not None else 0,
+            amplifier_ma=self._player.horn.drawn_ma(m),
             volume=running.volume if running is not None else 0,
             playing=running.name if running is not None else None,
         )

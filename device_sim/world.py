@@ -33,6 +33,7 @@ from device_sim.events import (
     Untune,
 )
 from device_sim.faults import Blow, Fault, Odds
+from device_sim.hardware import SHADE_C
 from device_sim.mobile import Mobile
 from device_sim.post import Post, Ran
 from device_sim.radio import Air, Radio, Reception
@@ -42,6 +43,7 @@ CONTROLLER = "controller"
 """Its name and secret at the broker."""
 LOST_CLOCK_MS = 946_684_800_000
 """2000-01-01: where a clock without a battery begins."""
+NOON_SUN_C = 88.0
 SMALL_CACHE_BYTES = 90_000
 RESTART_MS = 5_000
 SETTLING_MS = 60_000
@@ -233,6 +235,14 @@ class World:
                 post.pole.cut_wire(self.now)
                 post.touched.append((self.now, self.now))
                 self._agenda.after(blow.lasts, partial(self._mend, post))
+            case Fault.AMPLIFIER_STUCK:
+                post.hardware.amplifier_stuck = True
+                self._agenda.after(blow.lasts, partial(setattr, post.hardware, "amplifier_stuck", False))
+            case Fault.HOT_CABINET:
+                post.hardware.heat(NOON_SUN_C, self.now)
+                self._agenda.after(blow.lasts, partial(self._cool, post))
+            case Fault.NAT_TIMEOUT:
+                self.mobile.forget_mapping(post)
             case Fault.REPLAY:
                 self._attack(post, [*post.snoop.older(), *self._misdirected(post)])
             case Fault.FORGE:
@@ -253,6 +263,9 @@ class World:
     def _mend(self, post: Post) -> None:
         post.pole.repair_wire(self.now)
         post.touched.append((self.now, self.now))
+
+    def _cool(self, post: Post) -> None:
+        post.hardware.heat(SHADE_C, self.now)
 
     def _misdirected(self, post: Post) -> list[Arrived]:
         """What was meant for a neighbour, under our topics."""
