@@ -29,16 +29,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Excess:
-    """`kind`: session, day or week. `at`: the start that is too much."""
+    """`kind`: session, day or week. `at`: the start that is too much; `place`: which of those that were asked about."""
 
     kind: str
     at: datetime
     total: timedelta
     limit: timedelta
+    place: int
 
 
 def excesses(there: Iterable[Sound], more: Iterable[Sound], limits: Limits, zone: tzinfo) -> list[Excess]:
-    """Those of `more`, taken in order of time, that do not fit any more beside what is there: the first reason each.
+    """Those of `more`, taken in order of time and as given where they start together, that do not fit any more beside
+    what is there: the first reason each.
 
     One that does not fit takes no room from the next. What begins on a day counts to that day.
     """
@@ -53,14 +55,16 @@ def excesses(there: Iterable[Sound], more: Iterable[Sound], limits: Limits, zone
     for start, end in taken:
         count(start, end - start)
     found: list[Excess] = []
-    for start, end in sorted(more):
+    for place, (start, end) in sorted(enumerate(more), key=lambda each: each[1][0]):
         length = end - start
         totals = {
             "session": (_session(taken, start, end), limits.session),
             "day": (days[_day(start, zone)] + length, limits.day),
             "week": (weeks[_monday(start, zone)] + length, limits.week),
         }
-        over = [Excess(kind, start, total, most) for kind, (total, most) in totals.items() if most and total > most]
+        over = [
+            Excess(kind, start, total, most, place) for kind, (total, most) in totals.items() if most and total > most
+        ]
         if over:
             found.append(over[0])
         else:

@@ -35,6 +35,7 @@ from controller.services.commanding import issue
 from controller.services.composing import preview, submit
 from controller.services.library import add_recording
 from controller.services.office import Office
+from controller.services.rescheduling import Extent, change
 from controller.services.rights import Actor, Right
 from controller.services.valid_approvals import end_of
 from controller.services.views.broadcast import proof, whole
@@ -105,8 +106,9 @@ def one(office: TheOffice, caller: Caller, broadcast_id: str) -> BroadcastOut:
 
 @router.put("/broadcasts/{broadcast_id}")
 def edit(office: TheOffice, caller: Caller, broadcast_id: str, draft: EditIn) -> BroadcastOut:
+    """Answers with the broadcast that waits for approval now: a new one where something of it has sounded already."""
     told = DraftIn(**draft.model_dump(exclude={"revision"})).draft()
-    return outcome(office, caller, submit(office.ctx, caller, told, broadcast_id, draft.revision))
+    return outcome(office, caller, change(office.ctx, caller, broadcast_id, told, Extent.ALL, revision=draft.revision))
 
 
 @router.post("/broadcasts/{broadcast_id}/approve")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.routing import Routing
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Broadcast, Bulletin, Station
+from controller.db.tables import Broadcast, Bulletin, Delivery, Station
 from controller.services import audit, facts, library, programmes, renditions, targets
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
@@ -17,7 +17,7 @@ from controller.services.previewing import Draft, Preview, look_ahead, preview, 
 from controller.services.rights import Actor, Right, all_mine
 from controller.services.schedules import last_day, stored
 
-__all__ = ["Draft", "Preview", "editable", "hand_in", "look_ahead", "preview", "schedule_of", "submit"]
+__all__ = ["Draft", "Preview", "begun_at", "editable", "hand_in", "look_ahead", "preview", "schedule_of", "submit"]
 """Whoever hands in looks ahead first: both by one door."""
 
 
@@ -25,8 +25,9 @@ __all__ = ["Draft", "Preview", "editable", "hand_in", "look_ahead", "preview", "
 def submit(ctx: Context, actor: Actor, draft: Draft, editing: str | None = None, revision: int | None = None) -> str:
     """Save and hand in for approval; an edit is a new revision, and what was approved before no longer is (R-029).
 
-    Returns the broadcast's id. Raises Refused (the first problem of the preview, "not_yours") or
-    Conflict("broadcast.changed") when `revision` is not the newest any more.
+    Returns the broadcast's id. Raises Refused (the first problem of the preview, "not_yours", "schedule.begun": what
+    has sounded keeps the words it had, `rescheduling.change` edits the rest) or Conflict("broadcast.changed") when
+    `revision` is not the newest any more.
     """
     actor = actor.need(Right.COMPOSE)
     now = ctx.clock.now()
@@ -58,6 +59,8 @@ def hand_in(
     for name in {draft.asset, *(part.asset for part in draft.parts), *(each.asset for each in draft.more)}:
         library.find(session, name)
     broadcast = editable(session, actor, editing, revision) if editing else None
+    if broadcast is not None and (begun := begun_at(session, broadcast.id, now)) is not None:
+        raise Refused("schedule.begun", at=begun)
     if broadcast is None:
         before = session.get(Broadcast, replaces) if replaces else None
         broadcast = _new(ctx, session, actor, draft, station, now)
@@ -93,6 +96,12 @@ def editable(session: Session, actor: Actor, broadcast_id: str, revision: int | 
     if broadcast.status == "withdrawn" or (revision is not None and broadcast.revision != revision):
         raise Conflict("broadcast.changed")
     return broadcast
+
+
+def begun_at(session: Session, broadcast_id: str, now: datetime) -> datetime | None:
+    """The first start that is over or sounds."""
+    begun = select(func.min(Delivery.start)).where(Delivery.broadcast_id == broadcast_id, Delivery.start <= now)
+    return session.scalar(begun)
 
 
 def _new(ctx: Context, session: Session, actor: Actor, draft: Draft, station: str, now: datetime) -> Broadcast:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM, unix_ms
@@ -268,7 +268,7 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, 
     The verdict follows from evidence: a unit that the withdrawal did not reach in time may still sound it.
     """
     touched: list[str] = []
-    newest = _newest_plans(session, broadcast_id)
+    newest = newest_plans(session, select(Delivery.unit_id).where(Delivery.broadcast_id == broadcast_id))
     for delivery in session.scalars(
         select(Delivery).where(
             Delivery.broadcast_id == broadcast_id,
@@ -279,21 +279,24 @@ def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, 
     ):
         if last_sound(delivery) <= now:
             continue
-        never_left = delivery.plan_version is None
-        if delivery.unit_id is not None and not never_left:
-            delivery.last_plan = newest.get(delivery.unit_id, delivery.plan_version)
-        move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
-        if never_left:
-            close(delivery, Verdict.NOT_PLAYED, why, now)
+        take_back(session, delivery, newest, now, why)
         touched.append(delivery.cluster_id)
     mark_dirty(session, touched, now)
     return len(touched)
 
 
-def _newest_plans(session: Session, broadcast_id: str) -> dict[str, int]:
-    """By unit that plays this broadcast: the newest plan that it may have. The next one is made without what is taken
-    off now: a compiler at work stores nothing that was changed meanwhile."""
-    theirs = select(Delivery.unit_id).where(Delivery.broadcast_id == broadcast_id)
+def take_back(session: Session, delivery: Delivery, newest: Mapping[str, int], now: datetime, why: str) -> None:
+    """One of them; `newest` as of `newest_plans`. Whoever calls marks the cluster's plan."""
+    if delivery.plan_version is not None and delivery.unit_id is not None:
+        delivery.last_plan = newest.get(delivery.unit_id, delivery.plan_version)
+    move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
+    if delivery.plan_version is None:
+        close(delivery, Verdict.NOT_PLAYED, why, now)
+
+
+def newest_plans(session: Session, theirs: Select[str | None] | Collection[str]) -> dict[str, int]:
+    """By unit of these: the newest plan that it may have. The next one is made without what is taken off now: a
+    compiler at work stores nothing that was changed meanwhile."""
     rows = session.execute(
         select(UnitPlan.unit_id, UnitPlan.version, UnitStatus.plan_version, UnitStatus.seen_plan_version)
         .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
-from broadcasts.domain.delivery import OPEN, State
+from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.limits import Sound, excesses
 from broadcasts.domain.regulation import Regulation, Window, touches_night
 from broadcasts.errors import Conflict, Refused
@@ -21,6 +21,7 @@ from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery, Regulat
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
+from controller.services.limiting import A_WEEK, COUNTS
 from controller.services.returning import by_regulation, take_off
 from controller.services.rights import Actor, Right
 from controller.services.stations import SITES, regulation
@@ -147,8 +148,7 @@ def change(
         row = RegulationChange(station_id=station_id, revision=revision + 1, at=now, by_id=actor.id, rules=after)
         session.add(row)
         found = [(delivery, why) for delivery, why in _held_against(session, station, now) if why]
-        for delivery, why in found:
-            take_off(session, delivery, why, now)
+        take_off(session, found, now)
         told = _misfits(session, found)
         here = list(session.scalars(select(Cluster.id).where(Cluster.station_id == station_id)))
         session.flush()
@@ -164,9 +164,7 @@ def change(
 def follow(session: Session, station: Station, now: datetime) -> None:
     """After a cluster became another kind of site: what is to come follows the ceilings there, and what no longer fits
     is taken off the plans."""
-    for delivery, why in _held_against(session, station, now):
-        if why:
-            take_off(session, delivery, why, now)
+    take_off(session, [(delivery, why) for delivery, why in _held_against(session, station, now) if why], now)
 
 
 def check(rules: Rules, sites: Mapping[str, str]) -> None:
@@ -253,14 +251,15 @@ def _over(session: Session, rule: Regulation, several: Sequence[Delivery], now: 
     heard = session.execute(
         select(Delivery.start, Delivery.end).where(
             Delivery.cluster_id == several[0].cluster_id,
-            Delivery.state.in_([str(state) for state in (*OPEN, State.PLAYED)]),
+            Delivery.state.in_(COUNTS),
             Delivery.start <= now,
+            Delivery.start > now - A_WEEK,
         )
     )
     there: list[Sound] = [(row[0], row[1]) for row in heard]
     more = [(each.start, each.end) for each in several]
-    bad = {each.at: f"limit_{each.kind}" for each in excesses(there, more, rule.limits, VIETNAM)}
-    return {each.id: bad[each.start] for each in several if each.start in bad}
+    over = excesses(there, more, rule.limits, VIETNAM)
+    return {several[each.place].id: f"limit_{each.kind}" for each in over}
 
 
 def _misfits(session: Session, found: Sequence[tuple[Delivery, str]]) -> list[Misfit]:

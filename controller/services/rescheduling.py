@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
@@ -21,7 +21,7 @@ from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Delivery
 from controller.services import audit, facts
 from controller.services.approving import draft_of
-from controller.services.composing import Draft, editable, hand_in
+from controller.services.composing import Draft, begun_at, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import withdraw_open
 from controller.services.replaced import Span
@@ -91,7 +91,7 @@ def change(
             is_first = first_start(schedule, VIETNAM) == _chosen(schedule, start, now)
             if is_first and (extent is Extent.FOLLOWING or not is_series(broadcast)):
                 extent = Extent.ALL
-        if extent is Extent.ALL and not _has_begun(session, broadcast, now):
+        if extent is Extent.ALL and begun_at(session, broadcast.id, now) is None:
             found = hand_in(ctx, session, actor, draft, now, editing=broadcast.id)
         else:
             found = _part(ctx, session, actor, broadcast, draft, extent, start, now)
@@ -178,11 +178,6 @@ def _chosen(schedule: Schedule, start: datetime | None, now: datetime) -> dateti
 def _needs_push(start: datetime, now: datetime, push_now: bool) -> None:
     if start - now < LOCK_WINDOW and not push_now:
         raise Refused("time.locked", minutes=int(LOCK_WINDOW.total_seconds() // 60))
-
-
-def _has_begun(session: Session, broadcast: Broadcast, now: datetime) -> bool:
-    begun = select(Delivery.id).where(Delivery.broadcast_id == broadcast.id, Delivery.start <= now)
-    return session.scalar(begun.limit(1)) is not None
 
 
 def _rest(schedule: Schedule, chosen: datetime) -> Pattern:

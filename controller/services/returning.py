@@ -17,7 +17,6 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.routing import Routing, Unreached, Want, route
-from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import DeliveryId
 from controller.db.base import said
 from controller.db.tables import Broadcast, Delivery
@@ -25,13 +24,14 @@ from controller.services.context import LOCK_WINDOW
 from controller.services.deliveries import (
     UNASKED,
     asked_at,
-    close,
     last_sound,
     mark_dirty,
     move,
+    newest_plans,
     ruled_at,
     slot_of,
     stations_of,
+    take_back,
 )
 from controller.services.limiting import over_the_limit
 from controller.services.ranking import rank_of, ranks_at
@@ -113,26 +113,25 @@ def _settle_again(session: Session, broadcast: Broadcast, now: datetime) -> list
     wants = [Want(slot_of(row), row.begin, row.id in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
     found = route(Routing(broadcast.routing), wants, besides(session, wants, others(broadcast.id, None)), most)
-    touched = []
+    gone: list[tuple[Delivery, str]] = []
     for row in rows:
         why = found.get(DeliveryId(row.id))
         if row.state != State.WITHDRAWN and why is not None:
-            take_off(session, row, str(why), now)
-            touched.append(row.cluster_id)
+            gone.append((row, str(why)))
         elif why is not None and row.id in may:
             row.reason = str(why)
+    take_off(session, gone, now)
     back = [row for row in rows if row.id in may and DeliveryId(row.id) not in found]
     _bring_back(session, back, now)
-    return [*touched, *(row.cluster_id for row in back)]
+    return [*(row.cluster_id for row, _ in gone), *(row.cluster_id for row in back)]
 
 
-def take_off(session: Session, delivery: Delivery, why: str, now: datetime) -> None:
-    """By a rule: what has left in no plan yet is known not to play."""
-    never_left = delivery.plan_version is None
-    move(session, delivery, State.WITHDRAWN, Actor.CONTROLLER, now, why)
-    delivery.reason = why
-    if never_left:
-        close(delivery, Verdict.NOT_PLAYED, why, now)
+def take_off(session: Session, rows: Collection[tuple[Delivery, str]], now: datetime) -> None:
+    """By a rule, each with its reason."""
+    newest = newest_plans(session, {row.unit_id for row, _ in rows if row.unit_id is not None})
+    for row, why in rows:
+        take_back(session, row, newest, now, why)
+        row.reason = why
 
 
 def _allowed(session: Session, broadcast_id: str, rows: Sequence[Delivery]) -> list[Delivery]:

@@ -225,6 +225,11 @@ def clash_lines(seen: Preview, draft: Draft) -> list[ClashLine]:
     ]
 
 
+def whole_number(text: str) -> int:
+    """-1 for what is none, or far too long."""
+    return int(text) if text.isdecimal() and len(text) < 10 else -1
+
+
 def _number(text: str, otherwise: int) -> int:
     try:
         return int(text)

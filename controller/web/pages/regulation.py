@@ -10,6 +10,7 @@ from controller.services.regulating import Misfit, change, look, weigh
 from controller.services.rights import Right, my_stations
 from controller.services.stations import SITES
 from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.draft_form import whole_number
 from controller.web.pages.home import done_of
 from controller.web.regulation_form import RegulationForm, from_rules, typed
 
@@ -37,7 +38,7 @@ def edit(desk: PersonForm, station_id: str) -> Response:
         rules, sites = form.rules(), dict(form.sites)
         if desk.posted.get("act") != "save":
             return _page(desk, station_id, form, misfits=weigh(ctx, desk.actor, station_id, rules, sites))
-        revision = int(form.revision) if form.revision.isdecimal() else -1
+        revision = whole_number(form.revision)
         change(ctx, desk.actor, station_id, rules, revision, sites)
     except LoaError as error:
         if error.key == "station.unknown":

@@ -14,10 +14,11 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import AuditEntry, Cluster, Station
+from controller.db.tables import AuditEntry, Cluster, Delivery, Station
 from controller.services import regulating
 from controller.services.regulating import Rules
 from controller.services.stations import regulation
+from controller.services.views.holders import holders
 
 STATION = f"s-{HERE}"
 TOMORROW = datetime(2026, 3, 4, tzinfo=VIETNAM)
@@ -149,6 +150,28 @@ def _with_day_of(house: House, seconds: float) -> list[regulating.Misfit]:
     """A day's limit in seconds, which no form can say."""
     short = replace(RULES, hours=((300, 1260),), day=seconds / 60)  # type: ignore[arg-type]
     return regulating.weigh(house.ctx, house.actor("boss"), STATION, short)
+
+
+def test_of_two_that_start_together_a_limit_keeps_the_one_that_goes_first(house: House) -> None:
+    whole = {"first_day": TOMORROW.date(), "at": time(18)}
+    ordinary = house.on_air(**whole, title="Thường")
+    urgent = house.on_air(**whole, title="Ưu tiên", priority=2)
+    with house.ctx.db.write() as session:
+        for each in session.scalars(select(Delivery)):
+            each.end = each.start + timedelta(minutes=20)
+    [misfit] = change(house, replace(RULES, day=30))
+    assert (misfit.broadcast, misfit.reason) == (ordinary, "limit_day")
+    assert {each.state for each in house.deliveries(urgent)} == {State.PLANNED}
+
+
+@pytest.mark.requirement("R-056")
+def test_who_still_holds_what_a_regulation_took_off_is_counted_as_after_a_withdrawal(house: House) -> None:
+    noon = house.on_air(first_day=TOMORROW.date(), at=time(12))
+    house.compile()
+    change(house)
+    with house.ctx.db.read() as session:
+        found = holders(session, house.actor("boss"), noon, house.now)
+    assert (found.all, len(found.still)) == (5, 5)
 
 
 @pytest.mark.requirement("R-107")

@@ -20,7 +20,7 @@ from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.recurrence import starts
 from broadcasts.errors import Conflict, LoaError, Refused
 from controller.db.tables import Approval, Broadcast, Delivery, Station
-from controller.services import copying, rescheduling
+from controller.services import composing, copying, rescheduling
 from controller.services.composing import Preview, preview
 from controller.services.rescheduling import Extent
 from controller.services.schedules import approved_schedule, schedule_of
@@ -182,6 +182,15 @@ def test_all_of_a_series_that_has_sounded_leaves_that_under_its_own_name(house: 
     house.approve(new)
     assert days(house, new)[0] == "04 18:00"
     assert all(start <= "04 17:00" for start in days(house, series))
+
+
+def test_what_has_sounded_is_not_edited_in_place_by_whatever_door(house: House) -> None:
+    """Or what sounded yesterday would be told by the title of today."""
+    series = daily(house)
+    house.clock.set(at(4, 17, 30))
+    with raises(Refused, "schedule.begun"):
+        composing.submit(house.ctx, house.actor("author"), house.draft(repeat="daily", title="Mới"), series)
+    assert status(house, series) == "approved"
 
 
 def test_an_edit_of_one_start_of_a_series_that_waits_is_decided_on_as_it_is_now(house: House) -> None:

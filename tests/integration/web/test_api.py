@@ -58,6 +58,21 @@ def test_a_program_does_all_that_the_pages_do(house: House, client: TestClient) 
     assert client.get(f"/clusters/{clusters[0]['id']}", auth=APPROVER).json() == clusters[0]
 
 
+def test_an_edit_of_what_has_sounded_answers_with_the_broadcast_that_waits_now(
+    house: House, client: TestClient
+) -> None:
+    added = client.post("/recordings?name=a.wav", content=audio.tone(5.0, hz=440.0), auth=AUTHOR).json()
+    daily = draft(house, added["sha256"], repeat="daily")
+    made = client.post("/broadcasts", json=daily, auth=AUTHOR).json()
+    address = f"/broadcasts/{made['id']}"
+    client.post(f"{address}/approve", json={"seen": made["seen"]}, auth=APPROVER)
+    house.clock.advance(7 * 3600)
+    edited = client.put(address, json=daily | {"title": "Tên mới", "revision": 1}, auth=AUTHOR).json()
+    assert edited["id"] != made["id"]
+    assert (edited["title"], edited["status"]) == ("Tên mới", "submitted")
+    assert client.get(address, auth=AUTHOR).json()["title"] == "Từ chương trình"
+
+
 def test_a_problem_has_a_key_for_programs_and_a_sentence_for_people(house: House, client: TestClient) -> None:
     answer = client.post("/broadcasts", json=draft(house, "0" * 64), auth=AUTHOR)
     assert answer.status_code == 422
