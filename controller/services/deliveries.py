@@ -15,6 +15,7 @@ from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
 from broadcasts.domain.programme import FRAME
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.regulation import Regulation
+from broadcasts.domain.routing import Routing
 from broadcasts.domain.verdict import Verdict
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
 from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan, UnitStatus
@@ -213,11 +214,21 @@ def ruled_at(rule: Regulation, start: datetime, duration: timedelta, asked: bool
     return why, rule.ceiling(start, duration, VIETNAM)
 
 
+def manner(broadcast: Broadcast, start: datetime, length: timedelta) -> tuple[Late, OnPreempt, datetime]:
+    """What it does when it is late or loses the horn, and until when it may begin. What waits in line does so on the
+    unit, and sounds whole then."""
+    if broadcast.routing == Routing.STACKED:
+        return Late.SHIFT, OnPreempt.NEXT_SLOT, start + timedelta(minutes=broadcast.stack_minutes or 0)
+    late = Late(broadcast.late)
+    patience = timedelta(0) if late is Late.DROP else timedelta(hours=1)
+    return late, OnPreempt(broadcast.on_preempt), start + length + patience
+
+
 def _row(
     broadcast: Broadcast, name: str, begin: datetime, start: datetime, said: Said, cluster: str, unit: str | None
 ) -> dict[str, Any]:
     """Planned, and no volume yet."""
-    late, duration = Late(broadcast.late), said.length
+    late, on_preempt, not_after = manner(broadcast, start, said.length)
     return {
         "id": name,
         "broadcast_id": broadcast.id,
@@ -230,12 +241,12 @@ def _row(
         "frame": said.part is not None and said.part.kind in FRAME,
         "begin": begin,
         "start": start,
-        "end": start + duration,
-        "not_after": start + duration + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
+        "end": start + said.length,
+        "not_after": not_after,
         "priority": broadcast.priority,
         "rank": broadcast.rank,
-        "on_preempt": broadcast.on_preempt,
-        "late": broadcast.late,
+        "on_preempt": str(on_preempt),
+        "late": str(late),
         "state": str(State.PLANNED),
         "verdict": None,
         "reason": None,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import OPEN
-from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.model import Priority, Slot
 from broadcasts.domain.routing import MOST_STACKED, Routing, Unreached, Want, route
 from broadcasts.errors import LoaError, Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
@@ -54,17 +54,14 @@ def settle(
     begins: Mapping[str, datetime],
     shut: set[str],
 ) -> dict[str, str]:
-    """Of new deliveries, as rows, those that get nowhere, with the reason; those that wait in line are told to.
-    `begins`: the occurrence by delivery; `shut`: those that are off the air already."""
+    """Of new deliveries, as rows, those that get nowhere, with the reason. `begins`: the occurrence by delivery;
+    `shut`: those that are off the air already."""
     kind = Routing(broadcast.routing)
     if kind is Routing.AS_IT_COMES or not rows:
         return {}
     wants = [Want(_slot_of_row(row), begins[row["id"]], row["id"] in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
     found = route(kind, wants, besides(session, wants, others(broadcast.id, None)), most)
-    if kind is Routing.STACKED:
-        for row in rows:
-            row |= {"late": str(Late.SHIFT), "on_preempt": str(OnPreempt.NEXT_SLOT), "not_after": row["start"] + most}
     return {str(name): str(why) for name, why in found.items()}
 
 

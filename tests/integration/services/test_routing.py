@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from support.services import HERE, House, raises
 
+from broadcasts.clock import VIETNAM
 from broadcasts.domain.content import Translation
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
 from controller.db.tables import Cluster, Delivery
-from controller.services import composing
+from controller.services import approving, composing
 from controller.services.previewing import Preview
 
 TOMORROW: dict[str, Any] = {"first_day": date(2026, 3, 4), "at": time(17, 0), "priority": 2}
@@ -93,6 +94,17 @@ def test_a_form_whose_only_language_here_has_no_recording_yet_is_answered(house:
     seen = preview(house, routing="partial", more=(Translation("km", "0" * 64),))
     assert "rendition.asset" in {each.key for each in seen.problems}
     assert (seen.clashes, seen.not_there) == ([], [])
+
+
+def test_what_may_wait_past_the_end_of_a_standing_approval_comes_into_no_being(house: House) -> None:
+    """It would sound when nobody approves it any more; planned all the same, nobody would know why it was silent."""
+    wish = {"routing": "stacked", "stack_minutes": 60, "repeat": "daily"}
+    broadcast = house.submit(**TOMORROW | wish)
+    end = datetime(2026, 3, 5, 17, 30, tzinfo=VIETNAM)
+    approving.approve(house.ctx, house.actor("boss"), broadcast, house.seen(broadcast), until=end)
+    assert {each.start.astimezone(VIETNAM).day: each.reason for each in house.deliveries(broadcast)} == {
+        4: None, **dict.fromkeys(range(5, 11), "approval_over")
+    }  # fmt: skip
 
 
 def test_in_line_it_waits_on_the_unit_and_no_longer_than_it_may(house: House, other: str) -> None:
