@@ -34,6 +34,7 @@ class Ticker:
         self._ran = ran
         self._due: dict[str, datetime | None] = dict.fromkeys(self._steps)
         self._woken = {name: threading.Event() for name in self._steps}
+        self._running: set[str] = set()
         executors = {"default": ThreadPoolExecutor(len(self._steps))}
         settings = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(executors=executors, job_defaults=settings, timezone="UTC")
@@ -49,15 +50,27 @@ class Ticker:
         """Waits for the steps that are at work."""
         self._scheduler.shutdown(wait=True)
 
-    def wake(self) -> None:
-        """All steps are due now. From any thread; returns at once."""
-        for name, event in self._woken.items():
+    def wake(self, *names: str) -> None:
+        """These steps are due now; without a name, all. From any thread; returns at once."""
+        for name in names or self._steps:
+            event = self._woken[name]
             if not event.is_set():
                 event.set()
                 with contextlib.suppress(JobLookupError):  # stopping
                     self._scheduler.modify_job(name, next_run_time=_WALL.now())
 
+    def at_work(self, *names: str) -> bool:
+        """Whether one of these steps runs, or was woken and is about to."""
+        return any(name in self._running or self._woken[name].is_set() for name in names)
+
     def _run(self, name: str) -> None:
+        self._running.add(name)
+        try:
+            self._run_due(name)
+        finally:
+            self._running.discard(name)
+
+    def _run_due(self, name: str) -> None:
         due, woken = self._due[name], self._woken[name]
         while woken.is_set() or due is None or self._clock.now() >= due:
             woken.clear()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -82,6 +84,26 @@ def prove(scene: Scene, opener: Open, folder: Path | None = None, clock: Clock |
 
 
 def _prove(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
+    with _rarely_collected():
+        return _proved(scene, opener, folder, clock)
+
+
+@contextlib.contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """What is loaded stays until the end, and nearly all that a step leaves behind is gone by its count of references:
+    looking for circles in all of it after every 700 new objects took a tenth of the time."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _proved(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
     began = clock.monotonic()
     counterpart = opener(Setting(units=scene.units, days=scene.days, seed=scene.seed, start=START, folder=folder))
     try:
@@ -93,6 +115,7 @@ def _prove(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
         world.schedule(
             draw(len(world.posts), world.start + QUIET_BEGINNING_MS, calm, chance, scene.scale, dict(scene.per_day))
         )
+        gc.freeze()  # the furnished house, too
         world.run_until(end)
         for post in world.posts:
             post.bill.settle(end)

@@ -11,7 +11,7 @@ import queue
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -49,6 +49,9 @@ from monitoring.metrics import FleetMetrics, Step
 _LOG = logging.getLogger("loa")
 BATCH = 500
 GATHER_S = 0.1
+HELD_S, MOST_HELD = 1.0, 5_000
+"""While plans are made and published, what units say waits, but no longer, and not more of it: villagers wait for the
+plans, and for each report nobody."""
 _TIME_ASK = f"/out/{topics.Out.TIME_ASK}"
 CHAIN_EVERY_S = 3600.0
 
@@ -57,13 +60,21 @@ class Wake:
     """Handed to the services before the ticker exists."""
 
     def __init__(self) -> None:
-        self.call: Callable[[], None] = lambda: None
+        self.call: Callable[..., None] = lambda *_: None
 
     def __call__(self) -> None:
         self.call()
 
+    def publisher(self) -> None:
+        self.call("reconcile")
 
-def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMetrics | None = None) -> Context:
+
+def open_context(
+    settings: Settings,
+    wake: Callable[[], None],
+    metrics: FleetMetrics | None = None,
+    wake_publisher: Callable[[], None] | None = None,
+) -> Context:
     """The use cases' context on real files. Raises Fault("database.behind") when migrations are missing."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     wall = SystemClock()
@@ -83,7 +94,8 @@ def open_context(settings: Settings, wake: Callable[[], None], metrics: FleetMet
     people = account_rules(settings)
     standing = timedelta(days=settings.standing_approval_days)
     keep = timedelta(days=settings.audit_keep_days)
-    return Context(db, clock, wall, RandomIds(), audio, keys, wake, metrics or NoMeasures(), people, standing, keep)
+    measures = metrics or NoMeasures()
+    return Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
 
 
 def account_rules(settings: Settings) -> AccountRules:
@@ -134,7 +146,7 @@ class Service:
         self._wake = Wake()
         self.metrics = FleetMetrics(CollectorRegistry())
         self._lock = _only_one(settings.data)
-        self.ctx = open_context(settings, self._wake, self.metrics)
+        self.ctx = open_context(settings, self._wake, self.metrics, self._wake.publisher)
         self._closing = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self.broker: EmbeddedBroker | None = None
@@ -237,14 +249,18 @@ class Service:
     def _ingest(self) -> None:
         """The one consumer of what units say."""
         while not self._closing.is_set():
-            batch = _take(self.link.inbox, self.ctx.wall)
+            batch = take(self.link.inbox, self.ctx.wall, self._publishing)
             for received in [one for one in batch if one.topic == topics.CANARY]:
                 self._canary.heard(received.payload)
             rest = [one for one in batch if one.topic not in (topics.CANARY, topics.TRUST)]
-            while rest and not self._consume(rest) and not self._closing.wait(1.0):
-                pass
+            for part in parts(rest):
+                while not self._consume(part) and not self._closing.wait(1.0):
+                    pass
 
-    def _consume(self, batch: list[Received]) -> bool:
+    def _publishing(self) -> bool:
+        return self._ticker.at_work("compile", "reconcile")
+
+    def _consume(self, batch: Sequence[Received]) -> bool:
         began = self.ctx.clock.monotonic()
         try:
             tally, bad = self._inbound.consume(batch)
@@ -289,17 +305,29 @@ class Service:
         return self.metrics.render()
 
 
-def _take(inbox: queue.Queue[Received], clock: Clock) -> list[Received]:
-    """At most a batch; waits half a second for the first, and a moment for its company: a transaction costs the same
-    for one message and for a hundred. Who asks for the time is not kept waiting."""
+def take(inbox: queue.Queue[Received], clock: Clock, publishing: Callable[[], bool]) -> list[Received]:
+    """A batch; waits half a second for the first message, and a moment for its company: a transaction costs the same
+    for one message and for a hundred. While `publishing`, up to `HELD_S`. Who asks for the time is not kept waiting."""
     batch: list[Received] = []
     with contextlib.suppress(queue.Empty):
         batch.append(inbox.get(timeout=0.5))
         until = clock.monotonic() + GATHER_S
-        while len(batch) < BATCH:
-            waits = 0.0 if batch[-1].topic.endswith(_TIME_ASK) else max(0.0, until - clock.monotonic())
-            batch.append(inbox.get(timeout=waits) if waits else inbox.get_nowait())
+        latest = until - GATHER_S + HELD_S
+        while len(batch) < (MOST_HELD if publishing() else BATCH):
+            if publishing():
+                until = min(clock.monotonic() + GATHER_S, latest)
+            left = 0.0 if batch[-1].topic.endswith(_TIME_ASK) else until - clock.monotonic()
+            batch.append(inbox.get(timeout=left) if left > 0 else inbox.get_nowait())
     return batch
+
+
+def parts(batch: Sequence[Received]) -> Iterator[Sequence[Received]]:
+    """What is taken in together: first those who ask for the time, then the rest by hundreds."""
+    asking = [one for one in batch if one.topic.endswith(_TIME_ASK)]
+    rest = [one for one in batch if not one.topic.endswith(_TIME_ASK)]
+    for some in (asking, *(rest[start : start + BATCH] for start in range(0, len(rest), BATCH))):
+        if some:
+            yield some
 
 
 def _only_one(data: Path) -> IO[str]:

@@ -6,7 +6,7 @@ Registered as entry point `loasim.counterpart`; what the simulator asks of it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,6 +59,14 @@ class _VirtualLink:
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
         return self.up and self.send(topic, payload, qos, retain)
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        sent = 0
+        for topic, payload in messages:
+            if not self.publish(topic, payload, qos=qos, retain=retain):
+                break
+            sent += 1
+        return sent
 
     def flush(self) -> bool:
         return self.up
@@ -115,7 +123,16 @@ class VirtualController:
         audio = StoredAudio(Store(setting.folder / "audio"), Limits())
         keys = FileKeyring.make_missing(setting.folder / "keys")
         self._woken = True
-        self.ctx = Context(self._db, self._clock, self._clock, CountingIds(), audio, keys, self._wake)
+        self.ctx = Context(
+            self._db,
+            self._clock,
+            self._clock,
+            CountingIds(),
+            audio,
+            keys,
+            self._wake,
+            wake_publisher=self._wake_publisher,
+        )
         self._enrolments = furnished.enrolments if furnished is not None else self._furnish(setting.units)
         trusting.ensure_trust(self.ctx, setting.start)
         self._people: People = people(self.ctx) if people is not None else Nobody()
@@ -249,6 +266,10 @@ class VirtualController:
 
     def _wake(self) -> None:
         self._woken = True
+
+    def _wake_publisher(self) -> None:
+        if self._process is not None:
+            self._process.due["reconcile"] = self._clock.now()
 
     def _at(self, now: datetime) -> None:
         if now > self._clock.now():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
@@ -61,12 +61,11 @@ class Database:
         """All that is read in here is of one instant."""
         with Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
-                session.connection().execute(text("BEGIN"))
+                session.connection().exec_driver_sql("BEGIN")
             else:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            # Closed, not rolled back by name: what was read stays readable, which a rollback would take back.
             yield session
-            session.expunge_all()  # what was read stays readable; a rollback would take it back
-            session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -78,7 +77,7 @@ class Database:
         """
         with self._turn(), Session(self.engine, expire_on_commit=False) as session:
             try:
-                session.connection().execute(text("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK))
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK)
                 yield session
                 session.commit()
             except DBAPIError as failure:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from broadcasts.clock import unix_ms
@@ -29,6 +29,9 @@ from controller.services.ingesting import apply
 from controller.services.ports import Link
 
 _LOG = logging.getLogger("loa.inbound")
+_KNOWN = select(Unit.id, Unit.key_x, Unit.password_only).where(
+    Unit.id.in_(bindparam("names", expanding=True)), Unit.revoked_at.is_(None)
+)
 _MODELS: dict[Out, type[Message]] = {
     Out.PRESENCE: Presence,
     Out.REPORTED: Reported,
@@ -128,8 +131,7 @@ class Inbound:
         """The keys of the units that speak, as of now: a unit that was revoked is not known any more."""
         names = {received.topic.split("/")[3] for received in batch if received.topic.count("/") >= 4}
         with self._ctx.db.read() as session:
-            known = select(Unit.id, Unit.key_x, Unit.password_only)
-            rows = session.execute(known.where(Unit.id.in_(names), Unit.revoked_at.is_(None)))
+            rows = session.connection().execute(_KNOWN, {"names": list(names)})
             return {name: None if keyless else jws.PublicKey(name, x) for name, x, keyless in rows}
 
     def _read(self, received: Received, seen: dict[str, int]) -> Heard | None:

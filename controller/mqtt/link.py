@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,9 @@ from controller.mqtt.inbound import Received
 from controller.mqtt.socket_tuning import TunedClient
 
 _LOG = logging.getLogger("loa.mqtt")
-IN_FLIGHT = 1000
+NO_LIMIT = 0
+"""Of messages on their way: who says many at once waits for them in between, and under a limit paho looks through all
+of them at every acknowledgement."""
 KEEP_ALIVE_S = 30
 FLUSH_S = 15.0
 LOOK_BACK_S = 10.0
@@ -64,7 +66,7 @@ class PahoLink:
         )
         if broker.secret:
             self._client.username_pw_set(broker.user, broker.secret)
-        self._client.max_inflight_messages_set(IN_FLIGHT)
+        self._client.max_inflight_messages_set(NO_LIMIT)
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(1, 10)
         if broker.tls is not None:
@@ -93,10 +95,19 @@ class PahoLink:
             self._pending.append(info)
         return info.rc == mqtt.MQTT_ERR_SUCCESS
 
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        sent = 0
+        with self._client.gathered():
+            for topic, payload in messages:
+                if not self.publish(topic, payload, qos=qos, retain=retain):
+                    break
+                sent += 1
+        return sent
+
     def flush(self) -> bool:
         waiting, self._pending = self._pending, []
         deadline = self._clock.monotonic() + FLUSH_S
-        for info in waiting:
+        for info in reversed(waiting):  # when the last one is acknowledged, nearly all are: not woken for each
             try:
                 info.wait_for_publish(max(0.0, deadline - self._clock.monotonic()))
             except (ValueError, RuntimeError):

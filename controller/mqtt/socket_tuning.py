@@ -1,24 +1,29 @@
-"""paho as fast as it can be without leaving it: no waiting for acknowledgements, one read per burst.
+"""paho as fast as it can be without leaving it: no waiting for acknowledgements, one read and one write per burst.
 
-paho leaves Nagle's algorithm on, which costs 44 ms for each command that follows an acknowledgement; and it reads
-each packet by three system calls. Both sit in how it makes its socket, `_create_socket`, which is private: paho is
-held below 3 and a test (`tests/unit/test_socket_tuning.py`) fails when the hook is gone.
+paho leaves Nagle's algorithm on, which costs 44 ms for each command that follows an acknowledgement; it reads each
+packet by three system calls and writes each by one, and after every one of them Python's other threads may keep us
+waiting for 5 ms. All sits in how it makes its socket, `_create_socket`, which is private: paho is held below 3 and a
+test (`tests/unit/test_socket_tuning.py`) fails when the hook is gone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import MQTTErrorCode
 
 _BURST = 65536
+_MOST_GATHERED = 4 * _BURST
 
 
 class BufferedSocket:
-    """A socket, or TLS socket, that reads ahead. Everything but reading is the inner socket's.
+    """A socket, or TLS socket, that reads ahead, and between `gather` and `release` writes behind. All else is the
+    inner socket's.
 
     `pending` counts the bytes already read: paho's own loop asks for it before it waits.
 
@@ -31,6 +36,8 @@ class BufferedSocket:
         self._turn = threading.Lock()
         self._ahead = b""
         self._at = 0
+        self._gathering = 0
+        self._unsent = bytearray()
 
     def recv(self, size: int) -> bytes:
         if self._at == len(self._ahead):
@@ -43,7 +50,47 @@ class BufferedSocket:
 
     def send(self, buffer: bytes) -> int:
         with self._turn:
-            return self._inner.send(buffer)
+            if self._unsent and (not self._gathering or len(self._unsent) > _MOST_GATHERED):
+                self._drain()
+            if not self._gathering:
+                return self._inner.send(buffer)
+            self._unsent += buffer
+            return len(buffer)
+
+    def gather(self) -> None:
+        """What is sent from here on, by any thread, leaves at the `release` that belongs to this."""
+        with self._turn:
+            self._gathering += 1
+
+    def release(self) -> None:
+        with self._turn:
+            self._gathering -= 1
+        self.drained()
+
+    def drained(self) -> bool:
+        """Whether nothing is left of what was gathered, after another try. A broken connection is seen by who reads."""
+        with self._turn, contextlib.suppress(OSError):
+            if not self._gathering:
+                self._drain()
+        return self.unsent == 0
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for room in the inner socket."""
+        return 0 if self._gathering else len(self._unsent)
+
+    def close(self) -> None:
+        """paho closes when it has handed over its farewell."""
+        with self._turn, contextlib.suppress(OSError):
+            self._drain()
+        self._inner.close()
+
+    def _drain(self) -> None:
+        """Raises OSError: BlockingIOError or its like over TLS when the inner socket is full."""
+        while self._unsent:
+            with memoryview(self._unsent) as waiting:
+                sent = self._inner.send(waiting)
+            del self._unsent[:sent]
 
     def pending(self) -> int:
         inner = getattr(self._inner, "pending", None)
@@ -68,7 +115,27 @@ class TunedClient(mqtt.Client):
         """paho writes from the thread that publishes and from that of the loop. A packet of which a full socket took
         only a part is then finished after another one has begun, and over TLS the connection is lost."""
         with self._writing:
+            now: Any = self.socket()
+            if isinstance(now, BufferedSocket) and not now.drained():
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
             return super().loop_write()
+
+    def want_write(self) -> bool:
+        now: Any = self.socket()
+        return super().want_write() or (isinstance(now, BufferedSocket) and now.unsent > 0)
+
+    @contextlib.contextmanager
+    def gathered(self) -> Iterator[None]:
+        """What is said inside leaves together at its end."""
+        now: Any = self.socket()
+        if not isinstance(now, BufferedSocket):
+            yield
+            return
+        now.gather()
+        try:
+            yield
+        finally:
+            now.release()
 
     def _create_socket(self) -> Any:
         inner: Any = super()._create_socket()
@@ -77,10 +144,12 @@ class TunedClient(mqtt.Client):
         return BufferedSocket(inner)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Reads until nothing that has already arrived is left: the selector cannot see what was read ahead."""
-        result = super().loop_read(max_packets)
-        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and self._has_more():
+        """Reads until nothing that has already arrived is left: the selector cannot see what was read ahead. The
+        acknowledgements leave together."""
+        with self.gathered():
             result = super().loop_read(max_packets)
+            while result == MQTTErrorCode.MQTT_ERR_SUCCESS and self._has_more():
+                result = super().loop_read(max_packets)
         return result
 
     def _has_more(self) -> bool:

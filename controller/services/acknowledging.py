@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.wire import codec, topics
@@ -17,12 +17,15 @@ from controller.db.tables import JournalMark, UnitStatus
 from controller.services.context import Context
 from controller.services.ports import Link
 
+_MOVED = select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
+_EPOCHS = select(UnitStatus.unit_id, UnitStatus.journal_epoch).where(
+    UnitStatus.unit_id.in_(bindparam("units", expanding=True))
+)
+
 
 def missing(session: Session) -> Sequence[JournalMark]:
     """Marks that moved since they were last told. The newest journal of a unit last: the broker retains one."""
-    return session.scalars(
-        select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
-    ).all()
+    return session.scalars(_MOVED).all()
 
 
 def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
@@ -33,18 +36,27 @@ def acknowledge(ctx: Context, link: Link, marks: Sequence[JournalMark]) -> None:
     with ctx.db.read() as session:
         epochs = _epochs(session, {mark.unit_id for mark in marks})
     signer, manner = ctx.keys.signer(Use.COMMAND), topics.MANNERS[In.JOURNAL_ACK]
-    sent: list[JournalMark] = []
-    for mark in marks:
-        ack = JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epochs.get(mark.unit_id, 0))
-        document = codec.seal(ack, Typ.JOURNAL_ACK, signer)
-        topic = topics.to_unit(mark.unit_id, In.JOURNAL_ACK)
-        if not link.publish(topic, document, qos=manner.qos, retain=manner.retain):
-            break
-        sent.append(mark)
+    said = (
+        (topics.to_unit(mark.unit_id, In.JOURNAL_ACK), codec.seal(_ack(mark, epochs), Typ.JOURNAL_ACK, signer))
+        for mark in marks
+    )
+    sent = link.publish_all(said, qos=manner.qos, retain=manner.retain)
+    if not sent:
+        return
     with ctx.db.write() as session:
-        for mark in sent:
-            same = (JournalMark.unit_id == mark.unit_id, JournalMark.journal_id == mark.journal_id)
-            session.execute(update(JournalMark).where(*same).values(acked_seq=mark.seq))
+        told = [{"unit": mark.unit_id, "journal": mark.journal_id, "told": mark.seq} for mark in marks[:sent]]
+        session.connection().execute(_TOLD, told)
+
+
+_TOLD = (
+    update(JournalMark.__table__)  # type: ignore[arg-type]
+    .where(JournalMark.unit_id == bindparam("unit"), JournalMark.journal_id == bindparam("journal"))
+    .values(acked_seq=bindparam("told"))
+)
+
+
+def _ack(mark: JournalMark, epochs: Mapping[str, int]) -> JournalAck:
+    return JournalAck(unit=mark.unit_id, journal_id=mark.journal_id, seq=mark.seq, epoch=epochs.get(mark.unit_id, 0))
 
 
 def ask_again(session: Session, units: Sequence[str], now: datetime) -> None:
@@ -61,5 +73,4 @@ def ask_again(session: Session, units: Sequence[str], now: datetime) -> None:
 
 
 def _epochs(session: Session, units: Collection[str]) -> dict[str, int]:
-    rows = session.execute(select(UnitStatus.unit_id, UnitStatus.journal_epoch).where(UnitStatus.unit_id.in_(units)))
-    return {row.unit_id: row.journal_epoch for row in rows}
+    return {row.unit_id: row.journal_epoch for row in session.execute(_EPOCHS, {"units": list(units)})}

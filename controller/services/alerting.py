@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import unix_ms
@@ -131,21 +131,32 @@ def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
     _issue(ctx, scope, now)
 
 
+_ENDED = (
+    select(StandingAlert.scope)
+    .join(ScopeDocument, ScopeDocument.scope == StandingAlert.scope)
+    .where(
+        StandingAlert.silenced_at.is_(None),
+        StandingAlert.hard_end <= bindparam("now"),
+        StandingAlert.hard_end > ScopeDocument.issued_at,
+    )
+    .distinct()
+    .order_by(StandingAlert.scope)
+)
+_UNSIGNED = (
+    select(ScopeDocument.scope)
+    .where(
+        or_(ScopeDocument.dirty > 0, ScopeDocument.seen_version > ScopeDocument.version),
+        ScopeDocument.scope != TRUST,
+    )
+    .order_by(ScopeDocument.scope)
+)
+
+
 def retire(ctx: Context, now: datetime) -> None:
     """Sign anew, without them, the lists that still name alerts whose hard end has passed: a unit that boots without
     trusted time cannot know that they are over."""
-    ended = (
-        select(StandingAlert.scope)
-        .join(ScopeDocument, ScopeDocument.scope == StandingAlert.scope)
-        .where(
-            StandingAlert.silenced_at.is_(None),
-            StandingAlert.hard_end <= now,
-            StandingAlert.hard_end > ScopeDocument.issued_at,
-        )
-        .distinct()
-    )
     with ctx.db.read() as session:
-        scopes = session.scalars(ended.order_by(StandingAlert.scope)).all()
+        scopes = session.scalars(_ENDED, {"now": now}).all()
     if not scopes:
         return
     with ctx.db.write() as session:
@@ -158,14 +169,7 @@ def retire(ctx: Context, now: datetime) -> None:
 def issue_pending(ctx: Context, now: datetime) -> None:
     """Sign what was decided and is not said yet: whoever decided it may have died before he could."""
     with ctx.db.read() as session:
-        scopes = session.scalars(
-            select(ScopeDocument.scope)
-            .where(
-                or_(ScopeDocument.dirty > 0, ScopeDocument.seen_version > ScopeDocument.version),
-                ScopeDocument.scope != TRUST,
-            )
-            .order_by(ScopeDocument.scope)
-        ).all()
+        scopes = session.scalars(_UNSIGNED).all()
     for scope in scopes:
         try:
             _sign(ctx, scope, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import unix_ms
@@ -93,9 +93,11 @@ def issue(
 def step(ctx: Context, link: Link, now: datetime) -> datetime:
     """Give up what expired, say what is due. Returns when something is due next; a unit that connects, an answer and a
     new command wake us earlier."""
-    _expire(ctx, now)
     with ctx.db.read() as session:
+        expired = session.scalar(_ANY_OVER, {"now": now}) is not None
         first = _first_of_each_unit(session, now)
+    if expired:
+        _expire(ctx, now)
     due = [row for row in first if row.due_at <= now]
     if due and link.up:
         _note(ctx, _say(link, ctx.keys.signer(Use.COMMAND), due), now)
@@ -125,9 +127,11 @@ def document(row: Command, signer: SigningKey) -> bytes:
 
 def connected(session: Session, units: Iterable[str], at: datetime) -> bool:
     """These units said that they are there: whether anything waits for them, which is due now."""
-    mine = Command.unit_id.in_(list(units))
-    waiting = session.scalars(update(Command).where(mine, _open(at)).values(due_at=at).returning(Command.id)).all()
-    return bool(waiting)
+    mine = list(units)
+    if session.scalar(_WAITING, {"units": mine, "now": at}) is None:
+        return False
+    session.execute(update(Command).where(Command.unit_id.in_(mine), _open(at)).values(due_at=at))
+    return True
 
 
 def _place(session: Session, actor: Actor, where: str) -> tuple[Cluster, str | None]:
@@ -170,16 +174,22 @@ def _open(now: datetime) -> ColumnElement[bool]:
     return Command.answered_at.is_(None) & Command.expired_at.is_(None) & (Command.expires_at > now)
 
 
+_UNANSWERED = (Command.answered_at.is_(None), Command.expired_at.is_(None))
+_STANDS = (*_UNANSWERED, Command.expires_at > bindparam("now"))
+_ANY_OVER = select(Command.id).where(*_UNANSWERED, Command.expires_at <= bindparam("now")).limit(1)
+_WAITING = select(Command.id).where(Command.unit_id.in_(bindparam("units", expanding=True)), *_STANDS).limit(1)
+_ALL_OPEN = (
+    select(Command)
+    .join(Unit, Unit.id == Command.unit_id)
+    .where(*_STANDS, Unit.revoked_at.is_(None))
+    .order_by(Command.unit_id, Command.seq)
+)
+
+
 def _first_of_each_unit(session: Session, now: datetime) -> Sequence[Command]:
     """The oldest open command of each unit that may still connect."""
-    rows = session.scalars(
-        select(Command)
-        .join(Unit, Unit.id == Command.unit_id)
-        .where(_open(now), Unit.revoked_at.is_(None))
-        .order_by(Command.unit_id, Command.seq)
-    ).all()
     first: dict[str, Command] = {}
-    for row in rows:
+    for row in session.scalars(_ALL_OPEN, {"now": now}):
         first.setdefault(row.unit_id, row)
     return list(first.values())
 
@@ -210,13 +220,12 @@ def _note(ctx: Context, said: Sequence[Command], now: datetime) -> None:
 
 
 def _expire(ctx: Context, now: datetime) -> None:
-    over = (Command.answered_at.is_(None), Command.expired_at.is_(None), Command.expires_at <= now)
-    with ctx.db.read() as session:
-        if session.scalar(select(Command.id).where(*over).limit(1)) is None:
-            return
     with ctx.db.write() as session:
         given_up = session.execute(
-            update(Command).where(*over).values(expired_at=now).returning(Command.id, Command.sent)
+            update(Command)
+            .where(*_UNANSWERED, Command.expires_at <= now)
+            .values(expired_at=now)
+            .returning(Command.id, Command.sent)
         ).all()
         for name, sent in sorted(given_up):
             audit.record(session, now, OURS, "command.expire", name, {"sent": sent})

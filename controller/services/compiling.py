@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, insert, or_, select, union_all, update
+from sqlalchemy import Select, bindparam, exists, func, insert, or_, select, union_all, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -87,6 +87,9 @@ class _Made:
     due_again: datetime
 
 
+_NEXT_DUE = select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > bindparam("now"))
+
+
 def step(ctx: Context, now: datetime) -> datetime:
     """Expand, compile what is dirty or due, sign, store. Returns when to look again at the latest.
 
@@ -111,11 +114,11 @@ def step(ctx: Context, now: datetime) -> datetime:
             _LOG.error("the plan of %s cannot be made: %s", unit, why)
         overtaken = overtaken or stored < len(made)
         if any(one.plan is not None for one in made):
-            ctx.wake()  # there is something to publish
+            ctx.publish_soon()
     if overtaken:
         return now
     with ctx.db.read() as session:
-        due = session.scalar(select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > now))
+        due = session.scalar(_NEXT_DUE, {"now": now})
     return min(now + LOOK_AGAIN, due) if due else now + LOOK_AGAIN
 
 
@@ -165,13 +168,9 @@ def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
 def _expand_all(ctx: Context, now: datetime) -> None:
     """Broadcasts whose deliveries do not reach past the horizon any more. One of which the tables say what no calendar
     knows leaves a fault at its units; all others go on."""
-    behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < now + HORIZON)
-    known = (Broadcast.id, Broadcast.expanded_until, Broadcast.ahead_minutes)
-    query = select(*known).where(Broadcast.status == "approved", behind)
-    # One after the other, because each has its own part of the index: what is long over is not looked at.
-    not_over = (Broadcast.last_day.is_(None), Broadcast.last_day >= (now - timedelta(days=2)).date())
+    not_over = {"reach": now + HORIZON, "day": (now - timedelta(days=2)).date()}
     with ctx.db.read() as session:
-        rows = [row for which in not_over for row in session.execute(query.where(which))]
+        rows = [row for query in _behind() for row in session.execute(query, not_over)]
         broken_before = faults.standing(session, BROKEN)
     names = [name for name, until, ahead in rows if _is_behind(until, ahead, now)]
     broken: dict[str, str] = {}
@@ -185,6 +184,15 @@ def _expand_all(ctx: Context, now: datetime) -> None:
             broken |= {name: why for name in some if (why := _why_not(ctx, name, now)) is not None}
     if broken or broken_before:
         _tell_broken(ctx, broken, broken_before, now)
+
+
+@cache
+def _behind() -> Sequence[Any]:
+    """One after the other, because each has its own part of the index: what is long over is not looked at."""
+    behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < bindparam("reach"))
+    known = (Broadcast.id, Broadcast.expanded_until, Broadcast.ahead_minutes)
+    query = select(*known).where(Broadcast.status == "approved", behind)
+    return query.where(Broadcast.last_day.is_(None)), query.where(Broadcast.last_day >= bindparam("day"))
 
 
 def _is_behind(until: datetime | None, ahead: int | None, now: datetime) -> bool:
@@ -226,16 +234,20 @@ def _tell_broken(ctx: Context, broken: Mapping[str, str], before: Collection[str
 
 def _wanting_a_look(session: Session, now: datetime) -> Sequence[str]:
     """Units whose plan is marked or due, and those that have none; each part has its own index."""
+    return session.scalars(_wanting(), {"now": now}).all()
+
+
+@cache
+def _wanting() -> Select[str]:
+    """Built once: mostly nobody wants anything, and then the building is what costs."""
     none_yet = ~exists().where(UnitPlan.unit_id == Assignment.unit_id)
     serves = exists().where(Assignment.unit_id == Unit.id, Assignment.until.is_(None))
     some = union_all(
         select(UnitPlan.unit_id).where(UnitPlan.dirty_since.is_not(None)),
-        select(UnitPlan.unit_id).where(UnitPlan.due_again <= now),
+        select(UnitPlan.unit_id).where(UnitPlan.due_again <= bindparam("now")),
         select(Assignment.unit_id).where(Assignment.until.is_(None), none_yet),
     )
-    return session.scalars(
-        select(Unit.id).where(Unit.id.in_(some), Unit.revoked_at.is_(None), serves).order_by(Unit.id)
-    ).all()
+    return select(Unit.id).where(Unit.id.in_(some), Unit.revoked_at.is_(None), serves).order_by(Unit.id)
 
 
 def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted]:

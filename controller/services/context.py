@@ -36,3 +36,9 @@ class Context:
     """For how long a standing approval holds at the most."""
     audit_keep: timedelta = timedelta(days=365)
     """For how long the audit log stays in the database (R-105)."""
+    wake_publisher: Callable[[], None] | None = None
+    """`wake` for the step alone that publishes; none: there is no such thing here."""
+
+    def publish_soon(self) -> None:
+        """Something signed lies ready: nobody else need look."""
+        (self.wake_publisher or self.wake)()

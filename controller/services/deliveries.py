@@ -65,15 +65,22 @@ def move_all(
         check_move(before, after, who)
     if not moving:
         return
-    state = update(Delivery.__table__).where(Delivery.id == bindparam("name")).values(state=str(after))  # type: ignore[arg-type]
-    session.connection().execute(state, [{"name": name} for name, _ in moving])
-    session.execute(
-        insert(DeliveryMove),
+    core = session.connection()
+    core.execute(_STATE, [{"name": name, "after": str(after)} for name, _ in moving])
+    core.execute(
+        _MOVE,
         [
             {"delivery_id": name, "before": str(before), "after": str(after), "at": now, "why": why}
             for name, before in moving
         ],
     )
+
+
+# Of the tables, not of the objects: the way by the objects costs several times the statement.
+_ROWS: Any = Delivery.__table__
+_MOVES: Any = DeliveryMove.__table__
+_STATE = update(_ROWS).where(_ROWS.c.id == bindparam("name")).values(state=bindparam("after"))
+_MOVE = insert(_MOVES)
 
 
 def last_sound(delivery: Delivery) -> datetime:
@@ -133,7 +140,8 @@ def _make(
 ) -> int:
     unit_of = units_of(session, clusters)
     stations = stations_of(session, clusters)
-    rules = {(station.id, site): regulation(station, site) for station, site in stations.values()}
+    places = {(station.id, site): (station, site) for station, site in stations.values()}
+    rules = {place: regulation(*there) for place, there in places.items()}
     asked = asked_at(session, broadcast, stations)
     ranked = ranks_at(session, {station.id for station, _ in stations.values()})
     same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
@@ -180,11 +188,11 @@ def _make(
             row |= shut | {"reason": why_not[row["id"]]}
     closed = [{"delivery_id": name, "why": why} for name, why in why_not.items()]
     if rows:
-        session.execute(insert(Delivery), rows)
+        session.connection().execute(insert(_ROWS), rows)
     if closed:
         check_move(State.PLANNED, State.WITHDRAWN, Actor.CONTROLLER)
         moved = {"before": str(State.PLANNED), "after": str(State.WITHDRAWN), "at": now}
-        session.execute(insert(DeliveryMove), [{**each, **moved} for each in closed])
+        session.connection().execute(_MOVE, [{**each, **moved} for each in closed])
     mark_dirty(session, clusters, now)
     return len(rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms
@@ -18,19 +18,28 @@ from controller.services.correcting import corrected
 from controller.services.deliveries import move
 from controller.services.heard import Heard, Tally, printable
 
+_NAMED = select(Delivery).where(Delivery.id.in_(bindparam("items", expanding=True)))
+_TOLD = (
+    select(JournalEntry)
+    .where(JournalEntry.item == bindparam("item"), JournalEntry.unit_id == bindparam("unit"))
+    .order_by(JournalEntry.boot_id, JournalEntry.seq)
+)
+_ASSIGNED = select(Assignment.id).where(
+    Assignment.unit_id == bindparam("unit"),
+    Assignment.cluster_id == bindparam("cluster"),
+    Assignment.since <= bindparam("since"),
+    Assignment.until.is_(None) | (Assignment.until > bindparam("until")),
+)
+
 
 def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
     """Judge every delivery that got new evidence, from all the evidence there is."""
     if not items:
         return
-    for delivery in session.scalars(select(Delivery).where(Delivery.id.in_(items))):
+    for delivery in session.scalars(_NAMED, {"items": list(items)}):
         if not _served(session, one.unit, delivery):
             continue
-        evidence = session.scalars(
-            select(JournalEntry)
-            .where(JournalEntry.item == delivery.id, JournalEntry.unit_id == one.unit)
-            .order_by(JournalEntry.boot_id, JournalEntry.seq)
-        ).all()
+        evidence = session.scalars(_TOLD, {"item": delivery.id, "unit": one.unit}).all()
         found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
         if found is None:
             continue
@@ -40,15 +49,8 @@ def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
 
 def _served(session: Session, unit: str, delivery: Delivery) -> bool:
     """Evidence counts only from the unit that was assigned to the cluster at that instant."""
-    row = session.scalar(
-        select(Assignment.id).where(
-            Assignment.unit_id == unit,
-            Assignment.cluster_id == delivery.cluster_id,
-            Assignment.since <= delivery.end,
-            (Assignment.until.is_(None)) | (Assignment.until > delivery.start),
-        )
-    )
-    return row is not None
+    when = {"since": delivery.end, "until": delivery.start}
+    return session.scalar(_ASSIGNED, {"unit": unit, "cluster": delivery.cluster_id, **when}) is not None
 
 
 def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from controller.db.tables import UnitFault
@@ -13,12 +13,14 @@ from controller.db.tables import UnitFault
 DETAIL = 500
 
 
+_STANDING = select(UnitFault.unit_id, UnitFault.detail).where(
+    UnitFault.code == bindparam("code"), UnitFault.cleared_at.is_(None)
+)
+
+
 def standing(session: Session, code: str) -> dict[str, str]:
     """Unit to what is told of it."""
-    rows = session.execute(
-        select(UnitFault.unit_id, UnitFault.detail).where(UnitFault.code == code, UnitFault.cleared_at.is_(None))
-    )
-    return {row.unit_id: row.detail for row in rows}
+    return {row.unit_id: row.detail for row in session.execute(_STANDING, {"code": code})}
 
 
 def settle(

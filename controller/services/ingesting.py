@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,29 @@ OTHER = "other"
 """How an entry of an unknown kind is filed; the row keeps its own word."""
 BOOT_AHEAD = timedelta(days=1)
 """A boot id is at most the Unix seconds of a trusted time (CONTRACT.md, section 9)."""
+# Made once: units talk all day, and to build a statement costs more than to run it.
+_UNITS: BindParameter[list[str]] = bindparam("units", expanding=True)
+_STATUSES = select(UnitStatus).where(UnitStatus.unit_id.in_(_UNITS))
+_MARKS = select(JournalMark).where(JournalMark.unit_id.in_(_UNITS))
+_PLANS = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(_UNITS))
+_OPEN = select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.asset_sha256).where(
+    Delivery.unit_id.in_(_UNITS),
+    Delivery.state.in_([str(state) for state in (State.PLANNED, State.PUBLISHED, State.READY)]),
+    Delivery.end > bindparam("at"),
+)
+_BEYOND = (
+    select(JournalEntry.seq)
+    .where(
+        JournalEntry.unit_id == bindparam("unit"),
+        JournalEntry.journal_id == bindparam("journal"),
+        JournalEntry.seq > bindparam("reached"),
+    )
+    .order_by(JournalEntry.seq)
+)
+_KEEP = {
+    name: insert(JournalEntry.__table__).on_conflict_do_nothing().returning(JournalEntry.seq)  # type: ignore[arg-type]
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
 Plans = Mapping[str, tuple[int, datetime | None]]
 """Version and time of publication of the plans that stand, by unit."""
 
@@ -66,7 +89,7 @@ def apply(
         tally.outranked += unit in stored and version > stored[unit][0]
     units = list(statuses)
     # Held so that the session finds them without asking for each.
-    marks = session.scalars(select(JournalMark).where(JournalMark.unit_id.in_(units))).all()
+    marks = session.scalars(_MARKS, {"units": units}).all()
     with session.no_autoflush:
         changed = _take_statuses(session, heard, statuses, tally)
     session.flush()
@@ -131,12 +154,11 @@ def _take_statuses(
 def _plans(session: Session, units: Sequence[str]) -> Plans:
     if not units:
         return {}
-    query = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(units))
-    return {unit: (version, published) for unit, version, published in session.execute(query)}
+    return {unit: (version, published) for unit, version, published in session.execute(_PLANS, {"units": list(units)})}
 
 
 def _statuses(session: Session, units: set[str]) -> dict[str, UnitStatus]:
-    known = {row.unit_id: row for row in session.scalars(select(UnitStatus).where(UnitStatus.unit_id.in_(units)))}
+    known = {row.unit_id: row for row in session.scalars(_STATUSES, {"units": list(units)})}
     for unit in units - known.keys():
         known[unit] = UnitStatus(unit_id=unit, seen_plan_version=0)
         session.add(known[unit])
@@ -219,16 +241,11 @@ def _readiness(session: Session, changed: Mapping[str, UnitStatus]) -> None:
     """Ready is: the plan that names it is applied, and the file is held."""
     if not changed:
         return
-    waiting = [str(state) for state in (State.PLANNED, State.PUBLISHED, State.READY)]
     at = min(status.reported_at for status in changed.values() if status.reported_at is not None)
     held = {unit: set(status.held) for unit, status in changed.items()}
     ready: list[tuple[str, str]] = []
     lost: list[tuple[str, str]] = []
-    for row in session.execute(
-        select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.asset_sha256).where(
-            Delivery.unit_id.in_(list(changed)), Delivery.state.in_(waiting), Delivery.end > at
-        )
-    ):
+    for row in session.execute(_OPEN, {"units": list(changed), "at": at}):
         applied = row.plan_version is not None and (changed[row.unit_id].plan_version or 0) >= row.plan_version
         if applied and row.asset_sha256 in held[row.unit_id]:
             ready.append((row.id, row.state))
@@ -272,8 +289,8 @@ def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> Journal
 def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
     """The last entry before the first gap, whatever came earlier beyond it."""
     reached = max(mark.seq, oldest - 1)
-    here = (JournalEntry.unit_id == mark.unit_id, JournalEntry.journal_id == mark.journal_id)
-    for seq in session.scalars(select(JournalEntry.seq).where(*here, JournalEntry.seq > reached).order_by("seq")):
+    here = {"unit": mark.unit_id, "journal": mark.journal_id, "reached": reached}
+    for seq in session.scalars(_BEYOND, here):
         if seq != reached + 1:
             break
         reached = seq
@@ -316,9 +333,9 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
         }
         for entry in batch.entries
     ]
-    dialect = session.get_bind().dialect.name
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(JournalEntry)
-    new = set(session.scalars(insert.values(rows).on_conflict_do_nothing().returning(JournalEntry.seq)))
+    session.flush()  # a unit's status comes before what it did
+    keep = _KEEP[session.get_bind().dialect.name]
+    new = set(session.connection().execute(keep, rows).scalars())
     told: dict[int, AnyEntry] = {}
     for entry in batch.entries:
         told.setdefault(entry.seq, entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,10 @@ class Link(Protocol):
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
         """Whether it is on its way. Never raises, never waits."""
+        ...
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        """Topics and payloads, in order, in as few parcels as the network takes; how many of them are on their way."""
         ...
 
     def flush(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
@@ -37,14 +38,15 @@ def step(ctx: Context, link: Link, now: datetime) -> datetime:
     if not link.up:
         return now + LOOK_AGAIN  # coming up wakes us
     with ctx.db.read() as session:
-        behind, documents = _behind(session, now), _documents(session)
-        lacking, marks = _lacking(session), acknowledging.missing(session)
+        behind, documents = _behind(session, now), session.scalars(_DOCUMENTS).all()
+        lacking, silent = _lacking(session, now)
+        marks = acknowledging.missing(session)
     if behind:
         _outrank(ctx, behind, now)
     _say_documents(ctx, link, documents, now)
-    _say_plans(ctx, link, [unit for unit, left in lacking if left is None or left < now - SAY_AGAIN], now)
+    _say_plans(ctx, link, lacking, now)
     acknowledging.acknowledge(ctx, link, marks)
-    return now + (SAY_AGAIN if lacking else LOOK_AGAIN)
+    return now + (SAY_AGAIN if silent else LOOK_AGAIN)
 
 
 def connected(ctx: Context) -> None:
@@ -61,23 +63,25 @@ def say_everything_again(ctx: Context) -> None:
         session.execute(update(JournalMark).values(acked_seq=-1))
 
 
+_BEHIND = (
+    select(UnitPlan.unit_id)
+    .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+    .where(
+        or_(
+            *(
+                each.between(UnitPlan.version + 1, bindparam("latest"))
+                for each in (UnitStatus.plan_version, UnitStatus.seen_plan_version)
+            )
+        ),
+        UnitPlan.body_sha256 != "",  # marked once: the compiler is at it
+    )
+)
+
+
 def _behind(session: Session, now: datetime) -> list[str]:
     """Units that hold, or for which the broker holds, a plan newer than ours: we were restored. What is too far ahead
     for any unit to apply is no plan that we must outrank."""
-    latest = unix_ms(now) + MAX_AHEAD_MS
-    newer = or_(
-        *(
-            each.between(UnitPlan.version + 1, latest)
-            for each in (UnitStatus.plan_version, UnitStatus.seen_plan_version)
-        )
-    )
-    return list(
-        session.scalars(
-            select(UnitPlan.unit_id)
-            .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
-            .where(newer, UnitPlan.body_sha256 != "")  # marked once: the compiler is at it
-        )
-    )
+    return list(session.scalars(_BEHIND, {"latest": unix_ms(now) + MAX_AHEAD_MS}))
 
 
 def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
@@ -88,9 +92,7 @@ def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
     ctx.wake()
 
 
-def _documents(session: Session) -> Sequence[ScopeDocument]:
-    issued = ScopeDocument.version > 0
-    return session.scalars(select(ScopeDocument).where(issued, ScopeDocument.published_at.is_(None))).all()
+_DOCUMENTS = select(ScopeDocument).where(ScopeDocument.version > 0, ScopeDocument.published_at.is_(None))
 
 
 def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], now: datetime) -> None:
@@ -107,31 +109,34 @@ def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], n
             session.execute(update(ScopeDocument).where(*same).values(published_at=now))
 
 
-def _lacking(session: Session) -> list[tuple[str, datetime | None]]:
-    """Units and when their plan left: never, or it did and they are connected and have not reported it."""
-    unheard = UnitStatus.connected.is_(True) & or_(
-        UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version
-    )
-    rows = session.execute(
-        select(UnitPlan.unit_id, UnitPlan.published_at)
-        .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
-        .where(or_(UnitPlan.published_at.is_(None), unheard))
-        .order_by(UnitPlan.unit_id)
-    )
-    return [(unit, left) for unit, left in rows]
+_UNHEARD = UnitStatus.connected.is_(True) & or_(
+    UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version
+)
+_LACKING = (
+    select(UnitPlan.unit_id)
+    .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
+    .where(or_(UnitPlan.published_at.is_(None), _UNHEARD & (UnitPlan.published_at < bindparam("before"))))
+    .order_by(UnitPlan.unit_id)
+)
+_SILENT = select(UnitPlan.unit_id).join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id).where(_UNHEARD).limit(1)
+
+
+def _lacking(session: Session, now: datetime) -> tuple[Sequence[str], bool]:
+    """Units whose plan has to leave: it never did, or it did and they are connected and have not reported it. And
+    whether any plan may have to leave again."""
+    lacking = session.scalars(_LACKING, {"before": now - SAY_AGAIN}).all()
+    return lacking, bool(lacking) or session.scalar(_SILENT) is not None
 
 
 def _say_plans(ctx: Context, link: Link, units: Sequence[str], now: datetime) -> None:
     """Read as they are said: all plans of a large fleet do not lie in memory at once."""
     for start in range(0, len(units), BATCH):
-        theirs = UnitPlan.unit_id.in_(units[start : start + BATCH])
         with ctx.db.read() as session:
-            missing = session.scalars(select(UnitPlan).where(theirs).order_by(UnitPlan.unit_id)).all()
-        sent: list[UnitPlan] = []
-        for row in missing:
-            if not _publish(link, topics.to_unit(row.unit_id, In.PLAN), row.document, topics.MANNERS[In.PLAN]):
-                break
-            sent.append(row)
+            # Columns, not objects: while a thousand plans leave, somebody waits for the last one.
+            missing = session.execute(_PLANS, {"units": units[start : start + BATCH]}).all()
+        manner = topics.MANNERS[In.PLAN]
+        said = ((topics.to_unit(row.unit_id, In.PLAN), row.document) for row in missing)
+        sent = missing[: link.publish_all(said, qos=manner.qos, retain=manner.retain)]
         if not link.flush():
             return
         with ctx.db.write() as session:
@@ -142,27 +147,32 @@ def _say_plans(ctx: Context, link: Link, units: Sequence[str], now: datetime) ->
             return
 
 
-def _mark_published(session: Session, sent: Sequence[UnitPlan], now: datetime) -> list[datetime]:
-    """When the broadcasts that left for the first time were approved."""
+_PLANS = (
+    select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.document)
+    .where(UnitPlan.unit_id.in_(bindparam("units", expanding=True)))
+    .order_by(UnitPlan.unit_id)
+)
+_MARK = (
+    update(UnitPlan.__table__)  # type: ignore[arg-type]
+    .where(UnitPlan.unit_id == bindparam("unit"), UnitPlan.version == bindparam("sent"))
+    .values(published_at=bindparam("left"))
+)
+_WAITING = select(
+    *(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.broadcast_id, Delivery.revision)
+).where(
+    Delivery.unit_id.in_(bindparam("units", expanding=True)),
+    Delivery.state == said(State.PLANNED),
+    Delivery.plan_version.is_not(None),
+)
+
+
+def _mark_published(session: Session, sent: Sequence[Any], now: datetime) -> list[datetime]:
+    """When the broadcasts that left for the first time were approved. `sent`: rows of `_PLANS`."""
     if not sent:
         return []
-    mark = (
-        update(UnitPlan.__table__)  # type: ignore[arg-type]
-        .where(UnitPlan.unit_id == bindparam("unit"), UnitPlan.version == bindparam("sent"))
-        .values(published_at=now)
-    )
-    session.connection().execute(mark, [{"unit": row.unit_id, "sent": row.version} for row in sent])
+    session.connection().execute(_MARK, [{"unit": row.unit_id, "sent": row.version, "left": now} for row in sent])
     units = {row.unit_id: row.version for row in sent}
-    waiting = session.execute(
-        select(
-            Delivery.id,
-            Delivery.state,
-            Delivery.unit_id,
-            Delivery.plan_version,
-            Delivery.broadcast_id,
-            Delivery.revision,
-        ).where(Delivery.unit_id.in_(units), Delivery.state == said(State.PLANNED), Delivery.plan_version.is_not(None))
-    ).all()
+    waiting = session.execute(_WAITING, {"units": list(units)}).all()
     gone = [row for row in waiting if row.plan_version <= units[row.unit_id]]
     out = [(row.id, row.state) for row in gone]
     move_all(session, out, State.PUBLISHED, Actor.CONTROLLER, now, "plan published")

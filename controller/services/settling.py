@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
@@ -23,21 +24,23 @@ LOOK_SOON = timedelta(minutes=1)
 def step(ctx: Context, now: datetime) -> datetime:
     """Close what can be closed, and retire alerts that are over. Returns when to look again."""
     alerting.retire(ctx, now)
+    moment = {"now": now, "too_late": now - GRACE}
     with ctx.db.read() as session:
-        any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(now)))
+        any_over = any(_over(delivery, complete, now) for delivery, complete in session.execute(_ended(), moment))
         any_gone = any(_told_all(reported, seq) for _, reported, seq in session.execute(_taken_back()))
     if any_over or any_gone:
         with ctx.db.write() as session:
             for delivery, reported, seq in session.execute(_taken_back()).all():
                 if _told_all(reported, seq):
                     close(delivery, Verdict.NOT_PLAYED, _why(session, delivery), now)
-            for delivery, complete in session.execute(_ended(now)):
+            for delivery, complete in session.execute(_ended(), moment):
                 if _over(delivery, complete, now):
                     _close(session, delivery, complete, now)
     return min(now + LOOK_AGAIN, _next(ctx, now))
 
 
-def _ended(now: datetime) -> Select[Delivery, datetime | None]:
+@cache
+def _ended() -> Select[Delivery, datetime | None]:
     """What `_over` has to be asked of, with the instant up to which its unit's journal is complete here: none where the
     journal that could have told of it was lost."""
     complete = case((_unbroken(), UnitStatus.complete_at))
@@ -47,7 +50,9 @@ def _ended(now: datetime) -> Select[Delivery, datetime | None]:
         .outerjoin(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
         .where(
             or_(
-                Delivery.verdict.is_(None) & (Delivery.end < now) & (told | (Delivery.end < now - GRACE)),
+                Delivery.verdict.is_(None)
+                & (Delivery.end < bindparam("now"))
+                & (told | (Delivery.end < bindparam("too_late"))),
                 (Delivery.verdict == Verdict.UNKNOWN) & told,
             )
         )
@@ -59,6 +64,7 @@ def _unbroken() -> ColumnElement[bool]:
     return UnitStatus.complete_from <= Delivery.start
 
 
+@cache
 def _taken_back() -> Select[Delivery, dict[str, Any], int | None]:
     """Withdrawn, and its unit told that it applied a plan without it: what has not sounded by then never will. With
     what the unit said last, and how far its journal is here: `_told_all` has to be asked."""
@@ -90,22 +96,26 @@ def _over(delivery: Delivery, complete: datetime | None, now: datetime) -> bool:
     return (complete is not None and complete > end) or (delivery.verdict is None and end < now - GRACE)
 
 
+_NEXT_END = (
+    select(Delivery.end)
+    .where(Delivery.verdict.is_(None), Delivery.end > bindparam("too_late"))
+    .order_by(Delivery.end)
+    .limit(1)
+)
+_AWAITED = (
+    select(Delivery.id)
+    .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
+    .where(Delivery.state == said(State.WITHDRAWN), Delivery.verdict.is_(None), UnitStatus.connected.is_(True))
+    .limit(1)
+)
+
+
 def _next(ctx: Context, now: datetime) -> datetime:
     """When the next delivery without verdict becomes unknown; soon, while a connected unit may tell that it took back
     what was withdrawn."""
     with ctx.db.read() as session:
-        soonest = session.scalar(
-            select(Delivery.end)
-            .where(Delivery.verdict.is_(None), Delivery.end > now - GRACE)
-            .order_by(Delivery.end)
-            .limit(1)
-        )
-        awaited = session.scalar(
-            select(Delivery.id)
-            .join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id)
-            .where(Delivery.state == said(State.WITHDRAWN), Delivery.verdict.is_(None), UnitStatus.connected.is_(True))
-            .limit(1)
-        )
+        soonest = session.scalar(_NEXT_END, {"too_late": now - GRACE})
+        awaited = session.scalar(_AWAITED)
     due = max(soonest + GRACE, now) + timedelta(seconds=1) if soonest is not None else now + LOOK_AGAIN
     return due if awaited is None else min(due, now + LOOK_SOON)
 

@@ -146,12 +146,15 @@ def look_again(session: Session) -> None:
     session.execute(delete(Kept).where(Kept.name == LOOKED))
 
 
+_LOOKED = select(Kept.value).where(Kept.name == LOOKED)
+_CLUSTERS = select(func.count(), func.max(Cluster.added_at)).select_from(Cluster)
+
+
 def join_all(ctx: Context, now: datetime) -> int:
     """Let join in what has come to targets since this was looked at last; how many clusters that were. Nearly always
     it is seen from two numbers that nothing has come."""
     with ctx.db.read() as session:
-        mark, known = _mark(session), session.get(Kept, LOOKED)
-        if known is not None and known.value == mark:
+        if session.scalar(_LOOKED) == _mark(session):
             return 0
     with ctx.db.write() as session:
         goes_on = or_(Broadcast.last_day.is_(None), Broadcast.last_day >= (now - timedelta(days=2)).date())
@@ -162,7 +165,7 @@ def join_all(ctx: Context, now: datetime) -> int:
 
 
 def _mark(session: Session) -> str:
-    count, newest = session.execute(select(func.count(), func.max(Cluster.added_at)).select_from(Cluster)).one()
+    count, newest = session.execute(_CLUSTERS).one()
     return f"{count} {newest}"
 
 

@@ -17,7 +17,7 @@ import os
 import resource
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +54,11 @@ class Deaf:
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
         self.sent += 1
         return True
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        sent = len(list(messages))
+        self.sent += sent
+        return sent
 
     def flush(self) -> bool:
         return True

@@ -42,8 +42,8 @@ def _round(link: PahoLink, plans: Mapping[str, bytes]) -> float:
     clock, waiting = SystemClock(), {topics.from_unit(unit, Out.REPORTED) for unit in plans}
     manner = MANNERS[In.PLAN]
     began = clock.monotonic()
-    for unit, document in plans.items():
-        assert link.publish(topics.to_unit(unit, In.PLAN), document, qos=manner.qos, retain=manner.retain)
+    documents = ((topics.to_unit(unit, In.PLAN), document) for unit, document in plans.items())
+    assert link.publish_all(documents, qos=manner.qos, retain=manner.retain) == len(plans)
     while waiting:
         waiting.discard(_next(link.inbox).topic)
     lasted = clock.monotonic() - began

@@ -7,7 +7,7 @@ Each test gets a copy of one furnished database: places, units, people, one prep
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -81,6 +81,13 @@ class RecordingLink:
         self.takes -= 1
         self.sent.append((topic, payload, qos, retain))
         return True
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        before = len(self.sent)
+        for topic, payload in messages:
+            if not self.publish(topic, payload, qos=qos, retain=retain):
+                break
+        return len(self.sent) - before
 
     def flush(self) -> bool:
         return self.flushes

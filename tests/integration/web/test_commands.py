@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,9 @@ class Wire:
 
     def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool) -> bool:
         return True
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], *, qos: int, retain: bool) -> int:
+        return len(list(messages))
 
     def flush(self) -> bool:
         return True
