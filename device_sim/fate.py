@@ -9,6 +9,7 @@ from broadcasts.errors import Refused
 from device_sim.ear import Sound
 from device_sim.events import Boot
 from device_sim.fetch import Trouble
+from device_sim.hardware import SHADE_C
 from device_sim.live import Fleet, Pillar
 from device_sim.mischief import KINDS, Mischief, argument
 from device_sim.radio import Air
@@ -86,6 +87,8 @@ class Fate:
             Mischief.CLOCK_OFF: hardware.clock_error_ms != 0,
             Mischief.WIRE_CUT: not pillar.pole.wire_intact,
             Mischief.DUPLICATE_MESSAGES: pillar.doubled,
+            Mischief.AMPLIFIER_STUCK: hardware.amplifier_stuck,
+            Mischief.CABINET_HOT: hardware.heat_to_c > SHADE_C,
             Mischief.SOURCE_SILENT: hardware.air == Air.SILENT,
             Mischief.SOURCE_OFF: hardware.air == Air.OFF,
             Mischief.CORRUPT_NEXT_FETCH: self._fleet.fetches.troubled(pillar.name),
@@ -128,6 +131,8 @@ class Fate:
                 pillar.doubled = bool(value)
             case Mischief.REPLAY_OLD | Mischief.FORGE:
                 self._lie_to(pillar, kind, now)
+            case Mischief.NAT_TIMEOUT:
+                fleet.forget_mapping(pillar)
             case Mischief.SOURCE_SILENT | Mischief.SOURCE_OFF | Mischief.SOURCE_BACK:
                 pillar.reception.here = _AIR[kind]
                 pillar.hardware.air = str(_AIR[kind])
@@ -144,6 +149,12 @@ class Fate:
                 hardware.mains = kind is Mischief.MAINS_ON
             case Mischief.CLOCK_OFF:
                 hardware.clock_error_ms += round(1000 * float(value or 0))
+            case Mischief.AMPLIFIER_STUCK | Mischief.AMPLIFIER_FREE:
+                hardware.amplifier_stuck = kind is Mischief.AMPLIFIER_STUCK
+            case Mischief.CABINET_HOT:
+                hardware.heat(float(value or 0), now, warming_ms=0)
+            case Mischief.CABINET_COOL:
+                hardware.heat(SHADE_C, now, warming_ms=0)
             case Mischief.WIRE_CUT:
                 pole.cut_wire(now)
                 hardware.wire_intact = False

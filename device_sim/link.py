@@ -31,6 +31,8 @@ DIAL_S = 10.0
 """How long an attempt may take from the first packet to the last granted subscription."""
 CHORES_S = 5.0
 """How often keep-alive and overdue attempts are looked at."""
+PING_WAIT_S = 20.0
+"""A ping without an answer for so long means a dead link (CONTRACT.md, section 1); paho waits a whole keep-alive."""
 IN_FLIGHT = 1000
 SUBSCRIBE_QOS = 0
 
@@ -42,6 +44,11 @@ class _Buffered:
         self._sock = sock
         self._held = b""
         self._at = 0
+        self.severed = False
+        """What is sent gets nowhere."""
+
+    def send(self, data: bytes) -> int:
+        return len(data) if self.severed else self._sock.send(data)
 
     def recv(self, size: int) -> bytes:
         if self._at >= len(self._held):
@@ -60,10 +67,14 @@ class _Buffered:
 
 
 class _Client(Client):
-    """A paho client that is handed its socket instead of making one. `_create_socket` is private to paho 2.x: the
-    version is pinned below 3 and `tests/integration/test_live_fleet.py` runs over it."""
+    """A paho client that is handed its socket instead of making one. `_create_socket` and `_ping_t` are private to paho
+    2.x: the version is pinned below 3 and `tests/integration/test_live_fleet.py` and `test_link.py` run over them."""
 
     ready: _Buffered
+
+    def waits_since(self) -> float:
+        """When the ping left that is not answered (monotonic seconds); 0 without one."""
+        return float(self._ping_t)
 
     def _create_socket(self) -> Any:
         return self.ready
@@ -159,6 +170,15 @@ class Links:
         elif line is not None:
             line.abandoned = True
             self._close(line)
+
+    def sever(self, unit: str) -> None:
+        """As if the operator forgot the connection: it looks up, and nothing passes either way."""
+        line = self._lines.get(unit)
+        if line is not None and line.client is not None and line.phase is _Phase.OPEN:
+            line.client.ready.severed = True
+            if line.watched:
+                self._selector.unregister(line.sock)
+            line.watched = 0
 
     def is_open(self, unit: str) -> bool:
         line = self._lines.get(unit)
@@ -325,7 +345,8 @@ class Links:
                 self._lost(line)
             else:
                 more = selectors.EVENT_WRITE if client.want_write() else 0
-                self._watch(line, selectors.EVENT_READ | more)
+                if not client.ready.severed:
+                    self._watch(line, selectors.EVENT_READ | more)
 
     def _chores(self) -> None:
         now = self._clock.monotonic()
@@ -334,8 +355,11 @@ class Links:
             if line.phase is not _Phase.OPEN:
                 if now >= line.overdue_at:
                     self._lost(line)
-            elif line.client is not None and line.client.loop_misc() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._lost(line)
+            elif line.client is not None:
+                waits = line.client.waits_since()
+                failed = line.client.loop_misc() is not MQTTErrorCode.MQTT_ERR_SUCCESS
+                if failed or (waits and now - waits >= PING_WAIT_S):
+                    self._lost(line)
 
     def _lost(self, line: _Line) -> None:
         if line.phase is not _Phase.CLOSED:

@@ -281,6 +281,10 @@ class Fleet:
         if self._streams is not None and (pillar.offline or pillar.reception.here is not Air.SOUND):
             self._streams.lose(pillar.name)
 
+    def forget_mapping(self, pillar: Pillar) -> None:
+        """The operator's NAT forgets the connection; the unit finds out by its next ping."""
+        self._links.sever(pillar.name)
+
     def link_up(self, pillar: Pillar) -> None:
         pillar.offline = False
         if pillar.dialling is not None:

@@ -30,6 +30,11 @@ class Mischief(StrEnum):
     CLOCK_OFF = "clock_off"
     WIRE_CUT = "wire_cut"
     WIRE_REPAIR = "wire_repair"
+    AMPLIFIER_STUCK = "amplifier_stuck"
+    AMPLIFIER_FREE = "amplifier_free"
+    CABINET_HOT = "cabinet_hot"
+    CABINET_COOL = "cabinet_cool"
+    NAT_TIMEOUT = "nat_timeout"
     CORRUPT_NEXT_FETCH = "corrupt_next_fetch"
     BREAK_NEXT_FETCH = "break_next_fetch"
     DUPLICATE_MESSAGES = "duplicate_messages"
@@ -60,6 +65,11 @@ KINDS: dict[Mischief, Kind] = {
     Mischief.CLOCK_OFF: Kind("the hardware clock is moved by so many seconds", {"seconds": float}),
     Mischief.WIRE_CUT: Kind("the wire to the horns is cut: the decoder runs, nobody hears"),
     Mischief.WIRE_REPAIR: Kind("the wire is whole again"),
+    Mischief.AMPLIFIER_STUCK: Kind("the amplifier's relay stays closed: it draws current and hisses between sounds"),
+    Mischief.AMPLIFIER_FREE: Kind("the relay of the amplifier opens again"),
+    Mischief.CABINET_HOT: Kind("the cabinet has so many degrees", {"celsius": float}),
+    Mischief.CABINET_COOL: Kind("the cabinet is in the shade again"),
+    Mischief.NAT_TIMEOUT: Kind("the operator forgets the connection: it looks up, and nothing passes"),
     Mischief.CORRUPT_NEXT_FETCH: Kind("one bit of the next download is turned on the way"),
     Mischief.BREAK_NEXT_FETCH: Kind("the next download breaks off after so many bytes", {"bytes": int}),
     Mischief.DUPLICATE_MESSAGES: Kind("every message travels twice, both ways", {"on": bool}),

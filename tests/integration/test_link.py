@@ -21,6 +21,7 @@ from broadcasts.clock import Clock, ManualClock, SystemClock
 from broadcasts.wire import topics
 from broadcasts.wire.topics import Out
 from controller.mqtt.broker_users import CONTROLLER
+from device_sim import link
 from device_sim.events import Arrived, Connect, Inbox, LinkDown, LinkUp, Publish
 from device_sim.link import DIAL_S, Links
 from device_sim.tls import Tls, trusting
@@ -69,6 +70,27 @@ def test_a_unit_is_up_when_every_filter_is_granted_and_hears_itself(end: End, br
     end.links.publish("u-20", Publish(mine, b"here", 1, retain=True))
     end.until_told(("u-20", Arrived(mine, b"here")))
     assert end.links.is_open("u-20")
+
+
+def test_a_forgotten_connection_looks_up_until_a_ping_is_not_answered(
+    broker: OverSockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "CHORES_S", 0.2)
+    monkeypatch.setattr(link, "PING_WAIT_S", 0.5)
+    end = End(broker.address)
+    mine = topics.from_unit("u-39", Out.PRESENCE)
+    end.links.connect("u-39", Connect("u-39", broker.secrets["u-39"], mine, b"gone", keep_alive_s=3))
+    end.until_told(("u-39", LinkUp()))
+    watching = broker.enter(CONTROLLER)
+    watching.subscribe(mine, 1)
+    end.links.sever("u-39")
+    end.links.publish("u-39", Publish(mine, b"lost", 1, retain=False))
+    assert end.links.is_open("u-39"), "nothing is to be seen yet"
+    end.until_told(("u-39", LinkDown()))
+    until(lambda: b"gone" in [packet.payload for packet in watching.inbox], "the will")
+    assert b"lost" not in [packet.payload for packet in watching.inbox]
+    watching.goodbye()
+    end.links.close()
 
 
 def test_a_wrong_secret_is_a_failed_attempt(end: End) -> None:

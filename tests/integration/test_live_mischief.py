@@ -19,6 +19,7 @@ from broadcasts.wire.journal import Ended, FaultEntry
 from broadcasts.wire.plan import Asset
 from broadcasts.wire.relay import Relay
 from device_sim.control import Control
+from device_sim.health import HOT_VOLUME
 from device_sim.mischief import KINDS, Mischief
 
 SOUND = opus(1_600, "mischief", filler=700_000)
@@ -188,6 +189,34 @@ def test_a_lost_disk_begins_a_new_journal_and_learns_everything_again(stage: Sta
     stage.until_held("u-9")
     stage.hand.until(lambda: stage.hand.reported["u-9"].plan_hash == before.plan_hash, "the plan is known again")
     assert stage.hand.reported["u-9"].journal_id != before.journal_id
+
+
+def test_an_amplifier_that_holds_on_and_a_hot_cabinet_are_raised_and_go(stage: Stage) -> None:
+    stage.running.fault("cabinet_hot", "u-2", celsius=80)
+    stage.hand.until(lambda: stage.pole("u-2")["reported_faults"] == ["cabinet_hot"], "the heat is noticed")
+    assert stage.pole("u-2")["faults"] == ["cabinet_hot"]
+    stage.plan("u-2", "d-hot", 500)
+    stage.until_proven("u-2", "d-hot", SOUND_AND_PROOF)
+    assert [sound["volume"] for sound in stage.pole("u-2")["heard"] if sound["item"] == "d-hot"] == [HOT_VOLUME]
+    stage.running.fault("cabinet_cool", "u-2")
+    stage.hand.until(lambda: stage.pole("u-2")["reported_faults"] == [], "it is cool again")
+    stage.running.fault("amplifier_stuck", "u-2")
+    stage.plan("u-2", "d-stuck", 500)
+    stage.until_proven("u-2", "d-stuck", SOUND_AND_PROOF)
+    stage.hand.until(lambda: stage.pole("u-2")["reported_faults"] == ["amplifier_stuck"], "it holds on")
+    stage.running.fault("amplifier_free", "u-2")
+    stage.hand.until(lambda: stage.pole("u-2")["reported_faults"] == [], "it has let go")
+    assert stage.pole("u-2")["faults"] == []
+
+
+def test_a_forgotten_connection_looks_up(stage: Stage) -> None:
+    stage.hand.until(lambda: stage.pole("u-3")["online"], "a link")
+    stage.running.fault("nat_timeout", "u-3")
+    assert stage.pole("u-3")["online"]
+    before = stage.hand.reported["u-3"]
+    stage.plan("u-3", "d-nobody-hears", 60_000)
+    stage.running.fault("reboot", "u-3")
+    stage.hand.until(lambda: stage.hand.reported["u-3"].boot_id > before.boot_id, "a reboot makes a new connection")
 
 
 @pytest.mark.requirement("R-024")
