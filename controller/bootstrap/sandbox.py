@@ -38,6 +38,8 @@ ALERT_LASTS = timedelta(minutes=2)
 SOON = timedelta(seconds=20)
 AFTER_A_DEATH = timedelta(seconds=40)
 """Time to start again, also on a busy machine, and to tell the poles before the bulletin begins."""
+_RELAYED = "relay:"
+"""The simulator's word for the sound of another station."""
 AUTHOR, APPROVER = ACCOUNTS[0][0], ACCOUNTS[1][0]
 
 
@@ -47,6 +49,13 @@ _FAULTS: dict[str, list[dict[str, Any]]] = {
     "reboot": [{"kind": "reboot"}],
     "cut_wire": [{"kind": "wire_cut"}],
     "mend_wire": [{"kind": "wire_repair"}],
+    "forget_connection": [{"kind": "nat_timeout"}],
+    "stick_amplifier": [{"kind": "amplifier_stuck"}],
+    "free_amplifier": [{"kind": "amplifier_free"}],
+    "heat_cabinet": [{"kind": "cabinet_hot", "celsius": 80.0}],
+    "cool_cabinet": [{"kind": "cabinet_cool"}],
+    "silence_source": [{"kind": "source_silent"}],
+    "restore_source": [{"kind": "source_back"}],
     "clock_off_linked": [{"kind": "clock_off", "seconds": 40.0}],
     "clock_off_alone": [{"kind": "offline"}, {"kind": "clock_off", "seconds": 40.0}],
     "corrupt_asset": [{"kind": "corrupt_next_fetch"}],
@@ -194,17 +203,22 @@ def _pole(told: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
         "cluster": told["cluster"],
         "unit": told["unit"],
         "online": told["online"],
-        "sounding": titles.get(hearing["asset"], hearing["asset"][:8]) if hearing else None,
+        "sounding": (_title(hearing["asset"], titles) or hearing["asset"][:8]) if hearing else None,
         "volume": hearing["volume"] if hearing else 0,
         "faults": told["faults"],
         "heard": ([_sound(hearing, titles) | {"to": None}] if hearing else []) + heard,
     }
 
 
+def _title(sound: str, titles: dict[str, str]) -> str | None:
+    """Of a bulletin; of another station its name in the plan."""
+    return sound.removeprefix(_RELAYED) if sound.startswith(_RELAYED) else titles.get(sound)
+
+
 def _sound(sound: dict[str, Any], titles: dict[str, str]) -> dict[str, Any]:
     return {
         "asset": sound["asset"],
-        "title": titles.get(sound["asset"]),
+        "title": _title(sound["asset"], titles),
         "from": from_unix_ms(sound["from_ms"]),
         "to": from_unix_ms(sound["to_ms"]),
         "volume": sound["volume"],
