@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import select
 from support.services import ENGINES, HERE, Engine, House, Workshop
 
+from broadcasts.clock import SystemClock
 from controller import cli
 from controller.db import migrate
+from controller.db.engine import Database
 from controller.db.tables import Area, Assignment, AuditEntry, Cluster, Unit, User
+from controller.services import audit
 
 Loa = Callable[..., "Told"]
 ONE_TIME = re.compile(r"(?:[a-z0-9]{4}-){3}[a-z0-9]{4}")
@@ -164,6 +168,76 @@ def test_an_account_gets_a_further_role_only_where_there_is_such_a_place(house: 
         "broadcaster",
         "technician",
     ]
+
+
+def test_a_second_factor_is_forgotten_at_the_machine_only_where_no_two_administrators_are(
+    house: House, loa: Loa
+) -> None:
+    with house.ctx.db.write() as session:
+        user = session.scalars(select(User).where(User.name == "boss")).one()
+        user.factor_at, user.factor_secret = house.now, "sealed"
+    for name in ("mot", "hai"):
+        loa("user", "add", name, "--full-name", name, "--role", "administrator", "--area", "p-94").well()
+    told = ("user", "forget-factor", "boss", "--reason", "mất điện thoại")
+    assert "mot" in loa(*told).refused() or "hai" in loa(*told).refused()
+    loa("user", "disable", "hai", "--reason", "nghỉ việc").well()
+    loa(*told).well()
+    with house.ctx.db.read() as session:
+        assert session.scalars(select(User.factor_at).where(User.name == "boss")).one() is None
+        line = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert line is not None
+    assert (line.actor, line.act, line.detail["reason"]) == ("terminal", "second_factor.forget", "mất điện thoại")
+    assert "second factor" in loa(*told).refused()
+
+
+@pytest.mark.requirement("R-031")
+def test_an_exception_is_granted_listed_and_ended_at_the_machine(loa: Loa) -> None:
+    station, day = f"s-{HERE}", (SystemClock().now() + timedelta(days=30)).date()
+    told = ("exception", "grant", station, "--number", "07/QĐ", "--reason", "Một cán bộ", "--until")
+    made = loa(*told, day.isoformat()).well().strip()
+    assert "exception already" in loa(*told, day.isoformat()).refused()
+    assert "366 days" in loa(*told, (day + timedelta(days=400)).isoformat()).refused()
+    assert "s-00000" in loa("exception", "grant", "s-00000", *told[3:], day.isoformat()).refused()
+    (row,) = json.loads(loa("exception", "list", "--json").well())
+    assert (row["id"], row["state"], row["granted_by"], row["used"]) == (made, "holds", "terminal", 0)
+    assert row["until"] == f"{day + timedelta(days=1)}T00:00:00+07:00", "the last day is included"
+    loa("exception", "end", made).well()
+    assert "over already" in loa("exception", "end", made).refused()
+    assert re.match(rf"{made} +over ", loa("exception", "list").well())
+
+
+# The audit log
+
+
+@pytest.mark.requirement("R-105")
+def test_what_is_old_moves_into_a_file_that_the_log_still_knows(
+    workshop: Workshop, tmp_path: Path, run: Callable[..., Told]
+) -> None:
+    data, file = tmp_path / "data", tmp_path / "old.jsonl"
+    shutil.copytree(workshop.folder / "keys", data / "keys")
+    with workshop.empty("sqlite", tmp_path) as url:
+        run(data, url, "migrate").well()
+        db = Database(url)
+        with db.write() as session:
+            for year in (2020, 2021, 2022):
+                audit.record(session, datetime(year, 1, 1, tzinfo=UTC), "ai", "test", str(year))
+        db.close()
+        whole = tmp_path / "whole.jsonl"
+        whole.write_text(run(data, url, "audit", "export").well())
+        tomorrow = (SystemClock().now() + timedelta(days=1)).date().isoformat()
+        assert "365 days" in run(data, url, "audit", "archive", "--before", tomorrow, "--to", str(file)).refused()
+        archive = ("audit", "archive", "--before", "2021-06-01", "--to", str(file))
+        assert "2 lines, through line 2" in run(data, url, *archive).well()
+        assert "No line" in run(data, url, *archive).refused()
+        again = (*archive[:3], "2023-01-01", "--to", str(file))
+        assert "is there already" in run(data, url, *again).refused()
+        said = run(data, url, "audit", "verify", "--against", str(whole)).well()
+        assert said.startswith("2 lines, each follows")
+        assert "they go on from line 2, archived on" in said
+        run(data, url, "audit", "verify", "--against", str(file)).well()
+        file.write_text(file.read_text().replace('"2021"', '"2020"'))
+        assert "Line 2" in run(data, url, "audit", "verify", "--against", str(file)).refused()
+    assert run(data, "", "audit", "archive", "--before", "yesterday", "--to", str(file)).code == 2
 
 
 # Places

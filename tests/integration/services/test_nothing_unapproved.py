@@ -1,5 +1,6 @@
-"""No sequence of hand-ins, edits, decisions, lent rights, exceptions, ends and clock moves puts on the air what nobody
-but its authors approved. What is right is reckoned here from the acts alone, not from the rows of the services."""
+"""No sequence of hand-ins, edits, decisions, withdrawals, lent rights, exceptions, roles that end, accounts that go
+off, ends and clock moves puts on the air what nobody but its authors approved. What is right is reckoned here from the
+acts alone, not from the rows of the services."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from support.services import HERE, House, Workshop, furnished
 
 from broadcasts.errors import LoaError
-from controller.db.tables import Delivery, RoleGrant
+from controller.db.tables import Delivery, RoleGrant, User
 from controller.services import accounts, approving, composing, delegating, own_exceptions
 from controller.services.rights import Role
 
@@ -37,19 +39,25 @@ class Truth:
     lent: list[tuple[str, str, str, datetime, datetime]] = field(default_factory=list)
     """Id, from, to, since, until."""
     exceptions: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    holds: set[str] = field(default_factory=lambda: {"boss", "deputy"})
+    """Who has the role of an approver."""
+    off: set[str] = field(default_factory=set)
+    """Whose account is off: nobody approves in their name."""
 
     def may(self, who: str, broadcast: str, now: datetime) -> bool:
         wrote = self.wrote[broadcast]
-        if who in ("boss", "deputy"):
+        if who in self.holds:
             alone = any(since <= now < until for since, until in self.exceptions.values())
             return who not in wrote or alone
         lenders = {a for _, a, to, since, until in self.lent if to == who and since <= now < until}
-        return who not in wrote and bool(lenders - wrote)
+        return who not in wrote and bool((lenders & self.holds) - self.off - wrote)
 
 
 class World:
     def __init__(self, house: House) -> None:
         self.house, self.truth, self.made = house, Truth(), list[str]()
+        self.borrowed = 0
+        """Approvals by a lent right."""
         with house.ctx.db.write() as session:
             for name, role, area in (
                 ("second", Role.BROADCASTER, COMMUNE),
@@ -80,6 +88,7 @@ class World:
         approving.approve(self.house.ctx, actor, name, approving.look_at(self.house.ctx, actor, name)[2], until=until)
         assert allowed, f"{by} approved {name}, written by {self.truth.wrote[name]}"
         self.truth.said[name, self.truth.newest[name]] = until
+        self.borrowed += by == "second"
 
     def reject(self, who: int, which: int) -> None:
         name, actor = self.made[which % len(self.made)], self.house.actor(APPROVERS[who % 3])
@@ -89,7 +98,7 @@ class World:
     def lend(self, who: int, which: int) -> None:
         by, until = APPROVERS[who % 3], self.house.now + timedelta(hours=1 + which * 5)
         made = delegating.lend(self.house.ctx, self.house.actor(by), "second", COMMUNE, None, until, "Đi họp")
-        assert by != "second"
+        assert by in self.truth.holds
         self.truth.lent.append((made, by, "second", self.house.now, until))
 
     def take_back(self, _: int, which: int) -> None:
@@ -106,6 +115,28 @@ class World:
         name = sorted(self.truth.exceptions)[which % len(self.truth.exceptions)]
         own_exceptions.take_back(self.house.ctx, self.house.actor("quantri"), name)
         self.truth.exceptions[name] = (self.truth.exceptions[name][0], self.house.now)
+
+    def withdraw(self, who: int, which: int) -> None:
+        by, name = APPROVERS[who % 3], self.made[which % len(self.made)]
+        approving.withdraw(self.house.ctx, self.house.actor(by), name)
+        self.truth.said.pop((name, self.truth.newest[name]), None)
+
+    def end_or_give_role(self, who: int, _: int) -> None:
+        """The role of an approver, which the boss and the deputy have at first."""
+        name = ("boss", "deputy")[who % 2]
+        ends = name in self.truth.holds
+        with self.house.ctx.db.write() as session:
+            wanted = select(RoleGrant).where(RoleGrant.user_id == self.house.actor(name).id)
+            for row in session.scalars(wanted.where(RoleGrant.role == Role.APPROVER)):
+                row.until = self.house.now if ends else None
+        self.truth.holds ^= {name}
+
+    def turn_off_or_on(self, who: int, _: int) -> None:
+        name = ("boss", "deputy")[who % 2]
+        with self.house.ctx.db.write() as session:
+            user = session.get_one(User, self.house.actor(name).id)
+            user.disabled_at = None if name in self.truth.off else self.house.now
+        self.truth.off ^= {name}
 
     def pass_time(self, _: int, which: int) -> None:
         self.house.clock.advance(which * 3 * 3600)
@@ -127,19 +158,27 @@ class World:
 
 ACTS: tuple[Callable[[World, int, int], None], ...] = (
     *(World.submit, World.edit, World.approve, World.approve, World.approve, World.reject),
-    *(World.lend, World.take_back, World.exception, World.end_exception, World.pass_time),
+    *(World.lend, World.lend, World.take_back, World.exception, World.end_exception, World.pass_time),
+    *(World.withdraw, World.end_or_give_role, World.turn_off_or_on),
 )
+Step = tuple[Callable[[World, int, int], None], int, int]
+LENT: list[Step] = [(World.lend, 0, 4), (World.approve, 2, 1)]
+ANOTHER: list[Step] = [(World.submit, 0, 0), (World.approve, 2, 1)]
+"""What was lent reaches no further than the lender's own right, nor longer."""
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 2), st.integers(0, 11)), min_size=4, max_size=16)
 
 
 @pytest.mark.requirement("R-029", "R-031")
 def test_no_sequence_of_acts_puts_on_the_air_what_nobody_else_approved(workshop: Workshop, tmp_path: Path) -> None:
-    heard = 0
+    heard = borrowed = 0
 
     @settings(max_examples=30)
     @given(STEPS)
-    def tried(steps: list[tuple[Callable[[World, int, int], None], int, int]]) -> None:
-        nonlocal heard
+    @example([*LENT, (World.turn_off_or_on, 0, 0), *ANOTHER])
+    @example([*LENT, (World.end_or_give_role, 0, 0), *ANOTHER])
+    @example([*LENT, (World.pass_time, 0, 8), *ANOTHER])
+    def tried(steps: list[Step]) -> None:
+        nonlocal heard, borrowed
         with furnished(workshop, "sqlite", tmp_path) as house:
             world = World(house)
             world.submit(0, 0)
@@ -147,6 +186,8 @@ def test_no_sequence_of_acts_puts_on_the_air_what_nobody_else_approved(workshop:
                 with suppress(LoaError, IndexError, ZeroDivisionError):
                     act(world, who, which)
                 heard += world.look()
+            borrowed += world.borrowed
 
     tried()
     assert heard > 0, "nothing was ever on the air: the test proves nothing"
+    assert borrowed >= 3, "nothing was approved by a lent right"

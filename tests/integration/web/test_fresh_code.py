@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
@@ -20,13 +21,20 @@ from controller.services.rights import Role
 COMMUNE, STATION = "c-31615", "s-31615"
 
 
-@pytest.fixture
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    rules = replace(AT_EASE, second_factor=True)
-    found = open_house(tmp_path_factory.mktemp("house"), clusters=5, rules=rules)
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Closed again: each test moves into a copy."""
+    found = open_house(tmp_path_factory.mktemp("furnished"), clusters=5)
     found.add_user("xa-truong", Role.APPROVER, COMMUNE)
     found.add_user("xa-pho", Role.BROADCASTER, COMMUNE)
     found.add_user("tinh-quantri", Role.ADMINISTRATOR, "p-94")
+    found.ctx.db.close()
+    return found
+
+
+@pytest.fixture
+def house(furnished: House, tmp_path: Path) -> Iterator[House]:
+    found = open_house(tmp_path / "house", rules=replace(AT_EASE, second_factor=True), like=furnished)
     yield found
     found.ctx.db.close()
 
