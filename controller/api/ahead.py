@@ -38,13 +38,24 @@ class LineOut(BaseModel):
     on_preempt: str
     first: bool
     waiting: bool
+    begin: datetime
+    """Of the playing that this is a piece of."""
+    part: str
+    """Of a programme: what this is of it (chime, intro, bulletin, relay, outro); "" outside."""
+    part_title: str
+    language: str
+    goes_on: bool
+    """A warning that sounds until somebody cancels it: no plan has this start yet."""
     clusters: list[str]
 
     @classmethod
     def of(cls, line: Line) -> LineOut:
         same = ("broadcast", "title", "priority", "start", "outcome", "by", "on_preempt", "first", "waiting")
+        more = ("begin", "language", "goes_on")
         return cls(
-            **{name: getattr(line, name) for name in same},
+            **{name: getattr(line, name) for name in (*same, *more)},
+            part=line.part.kind if line.part else "",
+            part_title=line.part.title if line.part else "",
             length_ms=round(line.length.total_seconds() * 1000),
             sounds=[
                 SoundOut(

@@ -196,7 +196,12 @@ def _plan(ctx: Context, given: argparse.Namespace) -> int:
         line = fates.pop((why.split()[1], item.start), None)
         fate = f"  {fate_told(words, line)} {spans_told(words, line)}" if line else ""
         print(f"{_local(item.start)}  level {item.level}  volume {item.volume:3}  {title}  [{item.id}] {why}{fate}")
-    for line in fates.values():
+    warnings = [line for line in fates.values() if line.goes_on]
+    for name in dict.fromkeys(line.broadcast for line in warnings):
+        first, *more = [line for line in warnings if line.broadcast == name]
+        at, count = _local(unix_ms(first.start)), 1 + len(more)
+        print(f"{at}  not in this plan  {first.title}  and {count} times in all, on until it is cancelled")
+    for line in (line for line in fates.values() if not line.goes_on):
         print(f"{_local(unix_ms(line.start))}  not in this plan  {line.title}  {fate_told(words, line)}")
     return 0
 

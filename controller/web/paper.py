@@ -9,7 +9,7 @@ from fpdf import FPDF
 
 from broadcasts.clock import VIETNAM
 from controller.services.views.dry_run import DryRun
-from controller.web.ahead_words import days_of, fate_told, spans_told
+from controller.web.ahead_words import days_of, fate_told, goes_on_told, part_told, spans_told
 from controller.web.desk import DIST
 from controller.web.words import Words
 
@@ -64,10 +64,14 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
         paper.set_font("text", "", SIZE)
         widths = (TIME, paper.epw - TIME - FACTS, FACTS)
         with paper.table(col_widths=widths, first_row_as_headings=False, line_height=LINE, text_align="LEFT") as table:
-            for line in day.lines:
+            for line, whole in [(line, each) for each in day.wholes for line in each.lines]:
+                if whole.goes_on and line is not whole.first:
+                    continue  # one line says that it goes on all day
                 times = spans_told(words, line) or f"({words.second(line.start)})"
                 marks = [words.t("ahead.first")] if line.first else []
                 marks += [words.t("ahead.waiting")] if line.waiting else []
+                marks += [told] if (told := part_told(words, line)) else []
+                marks += [goes_on_told(words, whole)] if whole.goes_on else []
                 title = " · ".join([line.title, *marks])
                 facts = f"{words.t('count.clusters', n=len(line.clusters))} · {fate_told(words, line)}"
                 row = table.row()

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.programme import Part
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.routing import Unreached
 from broadcasts.domain.timeline import Fate, Stretch, timeline
@@ -24,7 +25,7 @@ from broadcasts.errors import Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Area, Broadcast, Bulletin, Cluster, Delivery, Station
 from controller.services.deliveries import APPROVAL_OVER, UNASKED, last_sound, may_sound_after, slot_of
-from controller.services.programmes import laid_out
+from controller.services.programmes import laid_out, parts_of
 from controller.services.rights import Actor, Right, below
 from controller.services.schedules import schedule_of
 from controller.services.stations import clusters_in, regulation
@@ -56,6 +57,13 @@ class Line:
     """Never heard at these clusters before."""
     waiting: bool
     """Nobody has approved it yet: what would be if somebody did."""
+    begin: datetime
+    """Of the whole that this is a piece of."""
+    part: Part | None
+    """Of a programme: which this is."""
+    language: str
+    goes_on: bool
+    """A warning that sounds until it is cancelled: no plan has this start yet (decision 23)."""
     clusters: frozenset[str]
 
     @property
@@ -95,11 +103,14 @@ def dry_run(
 def lines(
     session: Session, clusters: Sequence[Cluster], since: datetime, until: datetime, *, waiting: bool = False
 ) -> list[Line]:
-    slots, closed = _planned(session, [each.id for each in clusters], since, until)
-    if waiting:
-        for slot in _waiting(session, clusters, since, until):
-            slots[slot.cluster].append(slot)
-    known = _titles(session, {slot.broadcast for each in slots.values() for slot in each} | {row[1] for row in closed})
+    slots, closed, pieces = _planned(session, [each.id for each in clusters], since, until)
+    for slot, piece in _supposed(session, clusters, since, until, waiting=waiting):
+        slots[slot.cluster].append(slot)
+        pieces[slot.delivery] = piece
+    known = _titles(
+        session, {slot.broadcast for each in slots.values() for slot in each} | {row.broadcast_id for row in closed}
+    )
+    parts = _Parts(session)
     heard = _first_heard(session, [each.id for each in clusters], slots)
     groups: dict[Line, set[str]] = defaultdict(set)
     for where, fate, owners in _fates(session, clusters, slots):
@@ -117,14 +128,35 @@ def lines(
             by=tuple(known.get(owners[name], owners[name]) for name in dict.fromkeys(fate.by)),
             on_preempt=str(slot.on_preempt),
             first=slot.start <= heard.get((where, slot.asset), slot.start),
-            waiting=slot.delivery.startswith("~"),
+            waiting=slot.delivery.startswith(WAITS),
             clusters=frozenset(),
+            begin=pieces[slot.delivery].begin,
+            part=parts.of(slot.broadcast, pieces[slot.delivery].place),
+            language=pieces[slot.delivery].language,
+            goes_on=slot.delivery.startswith(GOES_ON),
         )
         groups[key].add(where)
-    for where, broadcast, start, end, priority, reason in closed:
-        title = known.get(broadcast, broadcast)
-        gone = Line(broadcast, title, priority, start, end - start, reason, (), (), "", False, False, frozenset())
-        groups[gone].add(where)
+    for row in closed:
+        piece = _piece(row)
+        gone = Line(
+            broadcast=row.broadcast_id,
+            title=known.get(row.broadcast_id, row.broadcast_id),
+            priority=row.priority,
+            start=row.start,
+            length=row.end - row.start,
+            outcome=row.reason or "",
+            sounds=(),
+            by=(),
+            on_preempt="",
+            first=False,
+            waiting=False,
+            clusters=frozenset(),
+            begin=piece.begin,
+            part=parts.of(row.broadcast_id, piece.place),
+            language=piece.language,
+            goes_on=False,
+        )
+        groups[gone].add(row.cluster_id)
     found = [replace(line, clusters=frozenset(places)) for line, places in groups.items()]
     return sorted(found, key=lambda line: (line.when, line.start, line.priority, line.title, line.outcome))
 
@@ -144,26 +176,52 @@ def _place(session: Session, actor: Actor, cluster: str, area: str) -> tuple[str
     return row.name, clusters_in(session, within)
 
 
+WAITS, GOES_ON = "~", "+"
+"""How the name of a slot begins that no plan has."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    begin: datetime
+    place: int | None
+    language: str
+
+
+def _piece(row: Delivery) -> _Piece:
+    return _Piece(row.begin, row.part, row.language)
+
+
+class _Parts:
+    """The parts of programmes, looked up once each."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[str, Sequence[Part]] = {}
+
+    def of(self, broadcast: str, place: int | None) -> Part | None:
+        if place is None:
+            return None
+        if broadcast not in self._known:
+            self._known[broadcast] = parts_of(self._session, broadcast)
+        found = self._known[broadcast]
+        return found[place] if place < len(found) else None
+
+
 def _planned(
     session: Session, clusters: Sequence[str], since: datetime, until: datetime
-) -> tuple[dict[str, list[Slot]], list[tuple[str, str, datetime, datetime, int, str]]]:
-    """(what may sound, by cluster; what was closed beforehand)."""
+) -> tuple[dict[str, list[Slot]], Sequence[Delivery], dict[str, _Piece]]:
+    """(what may sound, by cluster; what was closed beforehand; which piece of what each is)."""
     slots: dict[str, list[Slot]] = defaultdict(list)
+    pieces: dict[str, _Piece] = {}
     mine = Delivery.cluster_id.in_(clusters)
     live = Delivery.state.in_([str(state) for state in OPEN])
     rows = session.scalars(select(Delivery).where(mine, live, Delivery.start < until, may_sound_after(since)))
     for row in rows:
         if last_sound(row) > since:
             slots[row.cluster_id].append(slot_of(row))
-    shut = session.execute(
-        select(
-            Delivery.cluster_id,
-            Delivery.broadcast_id,
-            Delivery.start,
-            Delivery.end,
-            Delivery.priority,
-            Delivery.reason,
-        ).where(
+            pieces[row.id] = _piece(row)
+    shut = session.scalars(
+        select(Delivery).where(
             mine,
             Delivery.state == str(State.WITHDRAWN),
             Delivery.reason.in_(CLOSED),
@@ -171,29 +229,36 @@ def _planned(
             Delivery.start < until,
         )
     )
-    return slots, [(row[0], row[1], row[2], row[3], row[4], row[5] or "") for row in shut]
+    return slots, shut.all(), pieces
 
 
-def _waiting(session: Session, clusters: Sequence[Cluster], since: datetime, until: datetime) -> Iterator[Slot]:
-    """What has been handed in, as the slots it would become; each name begins with "~"."""
+def _supposed(
+    session: Session, clusters: Sequence[Cluster], since: datetime, until: datetime, *, waiting: bool
+) -> Iterator[tuple[Slot, _Piece]]:
+    """What no plan has yet, as the slots it would become: warnings beyond the few hours for which they are planned, and
+    with `waiting` what was handed in."""
     mine = {cluster.id: cluster for cluster in clusters}
     volumes = {
         station.id: station.volume
         for station in session.scalars(select(Station).where(Station.id.in_({c.station_id for c in clusters})))
     }
-    for broadcast in session.scalars(select(Broadcast).where(Broadcast.status == "submitted")):
-        places = [name for name in broadcast.clusters if name in mine]
+    goes_on = and_(Broadcast.status == "approved", Broadcast.ahead_minutes.is_not(None))
+    wanted = or_(goes_on, Broadcast.status == "submitted") if waiting else goes_on
+    for broadcast in session.scalars(select(Broadcast).where(wanted)):
+        places = [name for name in (*broadcast.clusters, *broadcast.joined) if name in mine]
         if not places:
             continue
+        approved = broadcast.status == "approved"
+        mark, begins = GOES_ON if approved else WAITS, max(since, broadcast.expanded_until or since)
         late, layouts = Late(broadcast.late), laid_out(session, broadcast, places)
         pieces = [(after, said, here) for layout, here in layouts for after, said in layout.pieces]
-        for begin in starts(schedule_of(broadcast), since, until, VIETNAM):
+        for begin in starts(schedule_of(broadcast), begins if approved else since, until, VIETNAM):
             for after, said, here in pieces:
                 start, length = begin + after, said.length
                 for name in here:
                     volume = broadcast.volume if broadcast.volume is not None else volumes[mine[name].station_id]
-                    yield Slot(
-                        delivery=DeliveryId(f"~{broadcast.id}:{start.timestamp():.3f}:{name}"),
+                    slot = Slot(
+                        delivery=DeliveryId(f"{mark}{broadcast.id}:{start.timestamp():.3f}:{name}"),
                         broadcast=BroadcastId(broadcast.id),
                         cluster=ClusterId(name),
                         asset=AssetId(said.asset.sha256),
@@ -206,6 +271,7 @@ def _waiting(session: Session, clusters: Sequence[Cluster], since: datetime, unt
                         not_after=start + length + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
                         volume=volume,
                     )
+                    yield slot, _Piece(begin, said.place, said.language)
 
 
 def _fates(

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from controller.services.views.dry_run import DryRun, dry_run
 from controller.services.views.places import places
-from controller.web.ahead_words import days_of, fate_told, spans_told
+from controller.web.ahead_words import days_of, fate_told, goes_on_told, part_told, spans_told
 from controller.web.desk import Desk, PersonDesk
 from controller.web.paper import week_ahead
 
@@ -29,6 +29,8 @@ def look(desk: PersonDesk, cluster: str = "", area: str = "", waiting: str = "")
         waiting=waiting == "1",
         spans_told=spans_told,
         fate_told=fate_told,
+        part_told=part_told,
+        goes_on_told=goes_on_told,
     )
 
 

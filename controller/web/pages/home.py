@@ -14,7 +14,7 @@ from controller.services import emergencies
 from controller.services.rights import Right
 from controller.services.valid_approvals import Ending, ending
 from controller.services.views.today import Today, today
-from controller.services.views.week import DAYS, week
+from controller.services.views.week import DAYS, programmes, week
 from controller.web import live
 from controller.web.catalogue import knows
 from controller.web.desk import Desk, PersonDesk
@@ -61,8 +61,9 @@ def schedule(desk: PersonDesk) -> Response:
     first = _first(desk.request.query_params.get("from")) or now.astimezone(VIETNAM).date()
     with desk.office.ctx.db.read() as session:
         days, over = week(session, desk.actor, first), _ending(desk, session)
+        whole = programmes(session, days)
     step = timedelta(days=DAYS)
-    return desk.page("schedule.html", days=days, before=first - step, after=first + step, ending=over)
+    return desk.page("schedule.html", days=days, before=first - step, after=first + step, ending=over, programmes=whole)
 
 
 def _ending(desk: Desk, session: Session) -> list[Ending]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from sqlalchemy import delete, select
 from support.services import HERE, THERE, House, raises
 
 from broadcasts.clock import VIETNAM
+from broadcasts.domain.content import Translation
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Refused
-from controller.db.tables import Station
+from controller.db.tables import Broadcast, Cluster, Delivery, Station
+from controller.services import approving
 from controller.services.views.dry_run import DryRun, dry_run
+from controller.services.views.week import GoesOn
+from controller.services.views.week import week as calendar
+from controller.web.ahead_words import days_of
 
 TOMORROW = datetime(2026, 3, 4, tzinfo=VIETNAM)
 EIGHT: dict[str, Any] = {"first_day": TOMORROW.date(), "at": time(8)}
@@ -77,3 +84,52 @@ def test_a_stranger_sees_nothing_of_it(house: House) -> None:
     with raises(Refused, "area.unknown"):
         week(house, "neighbour", area=f"c-{HERE}")
     assert week(house, "neighbour").clusters[0].station_id == f"s-{THERE}"
+
+
+def test_the_parts_of_a_programme_are_lines_that_say_what_they_are_part_of(house: House) -> None:
+    parts = (
+        Part(PartKind.CHIME, "", house.other.sha256),
+        Part(PartKind.BULLETIN, "Tin chính", house.bulletin.sha256),
+    )
+    broadcast = house.submit(**EIGHT, parts=parts)
+    for told_waiting in (True, False):
+        if not told_waiting:
+            house.approve(broadcast)
+        found = week(house, waiting=told_waiting).lines
+        assert [line.part for line in found] == list(parts)
+        assert {line.begin for line in found} == {TOMORROW.replace(hour=8)}
+        assert [line.start.second for line in found] == [0, 2]
+        (day,) = [day for day in days_of(week(house, waiting=told_waiting)) if day.lines]
+        (whole,) = day.wholes
+        assert (whole.folded, whole.times, len(whole.clusters)) == (True, 1, 5)
+
+
+def test_two_languages_of_one_bulletin_read_as_one(house: House) -> None:
+    with house.ctx.db.write() as session:
+        for cluster in session.scalars(select(Cluster)):
+            cluster.languages = ["vi", "km"]
+    khmer = Translation("km", house.other.sha256, "", "")
+    house.on_air(**EIGHT, more=(khmer,))
+    (day,) = [day for day in days_of(week(house)) if day.lines]
+    (whole,) = day.wholes
+    assert [line.language for line in whole.lines] == ["vi", "km"]
+
+
+def test_a_warning_goes_on_beyond_the_hours_for_which_units_hold_it(house: House) -> None:
+    broadcast = house.on_air(**EIGHT, repeat="daily", title="Cảnh báo")
+    planned = [line.start for line in week(house).lines]
+    with house.ctx.db.write() as session:
+        row = session.get_one(Broadcast, broadcast)
+        row.ahead_minutes, row.expanded_until = 120, TOMORROW + timedelta(days=2)
+        session.execute(delete(Delivery).where(Delivery.start > TOMORROW + timedelta(days=2)))
+    found = week(house).lines
+    assert [line.start for line in found] == planned
+    assert [line.goes_on for line in found] == [False, False] + [True] * (len(planned) - 2)
+    assert {line.outcome for line in found} == {"whole"}
+    with house.ctx.db.read() as session:
+        days = calendar(session, house.actor("author"), TOMORROW.date())
+    shown = [line for day in days for line in day.lines]
+    assert [isinstance(line, GoesOn) for line in shown] == [False, False, True, True, True, True, True]
+    house.clock.advance(1)
+    approving.withdraw(house.ctx, house.actor("boss"), broadcast)
+    assert week(house).lines == []

@@ -120,7 +120,7 @@ def test_a_programme_is_put_together_without_script_and_says_when_each_part_begi
 ) -> None:
     page = three_parts(house, author, assets)
     assert rows(page) == [("chime", "Nhạc hiệu xã"), ("bulletin", "Lịch tiêm chủng"), ("outro", "Lời chào cuối")]
-    shown = re.findall(r'part-head"><span class="pill">([^<]+)<', page.html)
+    shown = re.findall(r'part-head"><span class="pill" id="at-\w+">([^<]+)<', page.html)
     assert shown == ["17:00:00", "17:00:03", "17:00:07"]
     assert "17:00:11" in page.text  # the computed end
     page = pressed(author, page, "submit")
@@ -158,6 +158,19 @@ def test_a_script_gets_only_the_list_of_parts(house: House, author: Person, asse
     assert "<form" not in answer.text
     assert re.findall(r'name="part_key" value="(\w+)"', answer.text)[1] == last
     assert f'id="up-{last}"' in answer.text  # the focus of a keyboard follows the part
+
+
+def test_a_look_ahead_moves_nothing_whatever_button_was_pressed_last(
+    house: House, author: Person, assets: list[Asset]
+) -> None:
+    page = three_parts(house, author, assets)
+    fields: dict[str, list[str]] = {"act": [f"up:{keys(page)[2]}"]}
+    for name, value in builder(page).fields:
+        fields.setdefault(name, []).append(value)
+    answer = author.client.post("/broadcasts/preview", data=fields, headers={"hx-request": "true"})
+    listed = answer.text.split('<ol class="programme">')[1].split("</ol>")[0]
+    assert re.findall(r"/assets/([0-9a-f]{64})/listen", listed) == [each.sha256 for each in assets]
+    assert re.findall(r'id="at-(\w+)"', answer.text) == keys(page)
 
 
 def test_what_is_wrong_with_a_part_is_said_at_that_part(house: House, author: Person, assets: list[Asset]) -> None:
