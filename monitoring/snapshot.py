@@ -25,6 +25,11 @@ STATES = (
     "failed",
     "withdrawn",
 )
+FAULTS = (
+    *("clock_untrusted", "clock_drift", "clock_jump", "autonomy_over", "asset_corrupt", "cache_full"),
+    *("firmware_refused", "speaker_wire", "relay_silent", "plan_refused", "broadcast_broken"),
+)
+"""What stands in the way of a unit; a unit may know others."""
 COMMAND_STATES = ("waiting", "sent", "done", "not_done", "expired")
 VERDICTS = ("heard", "played", "failed_to_sound", "not_played", "unknown", "open")
 """The five verdicts, and "open" for a delivery that has none yet."""
@@ -42,6 +47,8 @@ class FleetSnapshot:
     """The same deliveries by verdict (`VERDICTS`), without the withdrawn ones: nobody waits for those to sound."""
     commands: Mapping[str, int] = field(default_factory=dict)
     """Commands that were issued in the last 24 h, by state (`COMMAND_STATES`)."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Units on which a fault stands, by its code (`FAULTS`)."""
     plans_behind: int = 0
     """Connected units that have not reported their newest plan as applied, published or not."""
     plan_lag_s: float = 0.0
@@ -90,6 +97,7 @@ class Fleet(Collector):
             COMMAND_STATES,
             shown.commands,
         )
+        yield _split("loa_unit_faults", "Units on which a fault stands, by its code", "code", FAULTS, shown.faults)
         yield _one("loa_plans_behind", "Connected units that did not report their newest plan", shown.plans_behind)
         yield _one("loa_plan_lag_seconds", "Age of the oldest plan that a connected unit lacks", shown.plan_lag_s)
         yield _one("loa_alerts_active", "Emergency alerts that stand", shown.alerts_active)

@@ -15,6 +15,7 @@ from broadcasts.errors import LoaError
 from controller.api.airtime import AgainOut, ChangeOut, OverlapOut, UnusualOut
 from controller.api.languages import HearingOut, TranslationIn
 from controller.api.patterns import Day, Instant, PartIn, PatternIn
+from controller.api.relays import RelayIn
 from controller.db.tables import Asset, Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.schedules import schedule_of, stored
@@ -44,6 +45,8 @@ class DraftIn(BaseModel):
     """Further languages of the same bulletin."""
     origin: Origin = Origin.OWN
     source: str = Field("", max_length=200)
+    relay: RelayIn | None = None
+    """Of origin "relay": another station; `asset` is its fallback, and `source` follows from it."""
     category: Literal[""] | Category = ""
     issued_at: Instant | None = None
     tags: list[str] = Field(default=[], max_length=20)
@@ -71,7 +74,15 @@ class DraftIn(BaseModel):
         targets |= {"tags": tuple(self.tags), "groups": tuple(self.groups)}
         more = tuple(Translation(**each.model_dump()) for each in self.more)
         shape = read(json.dumps(self.polygon)) if self.polygon is not None else ()
-        said = {"at": at, "pattern": self.pattern.pattern(), "parts": parts, "more": more, "polygon": shape}
+        relay = self.relay.relay() if self.relay is not None else None
+        said = {
+            "relay": relay,
+            "at": at,
+            "pattern": self.pattern.pattern(),
+            "parts": parts,
+            "more": more,
+            "polygon": shape,
+        }
         return Draft(**told | targets | said)
 
 
@@ -229,6 +240,11 @@ class DeliveryOut(BaseModel):
     unit: str | None
     start: datetime
     end: datetime
+    relayed: str | None
+    """Name of the station that was relayed; null where it is no relay."""
+    source_ms: int | None
+    """Of a relay, how long the source sounded, and how long its fallback did."""
+    fallback_ms: int | None
     state: str
     verdict: str | None
     reason: str | None
@@ -248,6 +264,9 @@ class DeliveryOut(BaseModel):
             unit=it.unit_id,
             start=it.start,
             end=it.end,
+            relayed=it.relayed,
+            source_ms=it.source_ms,
+            fallback_ms=it.fallback_ms,
             state=it.state,
             verdict=it.verdict,
             reason=it.reason,

@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -95,7 +96,8 @@ def open_context(
     standing = timedelta(days=settings.standing_approval_days)
     keep = timedelta(days=settings.audit_keep_days)
     measures = metrics or NoMeasures()
-    return Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
+    ctx = Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
+    return replace(ctx, inside_relays=settings.sandbox is not None)
 
 
 def account_rules(settings: Settings) -> AccountRules:

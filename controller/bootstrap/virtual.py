@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
@@ -29,7 +30,7 @@ from controller.db.engine import Database
 from controller.db.tables import Approval, Delivery, StandingAlert, Unit
 from controller.mqtt.canary import Canary
 from controller.mqtt.inbound import Inbound, Received
-from controller.services import commanding, compiling, files, reconciling, settling, trusting
+from controller.services import commanding, compiling, files, reconciling, settling, trusting, valid_approvals
 from controller.services.context import Context
 from controller.services.seeding import seed
 
@@ -227,6 +228,8 @@ class VirtualController:
 
     def accounts(self) -> Sequence[dict[str, Any]]:
         with self._db.read() as session:
+            rows = session.scalars(select(Delivery).order_by(Delivery.start, Delivery.id)).all()
+            sources = _sources(session, rows)
             return [
                 {
                     "delivery": row.id,
@@ -240,8 +243,9 @@ class VirtualController:
                     "state": row.state,
                     "verdict": row.verdict,
                     "reason": row.reason,
+                    **({"relay": sources[row.id]} if row.id in sources else {}),
                 }
-                for row in session.scalars(select(Delivery).order_by(Delivery.start, Delivery.id))
+                for row in rows
             ]
 
     def approved_sounds(self) -> set[tuple[str, str]]:
@@ -255,6 +259,9 @@ class VirtualController:
                 )
             )
             found = {(str(unit), str(asset)) for unit, asset in rows}
+            relays = session.scalars(select(Delivery).where(Delivery.relayed.is_not(None))).all()
+            sources = _sources(session, relays)
+            found |= {(str(row.unit_id), f"relay:{sources[row.id]}") for row in relays if row.id in sources}
             units = list(session.scalars(select(Unit.id)))
             for alert in session.scalars(select(StandingAlert)):
                 meant = units if alert.entry["target"] == "all" else alert.entry["target"]
@@ -274,6 +281,16 @@ class VirtualController:
     def _at(self, now: datetime) -> None:
         if now > self._clock.now():
             self._clock.set(now)
+
+
+def _sources(session: Session, deliveries: Sequence[Delivery]) -> dict[str, str]:
+    """Of each relay that somebody approved: the source, as units name it."""
+    approved = valid_approvals.relays(session, {row.broadcast_id for row in deliveries if row.relayed is not None})
+    return {
+        row.id: str(approved[row.broadcast_id, row.revision]["source"])
+        for row in deliveries
+        if (row.broadcast_id, row.revision) in approved
+    }
 
 
 def open_counterpart(setting: Setting) -> VirtualController:

@@ -62,6 +62,12 @@ class Broadcast(Base):
     """The series that it belongs to, also as an edit or a copy of one of its broadcasts."""
     ahead_minutes: Mapped[int | None]
     """Units hold it only so far ahead: an old warning must end by itself where its cancellation did not arrive."""
+    relay_source_id: Mapped[str | None] = mapped_column(ForeignKey("relay_sources.id"), index=True)
+    """Of a relay: the bulletin's recording is what sounds where the source is silent."""
+    relay_minutes: Mapped[int | None]
+    """How long its slot lasts."""
+    relay_silence_s: Mapped[int | None]
+    """So long the source may be silent until the fallback sounds, seconds."""
     push_now: Mapped[bool] = mapped_column(default=False)
     """A start inside the lock window was asked for in so many words."""
     unusual: Mapped[str] = mapped_column(Text, default="")
@@ -138,6 +144,12 @@ class Delivery(Base):
     """A chime, an opening or a closing: whether a bulletin was heard does not rest on it."""
     begin: Mapped[datetime] = mapped_column(default=_alone)
     """The start of the whole that this is a piece of: all languages and parts of one playing have the same."""
+    relayed: Mapped[str | None] = mapped_column(String(120))
+    """Name of the station that is relayed, as it was then; none: no relay (R-024, R-099)."""
+    source_ms: Mapped[int | None]
+    """Of a relay: how long the source sounded, as far as the journal tells."""
+    fallback_ms: Mapped[int | None]
+    """And how long its fallback did."""
     start: Mapped[datetime]
     end: Mapped[datetime]
     not_after: Mapped[datetime]

@@ -27,6 +27,7 @@ from controller.db.people import (
     User,
 )
 from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
+from controller.db.relays import RelaySource
 from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Quarantined",
     "RecoveryCode",
     "RegulationChange",
+    "RelaySource",
     "Rendition",
     "Revision",
     "RoleGrant",

@@ -40,7 +40,7 @@ NOTHING = Airtime()
 def weigh(
     session: Session,
     clusters: Sequence[Cluster],
-    asset: str,
+    sound: str,
     ahead: Sequence[datetime],
     extra: Sequence[datetime],
     lasts: Mapping[str, timedelta],
@@ -50,9 +50,10 @@ def weigh(
     part: Span | None,
     confirmed: str,
 ) -> Airtime:
-    """`lasts`: how long it sounds at each cluster; `ahead`: the starts within the horizon, `extra`: single ones beyond
-    it; `confirmed`: what somebody said yes to (`Unusual.mark`). Problems are Refused "time.quiet", "limit.session",
-    "limit.day", "limit.week", "time.unusual"."""
+    """`sound`: a recording's SHA-256, or which station is relayed (`relaying.sound`); `lasts`: how long it sounds at
+    each cluster; `ahead`: the starts within the horizon, `extra`: single ones beyond it; `confirmed`: what somebody
+    said yes to (`Unusual.mark`). Problems are Refused "time.quiet", "limit.session", "limit.day", "limit.week",
+    "time.unusual"."""
     times = [*ahead, *extra]
     ids = {cluster.station_id for cluster in clusters}
     stations = session.scalars(select(Station).where(Station.id.in_(ids)).order_by(Station.id)).all()
@@ -67,8 +68,8 @@ def weigh(
     return Airtime(
         problems=wrong,
         unusual=strange,
-        again=repeats(session, asset, clusters, ahead, editing, part),
-        overlaps=overlaps(session, asset, clusters, ahead, duration),
+        again=repeats(session, sound, clusters, ahead, editing, part),
+        overlaps=overlaps(session, sound, clusters, ahead, duration),
         changes=_changes(session, clusters, ahead, now, editing, part),
     )
 

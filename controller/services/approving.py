@@ -17,6 +17,7 @@ from controller.services.deliveries import expand, withdraw_open
 from controller.services.facts import content_hash, facts_of
 from controller.services.four_eyes import Title, title_of
 from controller.services.programmes import parts_of
+from controller.services.relaying import relay_of
 from controller.services.rights import Actor, Right, all_mine
 from controller.services.schedules import schedule_of
 from controller.services.unusual import covers
@@ -52,6 +53,7 @@ def draft_of(session: Session, broadcast: Broadcast, *, frozen: bool = True) -> 
         more=renditions.translations(others),
         origin=bulletin.origin,
         source=bulletin.source,
+        relay=relay_of(broadcast),
         category=bulletin.category,
         issued_at=bulletin.issued_at,
         tags=() if frozen else chosen.tags,

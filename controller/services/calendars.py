@@ -14,6 +14,7 @@ from controller.db.tables import Asset, Broadcast, Bulletin, Rendition, Station
 from controller.services.context import Context
 from controller.services.ics import Entry, write
 from controller.services.ics_reading import read
+from controller.services.relaying import relay_of
 from controller.services.rights import Actor, Right
 from controller.services.schedules import schedule_of
 
@@ -46,10 +47,15 @@ def export_calendar(ctx: Context, actor: Actor) -> bytes:
             .order_by(Broadcast.id)
         ).all()
         entries = [
-            Entry(broadcast.id, title, schedule_of(broadcast), timedelta(seconds=-(-duration_ms // 1000)))
+            Entry(broadcast.id, title, schedule_of(broadcast), _length(broadcast, duration_ms))
             for broadcast, title, duration_ms in rows
         ]
     return write(entries, now, "Loa")
+
+
+def _length(broadcast: Broadcast, duration_ms: int) -> timedelta:
+    relay = relay_of(broadcast)
+    return relay.slot if relay else timedelta(seconds=-(-duration_ms // 1000))
 
 
 def import_calendar(ctx: Context, actor: Actor, data: bytes) -> list[Line]:

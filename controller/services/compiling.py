@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
-from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
 from broadcasts.errors import Fault
 from broadcasts.wire import codec
@@ -35,11 +33,10 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import emergency_set, faults, plan_document, returning, targets, wanting
+from controller.services import emergency_set, faults, plan_document, planned, returning, targets, wanting
 from controller.services.context import HORIZON, Context
-from controller.services.deliveries import expand, last_sound, may_sound_after
+from controller.services.deliveries import expand
 from controller.services.stations import lines, units_of
-from controller.services.valid_approvals import ends
 
 ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
@@ -50,9 +47,6 @@ REFUSED = "plan_refused"
 BROKEN = "broadcast_broken"
 """The fault of the units that should play a broadcast of which no deliveries can be made."""
 _LOG = logging.getLogger("loa.compiling")
-SLOW_CLOCK = timedelta(minutes=5)
-"""How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
-plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
 BATCH = 250
 """Plans that are made together and written in one transaction: what lies in memory does not grow with the fleet."""
 TOGETHER = 20
@@ -271,8 +265,8 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
     ).all()
     if not rows:
         return []
-    deliveries = _due(session, [row.cluster for row in rows], now)
-    assets = _assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
+    deliveries, relays = planned.due(session, [row.cluster for row in rows], now)
+    assets = planned.assets(session, {d.asset_sha256 for several in deliveries.values() for d in several})
     theirs = Station.id.in_({row.station_id for row in rows})
     stations = {row.id: row for row in session.scalars(select(Station).where(theirs))}
     areas = {station.area_id for station in stations.values()}
@@ -300,6 +294,7 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
                     assets,
                     held,
                     wanted.get(unit),
+                    relays,
                     now,
                 ),
                 had=row.version or 0,
@@ -323,6 +318,7 @@ def _build(
     assets: dict[str, Asset],
     emergency: Sequence[Asset],
     wants: wanting.Wants | None,
+    relays: plan_document.Relays,
     now: datetime,
 ) -> Plan:
     """`policies`: of the stations and kinds of site so far, each said once. Raises ValueError where a row says what no
@@ -331,41 +327,9 @@ def _build(
     if (station.id, site) not in policies:
         policies[station.id, site] = plan_document.policy(station, scopes, now, site)
     policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
-    return plan_document.build(unit, assignment, policy, deliveries, assets, emergency, wants or wanting.Wants())
-
-
-_PLANNED = (
-    *(Delivery.id, Delivery.cluster_id, Delivery.unit_id, Delivery.asset_sha256, Delivery.plan_version),
-    *(Delivery.start, Delivery.end, Delivery.not_after, Delivery.priority, Delivery.rank, Delivery.volume),
-    *(Delivery.on_preempt, Delivery.late, Delivery.broadcast_id, Delivery.revision),
-)
-
-
-def _due(session: Session, clusters: Sequence[str], now: datetime) -> dict[str, list[Any]]:
-    """By cluster, what may still sound and starts within the horizon: rows with the columns that a plan is made of."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    rows: Any = session.execute(
-        select(*_PLANNED).where(
-            Delivery.cluster_id.in_(clusters),
-            Delivery.state.in_([str(state) for state in OPEN]),
-            may_sound_after(now - SLOW_CLOCK),
-            Delivery.start < now + HORIZON,
-        )
+    return plan_document.build(
+        unit, assignment, policy, deliveries, assets, emergency, wants or wanting.Wants(), relays
     )
-    rows = rows.all()
-    approved = ends(session, {row.broadcast_id for row in rows})
-    for delivery in rows:
-        whole = (delivery.broadcast_id, delivery.revision)
-        if whole not in approved or ((end := approved[whole]) is not None and last_sound(delivery) > end):
-            continue  # whatever made this row: what nobody approved is in no plan
-        # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
-        if last_sound(delivery) > now - SLOW_CLOCK:
-            found[delivery.cluster_id].append(delivery)
-    return found
-
-
-def _assets(session: Session, names: set[str]) -> dict[str, Asset]:
-    return {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(names)))}
 
 
 def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.routing import Routing
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Broadcast, Bulletin, Delivery, Station
-from controller.services import audit, facts, library, programmes, renditions, targets
+from controller.services import audit, facts, library, programmes, relaying, renditions, targets
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
 from controller.services.previewing import Draft, Preview, look_ahead, preview, schedule_of
@@ -71,6 +71,8 @@ def hand_in(
         _revise(session, broadcast, draft, now)
     with session.no_autoflush:  # the row is whole only afterwards
         _fill(session, broadcast, actor, draft, ahead, now)
+        if draft.relay is not None:
+            session.get_one(Bulletin, broadcast.bulletin_id).source = ahead.relayed
     session.flush()
     programmes.keep(session, broadcast.id, draft.parts)
     facts.keep(session, broadcast, actor.id, now)
@@ -163,6 +165,7 @@ def _fill(session: Session, broadcast: Broadcast, actor: Actor, draft: Draft, ah
     broadcast.until_day = draft.until_day
     broadcast.pattern, broadcast.taken_off = stored(draft.pattern), {}
     broadcast.last_day = last_day(schedule_of(draft))
+    relaying.fill(broadcast, draft.relay)
     broadcast.push_now = draft.push_now
     broadcast.unusual = draft.unusual if ahead.air.unusual is not None else ""
     broadcast.changed_at = now

@@ -38,6 +38,8 @@ class Context:
     """For how long the audit log stays in the database (R-105)."""
     wake_publisher: Callable[[], None] | None = None
     """`wake` for the step alone that publishes; none: there is no such thing here."""
+    inside_relays: bool = False
+    """Relays may come from this machine or network: a demo."""
 
     def publish_soon(self) -> None:
         """Something signed lies ready: nobody else need look."""

@@ -23,6 +23,7 @@ from controller.services.context import HORIZON
 from controller.services.limiting import over_the_limit
 from controller.services.programmes import laid_out
 from controller.services.ranking import rank_of, ranks_at
+from controller.services.relaying import name_of
 from controller.services.renditions import Said
 from controller.services.routing import settle
 from controller.services.schedules import schedule_of
@@ -177,6 +178,9 @@ def _make(
             if why or unit is None:
                 why_not[name] = why or "no_unit"
             rows.append(row)
+    relayed = name_of(session, broadcast)
+    for row in rows:
+        row["relayed"] = relayed
     if (end := end_of(session, broadcast)) is not None:
         why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
     limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}

@@ -14,6 +14,7 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.errors import Conflict
 from broadcasts.wire.journal import FaultEntry
 from controller.db.tables import Assignment, Delivery, JournalEntry, UnitFault
+from controller.services import relay_evidence
 from controller.services.correcting import corrected
 from controller.services.deliveries import move
 from controller.services.heard import Heard, Tally, printable
@@ -43,7 +44,12 @@ def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
         found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
         if found is None:
             continue
-        _conclude(session, delivery, corrected(session, found, evidence), one.at, tally)
+        found = corrected(session, found, evidence)
+        if delivery.relayed is not None:
+            found = relay_evidence.told(
+                delivery, found, [row.entry for row in evidence if row.kind == rules.Kind.ENDED]
+            )
+        _conclude(session, delivery, found, one.at, tally)
         delivery.signed_evidence = all(row.signed for row in evidence)
 
 
@@ -64,7 +70,7 @@ def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
                 at=row.at,
                 outcome=entry.get("outcome") or entry.get("why"),
                 offset=timedelta(milliseconds=entry.get("offset_ms", 0)),
-                played=timedelta(milliseconds=entry.get("played_ms", 0)),
+                played=timedelta(milliseconds=relay_evidence.sounded(entry)),
                 amplifier=entry.get("amplifier"),
                 late=timedelta(milliseconds=entry.get("late_ms", 0)),
                 by=entry.get("by"),

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from controller.db.tables import Broadcast, Bulletin, Rendition, Revision
+from controller.services import relaying
 from controller.services.programmes import parts_of
 
 
@@ -42,6 +43,7 @@ def facts_of(session: Session, broadcast: Broadcast) -> dict[str, Any]:
         "at": broadcast.at_time.isoformat(),
         "until_day": broadcast.until_day.isoformat() if broadcast.until_day else None,
         "pattern": broadcast.pattern,
+        "relay": relaying.facts(session, broadcast),
         "parts": [[part.kind, part.title, part.asset] for part in parts_of(session, broadcast.id)],
         "priority": broadcast.priority,
         "rank": broadcast.rank,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import presence
-from controller.db.tables import Delivery, StandingAlert, Unit, UnitPlan, UnitStatus
+from controller.db.tables import Delivery, StandingAlert, Unit, UnitFault, UnitPlan, UnitStatus
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.plan_document import TELEMETRY_IDLE_S
@@ -44,6 +44,7 @@ def snapshot(
             states=_recent(session, now, Delivery.state),
             verdicts=_recent(session, now, func.coalesce(Delivery.verdict, "open"), Delivery.state != State.WITHDRAWN),
             commands=commands.counts(session, now, timedelta(days=1)),
+            faults=_faults(session),
             plans_behind=behind,
             plan_lag_s=lag,
             alerts_active=session.scalar(
@@ -69,6 +70,13 @@ def _presences(session: Session, now: datetime) -> Counter[str]:
         .where(Unit.revoked_at.is_(None))
     )
     return Counter(str(presence(connected, sign, now, SIGN_OF_LIFE)) for connected, sign in rows)
+
+
+def _faults(session: Session) -> dict[str, int]:
+    rows = session.execute(
+        select(UnitFault.code, func.count()).where(UnitFault.cleared_at.is_(None)).group_by(UnitFault.code)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _recent(session: Session, now: datetime, by: Any, *only: ColumnElement[bool]) -> dict[str, int]:

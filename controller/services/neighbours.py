@@ -59,6 +59,7 @@ def repeats(
         select(Delivery.cluster_id, Delivery.start).where(
             Delivery.cluster_id.in_([cluster.id for cluster in clusters]),
             Delivery.asset_sha256 == asset,
+            Delivery.relayed.is_(None),
             Delivery.state.in_([str(state) for state in (*OPEN, State.PLAYED)]),
             others(editing, part),
             Delivery.start > ahead[0] - day,
@@ -86,7 +87,7 @@ def _dawn_after(evening: datetime, morning: datetime) -> bool:
 
 
 def overlaps(
-    session: Session, asset: str, clusters: Sequence[Cluster], ahead: Sequence[datetime], duration: timedelta
+    session: Session, sound: str, clusters: Sequence[Cluster], ahead: Sequence[datetime], duration: timedelta
 ) -> list[Overlap]:
     """What starts together says the same thing together: an echo, but one voice. Clusters of one broadcast do."""
     placed = [each for each in clusters if each.latitude is not None and each.longitude is not None]
@@ -94,7 +95,9 @@ def overlaps(
         return []
     pairs = _near(session, placed)
     rows = session.execute(
-        select(Delivery.cluster_id, Delivery.start, Delivery.end, Delivery.asset_sha256, Bulletin.title)
+        select(
+            Delivery.cluster_id, Delivery.start, Delivery.end, Delivery.asset_sha256, Delivery.relayed, Bulletin.title
+        )
         .join(Broadcast, Delivery.broadcast_id == Broadcast.id)
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
         .where(
@@ -115,7 +118,7 @@ def overlaps(
                     if row.cluster_id == other.id
                     and row.start < start + duration
                     and start < row.end
-                    and not (row.start == start and row.asset_sha256 == asset)
+                    and not (row.start == start and _sound(row.relayed, row.asset_sha256) == sound)
                 ),
                 None,
             )
@@ -123,6 +126,11 @@ def overlaps(
                 found.append(Overlap(cluster.name, other.name, metres, clash.title, max(start, clash.start)))
                 break
     return found[:MOST]
+
+
+def _sound(relayed: str | None, asset: str) -> str:
+    """As `relaying.sound`."""
+    return asset if relayed is None else f"relay {relayed}"
 
 
 def _near(session: Session, placed: Sequence[Cluster]) -> list[tuple[Cluster, Cluster, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.regulation import Window
 from broadcasts.wire import plan as wire
+from broadcasts.wire.relay import Relay
 from controller.db.tables import Asset, Delivery, Station
 from controller.services.stations import ORDINARY, regulation
 from controller.services.wanting import Wants
@@ -42,9 +43,28 @@ def _windows(told: Sequence[Window]) -> list[wire.Window]:
     return [wire.Window(start=window.start, end=window.end) for window in told]
 
 
-def item(delivery: Delivery) -> wire.Item:
+Relays = Mapping[tuple[str, int], Mapping[str, Any]]
+"""Of relays: what was approved (`relaying.facts`), by broadcast and revision."""
+NO_RELAYS: Relays = {}
+
+
+def item(delivery: Delivery, relays: Relays = NO_RELAYS) -> wire.Item:
     what = (delivery.start, delivery.not_after, delivery.asset_sha256, delivery.priority, delivery.rank)
-    return wire.Item(id=delivery.id, **_how(*what, delivery.volume, delivery.on_preempt, delivery.late))
+    how = _how(*what, delivery.volume, delivery.on_preempt, delivery.late)
+    if delivery.relayed is not None:
+        approved = relays[delivery.broadcast_id, delivery.revision]
+        how = how | {"hard_end": unix_ms(delivery.end), "relay": _relay(approved, delivery.end - delivery.start)}
+    return wire.Item(id=delivery.id, **how)
+
+
+def _relay(approved: Mapping[str, Any], slot: timedelta) -> Relay:
+    return Relay(
+        source=approved["source"],
+        url=approved["url"] or None,
+        frequency_khz=approved["frequency_khz"],
+        length_ms=round(slot.total_seconds() * 1000),
+        silence_s=approved["silence_s"],
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -92,11 +112,12 @@ def build(
     assets: dict[str, Asset],
     emergency: Sequence[Asset] = (),
     wants: Wants = Wants(),  # noqa: B008 - frozen
+    relays: Relays = NO_RELAYS,
 ) -> wire.Plan:
     """A plan without version and times yet: `stamp` gives them. Items are in order of start, assets of first need; the
     last ones wait for a later plan where the contract's limits are reached."""
     items = _within_limits(
-        sorted((item(delivery) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)),
+        sorted((item(delivery, relays) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)),
         len(emergency) + 1,
     )
     needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))

@@ -12,16 +12,17 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain import priority as rules
-from broadcasts.domain.content import Translation
+from broadcasts.domain.content import Origin, Translation
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
 from broadcasts.domain.polygon import Polygon
 from broadcasts.domain.programme import Part
 from broadcasts.domain.recurrence import starts
+from broadcasts.domain.relay import Relay
 from broadcasts.domain.schedule_check import FAR, problems
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Cluster, Delivery, Station
-from controller.services import airtime, clashing, origins, programmes, routing, targets
+from controller.services import airtime, clashing, origins, programmes, relaying, routing, targets
 from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.renditions import Hearing, hearings, layouts, wishes
@@ -71,6 +72,8 @@ class Draft:
     """Further languages; `language`, `text` and `asset` are those it was written in."""
     origin: str = "own"
     source: str = ""
+    relay: Relay | None = None
+    """Of a relay, whose `asset` sounds where the source is silent; `source` is then the source's name."""
     category: str = ""
     issued_at: datetime | None = None
     tags: tuple[str, ...] = ()
@@ -107,6 +110,12 @@ class Preview:
     """Where its own choice of routing keeps it off the air, as things stand."""
     air: Airtime = airtime.NOTHING
     """What the regulations and the neighbourhood say to it."""
+    relayed: str = ""
+    """Name of the station that is relayed."""
+    fallback: timedelta = timedelta(0)
+    """Of a relay: how long the recording lasts that sounds instead,"""
+    silence_s: int = 0
+    """once the source has been silent for so long."""
 
     def names(self, clusters: Iterable[str]) -> list[str]:
         """Of clusters by id, as people call them."""
@@ -141,17 +150,23 @@ def look_ahead(
         wrong.append(Refused("title.missing"))
     bad = _bad_words(draft, now)
     wrong += bad
-    wrong += origins.problems(session, draft.language, draft.more, draft.origin, draft.source, draft.category)
+    # The source of a relay is in the registry.
+    named = draft.source or ("-" if draft.origin == Origin.RELAY else "")
+    wrong += origins.problems(session, draft.language, draft.more, draft.origin, named, draft.category)
     wrong += programmes.problems(session, draft.asset, draft.parts)
+    manners = (draft.late, draft.on_preempt, draft.routing)
+    wrong += relaying.problems(session, draft.relay, draft.origin, clusters, draft.parts, draft.more, manners)
+    slot = draft.relay.slot if draft.relay else None
+    sound = relaying.sound(session, draft.relay, draft.asset)
     spoken = {draft.language: draft.asset} | {each.language: each.asset for each in draft.more}
     wanted = wishes(clusters)
-    heard = layouts(session, wanted, list(spoken.items()), draft.parts)
+    heard = layouts(session, wanted, list(spoken.items()), draft.parts, slot)
     lasts = {cluster.id: heard[wanted[cluster.id]].length for cluster in clusters}
     pieces = {
         cluster.id: [(after, said.length) for after, said in heard[wanted[cluster.id]].pieces] for cluster in clusters
     }
     longest = max(heard.values(), key=lambda layout: layout.length, default=None)
-    duration = longest.length if longest else programmes.whole_length(session, asset, draft.parts)
+    duration = longest.length if longest else slot or programmes.whole_length(session, asset, draft.parts)
     # Said as soon as it can be known, even while title or recording are still missing.
     ahead = _starts(draft, now) if draft.at and draft.first_day and not bad else []
     if not (draft.at and draft.first_day):
@@ -160,7 +175,7 @@ def look_ahead(
         wrong.append(Refused("time.past"))
     extra = [each for each in draft.pattern.extra if each > now and each not in ahead]
     air = airtime.weigh(
-        session, clusters, draft.asset, ahead, extra, lasts, now, editing=editing, part=part, confirmed=draft.unusual
+        session, clusters, sound, ahead, extra, lasts, now, editing=editing, part=part, confirmed=draft.unusual
     )
     wrong += air.problems
     if any(after - before < duration for before, after in pairwise(ahead)):
@@ -194,6 +209,9 @@ def look_ahead(
         illustrative=_illustrative(session, clusters),
         not_there=away,
         air=air,
+        relayed=source.name if (source := relaying.source_of(session, draft.relay)) else "",
+        fallback=timedelta(milliseconds=asset.duration_ms) if asset and slot else timedelta(0),
+        silence_s=draft.relay.silence_s if draft.relay else 0,
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.content import Choice, Translation, choose
 from broadcasts.domain.programme import Part, length, offsets
 from controller.db.tables import Asset, Broadcast, Cluster, Rendition
+from controller.services.relaying import relay_of
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Said:
     language: str
     part: Part | None = None
     place: int | None = None
+    slot: timedelta | None = None
+    """Of a relay, whose recording only sounds where the source is silent."""
 
     @property
     def length(self) -> timedelta:
-        return timedelta(milliseconds=self.asset.duration_ms)
+        return timedelta(milliseconds=self.asset.duration_ms) if self.slot is None else self.slot
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,11 @@ def layouts(
     wanted: Mapping[str, tuple[str, ...]],
     spoken: Sequence[tuple[str, str]],
     parts: Sequence[Part] = (),
+    slot: timedelta | None = None,
 ) -> dict[tuple[str, ...], Layout]:
     """By list of languages: what such clusters hear. `spoken` are (language, recording), the bulletin's own first; in a
-    programme they stand where its own recording does. Recordings that are not there are left out."""
+    programme they stand where its own recording does. Recordings that are not there are left out. `slot`: it is a
+    relay, and lasts so long."""
     every = {sha for _, sha in spoken} | {part.asset for part in parts}
     assets = {each.sha256: each for each in session.scalars(select(Asset).where(Asset.sha256.in_(every)))}
     there = dict(spoken)
@@ -99,7 +104,7 @@ def layouts(
         for place, part in enumerate(parts) if parts else ((None, None),):
             own = part is None or part.asset == spoken[0][1]
             line += [(*each, part, place) for each in (bulletin if own or part is None else [("", part.asset)])]
-        said = [Said(assets[sha], language, part, place) for language, sha, part, place in line if sha in assets]
+        said = [Said(assets[sha], language, part, place, slot) for language, sha, part, place in line if sha in assets]
         begins = offsets([each.length for each in said])
         found[languages] = Layout(languages, choice, tuple(zip(begins, said, strict=True)))
     return found
@@ -115,7 +120,8 @@ def laid_out(
     groups: dict[tuple[str, ...], list[str]] = {}
     for cluster in clusters:
         groups.setdefault(wanted.get(cluster, ()), []).append(cluster)
-    found = layouts(session, dict.fromkeys(clusters, ()) | wanted, spoken, parts)
+    relay = relay_of(broadcast)
+    found = layouts(session, dict.fromkeys(clusters, ()) | wanted, spoken, parts, relay.slot if relay else None)
     return [(found[languages], several) for languages, several in groups.items()]
 
 

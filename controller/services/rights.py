@@ -45,6 +45,8 @@ class Right(StrEnum):
     """Let somebody in again who was locked out, with a reason (R-117)."""
     REGULATE = "regulate"
     """Change a station's operating regulation (R-032)."""
+    RELAY = "relay"
+    """Say which other stations may be relayed, and where they are received (R-024)."""
     AUDIT = "audit"
     PLACES = "places"
     """Say what a cluster is: its hamlet, its kind of site, what it plays and is tagged with."""
@@ -59,11 +61,11 @@ ROLES: dict[Role, frozenset[Right]] = {
     Role.PROVINCE: frozenset(
         {
             *(Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP),
-            Right.PLACES,
+            *(Right.PLACES, Right.RELAY),
         }
     ),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.REGULATE, Right.UNLOCK, Right.AREAS, Right.LOOK}),
+    Role.ADMINISTRATOR: frozenset({Right.PEOPLE, Right.REGULATE, Right.UNLOCK, Right.AREAS, Right.RELAY, Right.LOOK}),
     Role.AUDITOR: frozenset({Right.AUDIT, Right.LOOK}),
 }
 """Least privilege (R-120): who manages accounts neither writes nor approves, who checks does nothing else."""
@@ -71,7 +73,7 @@ ROLES: dict[Role, frozenset[Right]] = {
 STRONG = frozenset(
     {
         *(Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE),
-        *(Right.PRELOAD, Right.UPKEEP, Right.AREAS),
+        *(Right.PRELOAD, Right.UPKEEP, Right.AREAS, Right.RELAY),
     }
 )
 """What is done only in a session that gave a second factor (R-115)."""

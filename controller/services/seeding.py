@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.wire.jws import SigningKey
-from controller.db.tables import Area, Assignment, Cluster, Station, Unit
+from controller.db.tables import Area, Assignment, Cluster, RelaySource, Station, Unit
 from controller.services import accounts, audit, enrolling
 from controller.services.context import Context
 from controller.services.rights import Role
@@ -41,6 +41,11 @@ ACCOUNTS = (
     ("kythuat", "Kỹ thuật viên (mẫu)", Role.TECHNICIAN),
     ("tinh", "Trực điều hành tỉnh (mẫu)", Role.PROVINCE),
 )
+
+
+EXAMPLE_STREAM = "https://tiepam.example.vn/vi-du"
+EXAMPLE_KHZ = 100_000
+"""Nobody's address and nobody's frequency."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ def seed(
         for place in places:
             session.add(_station(place, hours or DEMO_HOURS))
         session.flush()
+        session.add_all(_relay_sources(ctx))
         enrolments = [_place(ctx, session, made) for made in units]
         for name, full_name, role in ACCOUNTS:
             accounts.create_user(ctx, session, first[name], name, full_name, role, PROVINCE[0], "seed")
@@ -135,6 +141,14 @@ def _station(place: Commune, hours: list[list[int]]) -> Station:
         rules={"early": EARLY} if hours == DEMO_HOURS else {"early": EARLY, "normal": hours},
         illustrative=True,
     )
+
+
+def _relay_sources(ctx: Context) -> Iterator[RelaySource]:
+    """Two that show how the list is kept: what is really relayed here, and where, is for the province to say."""
+    now = ctx.clock.now()
+    told = {"illustrative": True, "revision": 1, "changed_at": now, "changed_by": "seed"}
+    yield RelaySource(id="ts-vi-du-1", name="Đài quốc gia (ví dụ)", kind="vov", url=EXAMPLE_STREAM, **told)
+    yield RelaySource(id="ts-vi-du-2", name="Đài tỉnh (ví dụ)", kind="province", frequency_khz=EXAMPLE_KHZ, **told)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -103,6 +104,21 @@ def ends(session: Session, broadcasts: Collection[str]) -> dict[tuple[str, int],
             )
         )
         found |= {(row[0], row[1]): row[2] for row in rows}
+    return found
+
+
+def relays(session: Session, broadcasts: Collection[str]) -> dict[tuple[str, int], dict[str, Any]]:
+    """Of each approved revision that is a relay: source, address and silence as they were approved
+    (`relaying.facts`). A plan says nothing else, whatever the registry says meanwhile."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    names = sorted(broadcasts)
+    for start in range(0, len(names), AT_ONCE):
+        rows = session.execute(
+            select(Approval.broadcast_id, Approval.revision, Approval.facts).where(
+                Approval.broadcast_id.in_(names[start : start + AT_ONCE]), Approval.approved
+            )
+        )
+        found |= {(row[0], row[1]): row[2]["relay"] for row in rows if row[2].get("relay")}
     return found
 
 

@@ -11,7 +11,7 @@ from controller.web.words import Words
 
 KINDS = (
     *("submitted", "approved", "approved_lent", "approved_own", "approved_until", "rejected", "planned", "named"),
-    *("moved", "closed", "stopped", "started", "ended", "skipped"),
+    *("moved", "closed", "stopped", "started", "ended", "ended_relay", "skipped"),
     *("lost_alert", "lost_other", "lost_class", "lost_rank", "lost_order", "open", "verdict"),
 )
 
@@ -20,7 +20,7 @@ def sentence(words: Words, step: Step) -> str:
     told = {name: _said(words, name, value) for name, value in step.fields.items()}
     said = words.t(f"chain.{step.kind}", who=step.who, **told)
     match step.kind:
-        case "started" | "ended" | "skipped":
+        case "started" | "ended" | "ended_relay" | "skipped":
             return f"{said} {words.t('chain.signed' if step.fields['signed'] else 'chain.unsigned')}"
         case "verdict":
             return f"{said} {_rule(words, step)}"
@@ -38,7 +38,7 @@ def _said(words: Words, name: str, value: Any) -> object:
     match name:
         case "start" | "until" | "received":
             return words.when(value) if isinstance(value, datetime) else "–"
-        case "late_ms" | "played_ms" | "offset_ms":
+        case "late_ms" | "played_ms" | "offset_ms" | "relay_ms" | "fallback_ms":
             return words.duration(max(0, int(value)))
         case "priority":
             return words.t(f"priority.{value}")

@@ -24,6 +24,7 @@ from broadcasts.errors import LoaError, Refused
 from controller.services import factors
 from controller.services.accounts import who
 from controller.services.office import Office, check_form
+from controller.services.relay_evidence import share
 from controller.services.rights import Actor, Right
 from controller.web import catalogue, waveform
 from controller.web.schedule_form import LUNAR, NAMED, PRESETS
@@ -80,6 +81,7 @@ def environment() -> Environment:
         static=static,
         outline=waveform.outline,
         Right=Right,
+        share_of=share,
         LANGUAGES=catalogue.LANGUAGES,
         said=told,
         PRESETS=PRESETS,

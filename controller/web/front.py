@@ -29,6 +29,7 @@ from controller.web.pages import (
     places_on_map,
     recordings,
     regulation,
+    relays,
     sandbox,
     sounds,
     timetable,
@@ -50,7 +51,8 @@ def router() -> APIRouter:
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
     first = (account, home, compose, recordings, sounds, timetable, ahead, campaigns, broadcasts, approve, clusters)
     places = (places_on_map, groups, areas)
-    for page in (*first, *places, regulation, emergency_set, alerts, delegations, exceptions, people, audit, sandbox):
+    several = (delegations, exceptions, people, audit, sandbox)
+    for page in (*first, *places, regulation, emergency_set, relays, alerts, *several):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

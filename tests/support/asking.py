@@ -56,6 +56,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"kind": "reboot"}
     if path.endswith("leave-out"):
         return {"start": "2026-03-04T10:00:00Z"}
+    if "/relay-sources" in path:
+        return {}
     if "/campaigns" in path:
         return campaign_body(path, told)
     if path.endswith("schedule/copy"):

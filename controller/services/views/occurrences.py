@@ -17,7 +17,7 @@ from controller.services.rights import Actor
 
 GOOD = (Verdict.HEARD, Verdict.PLAYED)
 TROUBLE = (Verdict.FAILED_TO_SOUND, Verdict.NOT_PLAYED, Verdict.UNKNOWN)
-OURS = frozenset({"withdrawn", "edited"})
+OURS = frozenset({"withdrawn", "edited", "relay_retired"})
 """Not played because people wanted it so: no trouble."""
 
 
@@ -33,6 +33,8 @@ class Occurrence:
     priority: int
     start: datetime
     end: datetime
+    relayed: str = ""
+    """Name of the station that was relayed (R-024)."""
     states: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -91,6 +93,7 @@ def occurrences(session: Session, actor: Actor, *where: ColumnElement[bool]) -> 
             func.max(Delivery.end).label("end"),
             func.max(Delivery.priority).label("priority"),
             func.max(_SPEAKS).label("speaks"),
+            func.max(Delivery.relayed).label("relayed"),
         )
         .join(Cluster, Delivery.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
@@ -108,6 +111,7 @@ def occurrences(session: Session, actor: Actor, *where: ColumnElement[bool]) -> 
             func.max(here.c.priority),
             func.coalesce(func.min(Revision.title), func.min(Bulletin.title)),
             func.min(Broadcast.station_id),
+            func.coalesce(func.max(here.c.relayed), ""),
         )
         .join(Broadcast, here.c.broadcast_id == Broadcast.id)
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
@@ -116,10 +120,10 @@ def occurrences(session: Session, actor: Actor, *where: ColumnElement[bool]) -> 
         .order_by(here.c.begin, here.c.broadcast_id, here.c.revision)
     ).all()
     found: dict[tuple[str, int, datetime], Occurrence] = {}
-    for broadcast, revision, begin, end, speaks, count, priority, title, station in rows:
+    for broadcast, revision, begin, end, speaks, count, priority, title, station, relayed in rows:
         key = (broadcast, revision, begin)
         if key not in found:
-            found[key] = Occurrence(broadcast, revision, title, station, priority, begin, end)
+            found[key] = Occurrence(broadcast, revision, title, station, priority, begin, end, relayed)
         line = found[key]
         line.end = max(line.end, end)
         _, state, verdict, reason = speaks.split("|", 3)

@@ -13,6 +13,7 @@ from broadcasts.clock import VIETNAM
 from broadcasts.domain.recurrence import starts
 from controller.db.tables import Broadcast, Bulletin, Delivery, ProgrammePart, Station
 from controller.services.programmes import Step, laid_out, parts_of, steps
+from controller.services.relaying import name_of
 from controller.services.rights import Actor
 from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import Occurrence, occurrences, on_air
@@ -30,6 +31,8 @@ class Wish:
     start: datetime
     end: datetime
     clusters: int
+    relayed: str = ""
+    """Name of the station that it relays."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def _wishes(session: Session, actor: Actor, since: datetime, until: datetime) ->
             start=start,
             end=start + length,
             clusters=len(broadcast.clusters),
+            relayed=name_of(session, broadcast) or "",
         )
         for broadcast, title in rows
         for length in (_length(session, broadcast),)

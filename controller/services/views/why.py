@@ -29,6 +29,7 @@ from controller.db.tables import (
 )
 from controller.services.rights import Actor
 from controller.services.views.broadcast import moves
+from controller.services.views.occurrences import OURS
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _move(session: Session, delivery: Delivery, move: DeliveryMove, names: dict[
         .order_by(AuditEntry.id.desc())
         .limit(1)
     ).first()
-    ruled = by is None or move.why not in ("withdrawn", "edited")
+    ruled = by is None or move.why not in OURS
     return Step("closed" if ruled else "stopped", move.at, "" if ruled else names.get(by or "", by or ""), told)
 
 
@@ -186,6 +187,9 @@ def _entry(session: Session, delivery: Delivery, row: JournalEntry) -> list[Step
         case "ended":
             more = {"played_ms": entry.get("played_ms", 0), "amplifier": entry.get("amplifier", "")}
             found = Step("ended", row.at, fields=told | more | {"outcome": entry.get("outcome", "")})
+            if entry.get("relay") is not None:
+                shares = {"relay_ms": entry.get("relay_ms") or 0, "fallback_ms": entry.get("fallback_ms") or 0}
+                found = Step("ended_relay", row.at, fields=found.fields | shares | {"source": delivery.relayed or ""})
         case "skipped":
             found = Step("skipped", row.at, fields=told | {"why": entry.get("why", "")})
         case _:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
+from controller.services import relaying
 from controller.services.approving import approve, draft_of, look_at, reject
 from controller.services.delegating import borrowed
 from controller.services.four_eyes import by_right
@@ -20,6 +21,7 @@ from controller.web.days import end_of, last_day_of
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.compose import what_comes
 from controller.web.pages.home import done_of
+from controller.web.relay_form import megahertz
 
 router = APIRouter()
 
@@ -70,6 +72,7 @@ def _page(
     with ctx.db.read() as session:
         it = whole(session, actor, broadcast_id)
         draft = draft_of(session, broadcast)
+        told = relaying.facts(session, broadcast) or {}
         title = by_right(session, actor, broadcast, ctx.wall.now())
         end = proposed_end(session, broadcast, now, ctx.standing_approval)
     latest = last_day_of(now + ctx.standing_approval - timedelta(days=1))
@@ -85,5 +88,6 @@ def _page(
         days=(desk.words.local(now).isoformat(), latest.isoformat()),
         error=error,
         reason=reason,
+        received=told.get("url") or desk.words.t("relays.mhz", mhz=megahertz(told.get("frequency_khz"))),
         **what_comes(desk, draft, seen),
     )

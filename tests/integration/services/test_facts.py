@@ -40,6 +40,9 @@ SOUNDS: dict[type, dict[str, Any]] = {
         "pattern": {"count": 3},
         "ahead_minutes": 77,
         "unusual": "23:00",
+        "relay_source_id": "ts-1",
+        "relay_minutes": 15,
+        "relay_silence_s": 20,
     },
     Bulletin: {
         "title": "Khác",

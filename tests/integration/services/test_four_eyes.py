@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.relays import a_relay
 from support.services import HERE, THERE, House, an_exception, raises
 
 from broadcasts.domain.verdict import Verdict
@@ -284,7 +285,7 @@ def test_a_standing_approval_ends_by_itself_and_nothing_of_it_sounds_afterwards(
 
 
 def test_a_relay_is_never_approved_without_an_end(house: House) -> None:
-    broadcast = house.submit(repeat="daily", origin="relay", source="VOV")
+    broadcast = house.submit(repeat="daily", **a_relay(house))
     with raises(Refused, "approval.end_missing"):
         house.approve(broadcast)
     until = house.now + timedelta(days=31)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
-from support.services import ENGINES, NOON, Workshop
+from support.services import ENGINES, NOON, House, Workshop
 
 from broadcasts.clock import ManualClock
+from broadcasts.domain.relay import check_address
 from broadcasts.ids import NAME
 from broadcasts.wire.jws import SigningKey
 from controller.db import migrate
 from controller.db.engine import Database
-from controller.db.tables import Area, Assignment, Cluster, Station, Unit, User
+from controller.db.tables import Area, Assignment, Cluster, RelaySource, Station, Unit, User
 from controller.services import accounts
 from controller.services.seeding import communes, seed
 from device_sim.unit import Enrolled
@@ -93,3 +94,12 @@ def test_the_communes_are_those_of_the_plan_in_its_order() -> None:
         everyone = [place.code for place in communes(108) if place.district == district]
         assert codes == sorted(everyone)[:4]
     assert len({place.code for place in communes(108)}) == 108
+
+
+def test_the_demo_shows_two_stations_that_say_that_they_are_examples(house: House) -> None:
+    with house.ctx.db.read() as session:
+        sources = session.scalars(select(RelaySource)).all()
+    assert len(sources) == 2
+    assert all(source.illustrative and "ví dụ" in source.name for source in sources)
+    for source in sources:
+        check_address(source.url, source.frequency_khz)

@@ -18,6 +18,7 @@ from broadcasts.domain.model import Field, Late, OnPreempt, Priority
 from broadcasts.domain.occasions import OCCASIONS
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.programme import PartKind
+from broadcasts.domain.relay import SourceKind
 from broadcasts.domain.timeline import Outcome
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
@@ -77,6 +78,7 @@ def named() -> Iterator[str]:
         "on_preempt": list(OnPreempt),
         "preview.then": list(OnPreempt),
         "late": list(Late),
+        "relay_kind": list(SourceKind),
         "role": list(Role),
         "reason": [*NotPlayed, "displaced", "unknown", "other"],
         "clock_source": [*ClockSource, "other"],

@@ -43,6 +43,7 @@ def test_the_fleet_is_shown_as_the_newest_snapshot_says(metrics: FleetMetrics) -
             states={"played": 70},
             verdicts={"heard": 60, "open": 7},
             commands={"sent": 2, "expired": 1},
+            faults={"relay_silent": 5, "of_a_newer_unit": 1},
             plans_behind=3,
             plan_lag_s=41.5,
             alerts_active=2,
@@ -61,6 +62,9 @@ def test_the_fleet_is_shown_as_the_newest_snapshot_says(metrics: FleetMetrics) -
     assert shown(metrics, "loa_commands_recent", state="sent") == 2
     assert shown(metrics, "loa_commands_recent", state="expired") == 1
     assert shown(metrics, "loa_commands_recent", state="done") == 0
+    assert shown(metrics, "loa_unit_faults", code="relay_silent") == 5
+    assert shown(metrics, "loa_unit_faults", code="speaker_wire") == 0
+    assert shown(metrics, "loa_unit_faults", code="other") == 1
     assert shown(metrics, "loa_plans_behind") == 3
     assert shown(metrics, "loa_plan_lag_seconds") == 41.5
     assert shown(metrics, "loa_alerts_active") == 2

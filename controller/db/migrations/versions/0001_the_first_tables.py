@@ -200,6 +200,25 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "relay_sources",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("url", sa.String(length=300), nullable=False),
+        sa.Column("frequency_khz", sa.Integer(), nullable=True),
+        sa.Column("area_id", sa.String(length=32), nullable=True),
+        sa.Column("illustrative", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changed_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.String(length=60), nullable=False),
+        sa.Column("retired_at", base.Instant(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_relay_sources_area_id_areas")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_relay_sources")),
+    )
+    with op.batch_alter_table("relay_sources", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_relay_sources_area_id"), ["area_id"], unique=False)
+
+    op.create_table(
         "sounds",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("area_id", sa.String(length=32), nullable=False),
@@ -601,6 +620,9 @@ def upgrade() -> None:
         sa.Column("replaces", sa.String(length=32), nullable=True),
         sa.Column("campaign_id", sa.String(length=32), nullable=True),
         sa.Column("ahead_minutes", sa.Integer(), nullable=True),
+        sa.Column("relay_source_id", sa.String(length=32), nullable=True),
+        sa.Column("relay_minutes", sa.Integer(), nullable=True),
+        sa.Column("relay_silence_s", sa.Integer(), nullable=True),
         sa.Column("push_now", sa.Boolean(), nullable=False),
         sa.Column("unusual", sa.Text(), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
@@ -609,6 +631,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["author_id"], ["users.id"], name=op.f("fk_broadcasts_author_id_users")),
         sa.ForeignKeyConstraint(["bulletin_id"], ["bulletins.id"], name=op.f("fk_broadcasts_bulletin_id_bulletins")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_broadcasts_campaign_id_campaigns")),
+        sa.ForeignKeyConstraint(
+            ["relay_source_id"], ["relay_sources.id"], name=op.f("fk_broadcasts_relay_source_id_relay_sources")
+        ),
         sa.ForeignKeyConstraint(["station_id"], ["stations.id"], name=op.f("fk_broadcasts_station_id_stations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcasts")),
     )
@@ -616,6 +641,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_broadcasts_behind", ["status", "last_day", "expanded_until"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_bulletin_id"), ["bulletin_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_broadcasts_campaign_id"), ["campaign_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_broadcasts_relay_source_id"), ["relay_source_id"], unique=False)
         batch_op.create_index(
             "ix_broadcasts_routed",
             ["status", "last_day"],
@@ -710,6 +736,9 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer(), nullable=True),
         sa.Column("frame", sa.Boolean(), nullable=False),
         sa.Column("begin", base.Instant(timezone=True), nullable=False),
+        sa.Column("relayed", sa.String(length=120), nullable=True),
+        sa.Column("source_ms", sa.Integer(), nullable=True),
+        sa.Column("fallback_ms", sa.Integer(), nullable=True),
         sa.Column("start", base.Instant(timezone=True), nullable=False),
         sa.Column("end", base.Instant(timezone=True), nullable=False),
         sa.Column("not_after", base.Instant(timezone=True), nullable=False),
@@ -884,6 +913,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_broadcasts_routed", sqlite_where=sa.text("routing != ''"), postgresql_where=sa.text("routing != ''")
         )
+        batch_op.drop_index(batch_op.f("ix_broadcasts_relay_source_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_broadcasts_bulletin_id"))
         batch_op.drop_index("ix_broadcasts_behind")
@@ -971,6 +1001,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sounds_asset_sha256"))
 
     op.drop_table("sounds")
+    with op.batch_alter_table("relay_sources", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_relay_sources_area_id"))
+
+    op.drop_table("relay_sources")
     with op.batch_alter_table("journal_marks", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_journal_marks_untold",

@@ -1,0 +1,59 @@
+"""What a plan is made of: the deliveries that may still sound, the files they need, and what was approved of relays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broadcasts.domain.delivery import OPEN
+from controller.db.tables import Asset, Delivery
+from controller.services import plan_document
+from controller.services.context import HORIZON
+from controller.services.deliveries import last_sound, may_sound_after
+from controller.services.valid_approvals import ends
+from controller.services.valid_approvals import relays as approved_relays
+
+SLOW_CLOCK = timedelta(minutes=5)
+"""How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
+plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
+_PLANNED = (
+    *(Delivery.id, Delivery.cluster_id, Delivery.unit_id, Delivery.asset_sha256, Delivery.plan_version),
+    *(Delivery.start, Delivery.end, Delivery.not_after, Delivery.priority, Delivery.rank, Delivery.volume),
+    *(Delivery.on_preempt, Delivery.late, Delivery.broadcast_id, Delivery.revision, Delivery.relayed),
+)
+
+
+def due(session: Session, clusters: Sequence[str], now: datetime) -> tuple[dict[str, list[Any]], plan_document.Relays]:
+    """By cluster, what may still sound and starts within the horizon: rows with the columns that a plan is made of;
+    and what was approved of the relays among them."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    rows: Any = session.execute(
+        select(*_PLANNED).where(
+            Delivery.cluster_id.in_(clusters),
+            Delivery.state.in_([str(state) for state in OPEN]),
+            may_sound_after(now - SLOW_CLOCK),
+            Delivery.start < now + HORIZON,
+        )
+    )
+    rows = rows.all()
+    approved = ends(session, {row.broadcast_id for row in rows})
+    relays = approved_relays(session, {row.broadcast_id for row in rows if row.relayed is not None})
+    for delivery in rows:
+        whole = (delivery.broadcast_id, delivery.revision)
+        if whole not in approved or ((end := approved[whole]) is not None and last_sound(delivery) > end):
+            continue  # whatever made this row: what nobody approved is in no plan
+        if delivery.relayed is not None and whole not in relays:
+            continue
+        # A verdict takes nothing out of the plan: what was displaced goes on, what is unknown may be about to begin.
+        if last_sound(delivery) > now - SLOW_CLOCK:
+            found[delivery.cluster_id].append(delivery)
+    return found, relays
+
+
+def assets(session: Session, names: set[str]) -> dict[str, Asset]:
+    return {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(names)))}
