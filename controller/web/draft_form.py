@@ -8,15 +8,17 @@ from datetime import date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.priority import Clash
+from broadcasts.domain.programme import Part
 from broadcasts.errors import LoaError
 from controller.db.tables import Broadcast
 from controller.services.composing import Draft, Preview
 from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor
 from controller.services.views.places import Place, home_of
-from controller.web import more_form, parts_form, schedule_form
+from controller.web import more_form, parts_form, relay_form, schedule_form
 from controller.web.more_form import NOTHING_MORE, MoreForm
 from controller.web.parts_form import NO_PARTS, PartsForm, chime_before, with_chime
+from controller.web.relay_form import NO_RELAY, RelayForm
 from controller.web.schedule_form import EMPTY, YEARS, RuleForm
 from controller.web.upload import Posted
 
@@ -61,6 +63,8 @@ class DraftForm:
     programme: bool = False
     parts: PartsForm = NO_PARTS
     """Of a programme."""
+    relay: RelayForm = NO_RELAY
+    """Of a plain bulletin: another station in its place."""
 
     @property
     def unread(self) -> list[LoaError]:
@@ -102,9 +106,15 @@ class DraftForm:
             push_now=self.push_now,
             unusual=self.unusual,
             pattern=pattern,
-            parts=self.parts.parts_told() if self.programme else with_chime(self.chime, self.asset),
-            **self.more.values(),
+            parts=self._parts(),
+            **self.more.values() | ({} if self.programme else self.relay.values()),
         )
+
+    def _parts(self) -> tuple[Part, ...]:
+        if self.programme:
+            return self.parts.parts_told()
+        # Nothing of ours stands before a relay: its slot begins on the second.
+        return () if self.relay.source else with_chime(self.chime, self.asset)
 
 
 def typed(posted: Posted) -> DraftForm:
@@ -139,6 +149,7 @@ def typed(posted: Posted) -> DraftForm:
         programme=posted.get("programme") == "1",
         parts=parts_form.typed(posted),
         more=more_form.typed(posted),
+        relay=relay_form.typed(posted),
     )
 
 
@@ -177,6 +188,7 @@ def from_draft(draft: Draft, broadcast: Broadcast, extent: str = "", start: str 
         chime=chime or "",
         programme=chime is None,
         parts=parts_form.shown(draft.parts) if chime is None else NO_PARTS,
+        relay=relay_form.shown(draft),
     )
 
 

@@ -32,7 +32,8 @@ class MoreForm:
     shape: str = ""
     also_later: bool = False
 
-    ORIGINS = tuple(Origin)
+    ORIGINS = tuple(each for each in Origin if each is not Origin.RELAY)
+    """A relay names its source (`relay_form`)."""
     CATEGORIES = tuple(Category)
 
     @property
@@ -99,8 +100,8 @@ def shown(draft: Draft) -> MoreForm:
     issued = draft.issued_at.astimezone(VIETNAM).strftime("%Y-%m-%dT%H:%M") if draft.issued_at else ""
     return MoreForm(
         translations=draft.more,
-        origin=draft.origin,
-        source=draft.source,
+        origin="own" if draft.relay else draft.origin,
+        source="" if draft.relay else draft.source,
         category=draft.category,
         issued=issued,
         tags=", ".join(draft.tags),

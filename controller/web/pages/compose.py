@@ -16,6 +16,7 @@ from controller.services import kept_forms, programmes, sounds
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.groups import groups
+from controller.services.relaying import usable
 from controller.services.rescheduling import Extent, change, draft_for, span_of
 from controller.services.rights import Right
 from controller.services.views.broadcast import whole
@@ -143,6 +144,7 @@ def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
         "kept_sounds": sounds.offered(session, desk.actor),
         "own_chime": sounds.chime_of(session, desk.actor),
         "known": sounds.bulletins(session, desk.actor) if form.programme else [],
+        "sources": usable(session, desk.actor),
     }
 
 
