@@ -25,7 +25,16 @@ from controller.web import schedule_words
 from controller.web.airtime_words import change_lines, unusual_times
 from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
-from controller.web.draft_form import DraftForm, clash_lines, copy_of, fresh, from_draft, split, typed
+from controller.web.draft_form import (
+    DraftForm,
+    clash_lines,
+    copy_of,
+    fresh,
+    from_draft,
+    split,
+    typed,
+    whole_number,
+)
 from controller.web.kept_form import KeepingAuthorForm
 from controller.web.upload import Posted
 
@@ -122,18 +131,19 @@ def _part(extent: str, start: str) -> tuple[Extent, datetime | None]:
 
 
 def _revision(form: DraftForm) -> int | None:
-    return int(form.revision) if form.revision.isdecimal() else None
+    """None: of whichever is the newest; nonsense is of none at all."""
+    return whole_number(form.revision) if form.revision else None
 
 
 def _save(desk: Desk, form: DraftForm) -> str:
     draft = form.draft(desk.office.ctx.clock.now())
     if form.unread:
         raise form.unread[0]
-    if form.editing and form.extent:
-        part = _part(form.extent, form.start)
+    if form.editing:
+        part = _part(form.extent or Extent.ALL, form.start)
         found = change(desk.office.ctx, desk.actor, form.editing, draft, *part, _revision(form))
     else:
-        found = submit(desk.office.ctx, desk.actor, draft, form.editing or None, _revision(form))
+        found = submit(desk.office.ctx, desk.actor, draft)
     return f"/broadcasts/{found}?done=submitted"
 
 
