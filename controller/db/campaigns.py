@@ -23,7 +23,8 @@ class Campaign(Base):
     clusters: Mapped[list[str]] = mapped_column(JSON)
     """Where it has to be heard: what the target came to when it was handed in."""
     numbers: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """What was chosen where the template leaves a choice (`domain.series.Wish`), plain JSON."""
+    """What was chosen where the template leaves a choice (`domain.series.Wish`), plain JSON; and by cluster the hamlet
+    that it was proven for: a proof does not change when a cluster is told to another hamlet later."""
     issued_at: Mapped[datetime | None]
     """When the decision was made, or the warning issued: spoken at each repeat (R-061)."""
     event_on: Mapped[date | None]

@@ -141,7 +141,7 @@ def withdraw(ctx: Context, actor: Actor, broadcast_id: str) -> int:
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = _mine(session, actor, broadcast_id)
-        if not all_mine(session, actor, broadcast.clusters):
+        if not all_mine(session, actor, [*broadcast.clusters, *broadcast.joined]):
             raise Refused("not_yours")
         if broadcast.status == "withdrawn":
             raise Conflict("broadcast.decided")

@@ -20,7 +20,7 @@ from broadcasts.domain.model import PLAIN, OnPreempt, Priority
 from broadcasts.domain.series import Series, Wish, days_of, make, rhythm
 from broadcasts.domain.statutes import TEMPLATES, Kind, Template
 from broadcasts.errors import Conflict, LoaError, Refused
-from controller.db.tables import Broadcast, Campaign, Station
+from controller.db.tables import Broadcast, Campaign, Cluster, Station
 from controller.services import audit
 from controller.services.composing import Draft, Preview, editable, hand_in, look_ahead
 from controller.services.context import Context
@@ -233,7 +233,7 @@ def _campaign(
         author_id=actor.id,
         title=ahead.draft.title.strip(),
         clusters=[cluster.id for cluster in ahead.preview.clusters],
-        numbers=_numbers(ahead.template, proposal),
+        numbers=_numbers(ahead.template, proposal, ahead.preview.clusters),
         issued_at=proposal.wish.issued_at,
         event_on=proposal.wish.event_on,
         other_forms=proposal.other_forms.strip(),
@@ -241,9 +241,10 @@ def _campaign(
     )
 
 
-def _numbers(template: Template, proposal: Proposal) -> dict[str, Any]:
+def _numbers(template: Template, proposal: Proposal, clusters: Sequence[Cluster]) -> dict[str, Any]:
     wish = proposal.wish
     told: dict[str, Any] = {"days": days_of(template, wish), "first": _said(wish.first)}
+    told["hamlets"] = {cluster.id: cluster.hamlet for cluster in clusters}
     if template.is_warning:
         assert wish.ends_at is not None
         told |= {"every_minutes": rhythm(template, wish), "ends_at": _said(wish.ends_at), "spoken": proposal.spoken}

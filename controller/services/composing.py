@@ -93,7 +93,7 @@ def editable(session: Session, actor: Actor, broadcast_id: str, revision: int | 
     broadcast = session.get(Broadcast, broadcast_id)
     if broadcast is None or session.get_one(Station, broadcast.station_id).area_id not in actor.areas:
         raise Refused("not_yours")
-    if not all_mine(session, actor, broadcast.clusters):
+    if not all_mine(session, actor, [*broadcast.clusters, *broadcast.joined]):
         raise Refused("not_yours")
     if broadcast.status == "withdrawn" or (revision is not None and broadcast.revision != revision):
         raise Conflict("broadcast.changed")

@@ -40,6 +40,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Hamlet:
+    """As its clusters were told to it when the series was handed in."""
+
     name: str
     station: str
     places: Sequence[Place]
@@ -134,15 +136,18 @@ def _report(session: Session, actor: Actor, campaign: Campaign, now: datetime) -
         select(Cluster, Station.name)
         .join(Station, Cluster.station_id == Station.id)
         .where(Cluster.id.in_(campaign.clusters), Station.area_id.in_(actor.areas))
-        .order_by(Station.name, Cluster.hamlet, Cluster.id)
-    )
+        .order_by(Station.name, Cluster.id)
+    ).all()
+    told: dict[str, str] = campaign.numbers.get("hamlets", {})
     by_hamlet: dict[tuple[str, str], list[Place]] = defaultdict(list)
-    for cluster, station in rows:
+    for cluster, station in sorted(rows, key=lambda row: (row[1], told.get(row[0].id, row[0].hamlet))):
         plays = list(_plays(campaign, made, planned, played[cluster.id], now))
         found = check(rule, plays, now, VIETNAM)
         sounded = [play.at for play in plays if play.outcome is Outcome.SOUNDED]
         late = _after_end(campaign, played[cluster.id])
-        by_hamlet[(station, cluster.hamlet)].append(Place(cluster, found, played[cluster.id], sounded, late))
+        by_hamlet[(station, told.get(cluster.id, cluster.hamlet))].append(
+            Place(cluster, found, played[cluster.id], sounded, late)
+        )
     return Report(
         campaign=campaign,
         template=template,

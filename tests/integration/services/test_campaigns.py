@@ -13,7 +13,7 @@ from support.services import HERE, House, raises
 from broadcasts.domain.campaign import Status
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import AuditEntry, Broadcast, Campaign, Revision, UnitStatus
+from controller.db.tables import AuditEntry, Broadcast, Campaign, Cluster, Revision, UnitStatus
 from controller.services import campaigns, compiling, facts, rescheduling, settling
 from controller.services.composing import Draft
 from controller.services.rescheduling import Extent
@@ -61,6 +61,18 @@ def test_a_cluster_that_was_down_on_the_second_day_breaks_it_for_its_hamlet_alon
     assert statuses(house, series) == [FULL, FULL, NOT, FULL, FULL]
     assert gaps(house, series) == ["Ấp mẫu 3, ngày 2: power_off"]
     assert told(house, series).status is NOT
+
+
+@pytest.mark.requirement("R-043")
+def test_a_cluster_that_is_told_to_another_hamlet_takes_no_proof_along(house: House) -> None:
+    series = begin(house)
+    settle(house, series, 4, 5, 6)
+    settle(house, series, 5, cluster=3, state="missed", verdict="not_played", reason="power_off")
+    house.clock.set(at(7))
+    with house.ctx.db.write() as session:
+        session.get_one(Cluster, f"cl-{HERE}-3").hamlet = "Ấp mẫu 1"
+    assert statuses(house, series) == [FULL, FULL, NOT, FULL, FULL]
+    assert gaps(house, series) == ["Ấp mẫu 3, ngày 2: power_off"]
 
 
 def test_half_a_playing_is_no_playing(house: House) -> None:

@@ -169,6 +169,8 @@ def test_who_joins_in_at_an_hour_that_nobody_confirmed_for_its_station_stays_sil
     house.compile()
     why = {each.cluster_id: each.reason for each in house.deliveries(broadcast)}
     assert why == {f"cl-{HERE}-1": None, f"cl-{HERE}-2": None, f"cl-{THERE}-1": "unusual_hours"}
+    with raises(Refused, "not_yours"):
+        approving.withdraw(house.ctx, house.actor("boss"), broadcast)
     with house.ctx.db.read() as session:
         run = dry_run(session, house.actor("stranger"), house.now, cluster=f"cl-{THERE}-1")
     assert {line.outcome for line in run.lines} == {"unusual_hours"}
