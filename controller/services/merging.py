@@ -179,12 +179,15 @@ def _code_is_free(session: Session, wish: Wish, kind: str) -> None:
 
 
 def found(session: Session, told: Collection[str]) -> tuple[str, ...]:
-    """Ids of areas that were named by id or by official code, of those that have not been merged yet. Raises
+    """Ids of areas that were named by id or by official code, of two with one code that which was not merged. Raises
     Refused("area.unknown")."""
     names = []
     for one in told:
         area = session.get(Area, one) or session.scalar(
-            select(Area).where(Area.code == one, Area.kind == "commune", Area.successor_id.is_(None)).limit(1)
+            select(Area)
+            .where(Area.code == one, Area.kind == "commune")
+            .order_by(Area.successor_id.is_not(None), Area.valid_from.desc())
+            .limit(1)
         )
         if area is None:
             raise Refused("area.unknown", name=one[:40])

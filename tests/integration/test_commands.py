@@ -243,6 +243,28 @@ def test_what_is_old_moves_into_a_file_that_the_log_still_knows(
 # Places
 
 
+@pytest.mark.requirement("R-011")
+def test_communes_are_merged_after_a_look_and_listed_by_the_names_of_before(house: House, loa: Loa) -> None:
+    merger = ("area", "merge", HERE, "c-31618", "--into", "Xã An Thạnh", "--code", "31999", "--on", "2026-01-01")
+    decided = (*merger, "--by", "NQ 1668")
+    seen = loa(*decided, "--dry-run").well()
+    assert "become Xã An Thạnh (31999) of Tỉnh Sóc Trăng on 2026-01-01: 10 clusters" in seen
+    assert seen.endswith("nothing was changed\n")
+    made = loa(*decided).well().splitlines()[-1]
+    assert f"{made:14} commune   31999     10 clusters  Xã An Thạnh\n" in loa("area", "list").well()
+    assert HERE not in loa("area", "list").well()
+    told = json.loads(loa("area", "list", "--all", "--find", "cu lao dung", "--json").well())
+    assert next((row["id"], row["now"]) for row in told if row["to"]) == (f"c-{HERE}", "Xã An Thạnh")
+    before = json.loads(loa("area", "list", "--on", "2025-12-31", "--json").well())
+    assert {row["code"] for row in before} == {"94", HERE, "31618"}
+    assert "have not been merged before" in loa(*decided).refused()
+    assert "99999" in loa("area", "merge", "99999", *decided[4:]).refused()
+    assert loa("area", "list", "--on", "yesterday").code == 2
+    with house.ctx.db.read() as session:
+        line = session.scalars(select(AuditEntry).where(AuditEntry.act == "area.merge")).one()
+    assert (line.actor, line.detail["decision"]) == ("terminal", "NQ 1668")
+
+
 def test_a_furnished_database_is_not_furnished_again(house: House, loa: Loa) -> None:
     before = everything(house)
     told = loa("seed", "--clusters", "3")
