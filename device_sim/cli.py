@@ -22,7 +22,7 @@ from device_sim.describe import describe, in_words
 from device_sim.fate import Fate
 from device_sim.fleetfile import read_fleet
 from device_sim.live import Fleet
-from device_sim.prove import Result, find, prove
+from device_sim.prove import Result, prove_each
 from device_sim.scenario import Scene
 from device_sim.scenario import read as read_scene
 from device_sim.words import sentence
@@ -93,6 +93,7 @@ def _prove_options(part: argparse.ArgumentParser) -> None:
     seeds = part.add_mutually_exclusive_group()
     seeds.add_argument("--seed", type=int, metavar="N")
     seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="every seed from A to B")
+    part.add_argument("--jobs", type=_positive, default=1, metavar="N", help="so many seeds side by side; 1 by default")
     part.add_argument("--counterpart", default="loa", metavar="NAME", help="which controller, by its entry point")
 
 
@@ -150,9 +151,8 @@ def _prove(asked: argparse.Namespace) -> int:
     scene = read_scene(asked.scene) if asked.scene is not None else Scene()
     given = {name: getattr(asked, name) for name in ("units", "days") if getattr(asked, name) is not None}
     seeds = asked.seeds or [scene.seed if asked.seed is None else asked.seed]
-    opener, code = find(asked.counterpart), 0
-    for seed in seeds:
-        result = prove(replace(scene, seed=seed, **given), opener)
+    code = 0
+    for result in prove_each([replace(scene, seed=seed, **given) for seed in seeds], asked.counterpart, asked.jobs):
         if asked.json:
             print(json.dumps(_proof(result)), flush=True)
         else:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import multiprocessing
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -81,6 +84,21 @@ def prove(scene: Scene, opener: Open, folder: Path | None = None, clock: Clock |
     """Run `scene` against the counterpart that `opener` opens. `folder` is its playground, else a temporary one."""
     with tempfile.TemporaryDirectory(prefix="loasim-") as spare:
         return _prove(scene, opener, folder or Path(spare), clock or SystemClock())
+
+
+def prove_each(scenes: Sequence[Scene], counterpart: str, jobs: int = 1) -> Iterator[Result]:
+    """In the order of `scenes`, each as soon as it and those before it are done; `jobs` at a time, each in a process of
+    its own: a run is the same run, whoever runs beside it. Raises Refused: `sim_counterpart`."""
+    opener = find(counterpart)
+    if jobs == 1 or len(scenes) == 1:
+        yield from (prove(scene, opener) for scene in scenes)
+        return
+    with ProcessPoolExecutor(min(jobs, len(scenes)), multiprocessing.get_context("spawn")) as processes:
+        yield from processes.map(partial(_prove_alone, counterpart), scenes)
+
+
+def _prove_alone(counterpart: str, scene: Scene) -> Result:
+    return prove(scene, find(counterpart))
 
 
 def _prove(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:

@@ -313,13 +313,15 @@ def take(inbox: queue.Queue[Received], clock: Clock, publishing: Callable[[], bo
     batch: list[Received] = []
     with contextlib.suppress(queue.Empty):
         batch.append(inbox.get(timeout=0.5))
-        until = clock.monotonic() + GATHER_S
-        latest = until - GATHER_S + HELD_S
-        while len(batch) < (MOST_HELD if publishing() else BATCH):
-            if publishing():
-                until = min(clock.monotonic() + GATHER_S, latest)
-            left = 0.0 if batch[-1].topic.endswith(_TIME_ASK) else until - clock.monotonic()
-            batch.append(inbox.get(timeout=left) if left > 0 else inbox.get_nowait())
+    began = clock.monotonic()
+    while batch and len(batch) < (MOST_HELD if publishing() else BATCH):
+        asked = batch[-1].topic.endswith(_TIME_ASK)
+        left = 0.0 if asked else began + (HELD_S if publishing() else GATHER_S) - clock.monotonic()
+        try:
+            batch.append(inbox.get(timeout=min(left, GATHER_S)) if left > 0 else inbox.get_nowait())
+        except queue.Empty:
+            if left <= GATHER_S:
+                break
     return batch
 
 

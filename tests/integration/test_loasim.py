@@ -202,3 +202,15 @@ def test_killed_in_the_middle_of_a_bulletin_the_next_run_proves_both_parts(here:
     until(lambda: all(pole["playing"] is None for pole in here.poles()), "silence")
     here.end(again, signal.SIGINT)
     assert again.returncode == 0
+
+
+def test_seeds_that_are_proved_side_by_side_tell_the_same_in_the_same_order(capsys: pytest.CaptureFixture[str]) -> None:
+    def proofs(jobs: int) -> list[dict[str, Any]]:
+        asked = ["prove", "--units", "5", "--days", "2", "--seeds", "1-2", "--jobs", str(jobs), "--json"]
+        assert main(asked) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return [{name: value for name, value in each.items() if name != "seconds"} for each in told]
+
+    one_by_one = proofs(1)
+    assert [each["seed"] for each in one_by_one] == [1, 2]
+    assert proofs(2) == one_by_one

@@ -86,3 +86,30 @@ def test_the_real_scheduler_calls_it_and_stops_when_told() -> None:
     until(lambda: len(step.calls) == 2, "the run after the wake", 20.0)
     it.stop()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("APScheduler")]
+
+
+def test_a_wake_by_name_leaves_the_others_alone_and_is_seen_until_it_is_done() -> None:
+    one, other = Counted(timedelta(minutes=5)), Counted(timedelta(minutes=5))
+    it = Ticker(ManualClock(NOON), {"one": one, "other": other}, lambda *_: None)
+    for name in ("one", "other"):
+        it._run(name)
+    assert not it.at_work("one", "other")
+    it.wake("one")
+    assert (it.at_work("one"), it.at_work("other")) == (True, False)
+    for name in ("one", "other"):
+        it._run(name)
+    assert (len(one.calls), len(other.calls)) == (2, 1)
+    assert not it.at_work("one", "other")
+
+
+def test_a_step_is_at_work_while_it_runs_and_not_after_it_failed() -> None:
+    seen: list[bool] = []
+
+    def step(_: datetime) -> datetime:
+        seen.append(it.at_work("step"))
+        raise OSError("no")
+
+    it = Ticker(ManualClock(NOON), {"step": step}, lambda *_: None)
+    it._run("step")
+    assert seen == [True]
+    assert not it.at_work("step")
