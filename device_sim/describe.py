@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from broadcasts.wire import topics
-from device_sim import bill, cache, journal, timekeeper, unit
+from device_sim import bill, cache, journal, receiver, timekeeper, unit
 from device_sim.faults import TO_A_UNIT, TO_ALL
 from device_sim.mischief import KINDS, Mischief
 
@@ -18,6 +18,8 @@ RULES = (
     "keeps quiet hours and volume ceilings itself; only an alert passes",
     "writes what happened before it says so, and says so until it is acknowledged",
     "plays nothing scheduled without trusted time, and holds after a jump of the clock",
+    "relays another station in its slot, plays the fallback when that is silent, and journals both",
+    "takes a link for gone when a ping is not answered, whatever the link says",
 )
 
 
@@ -33,6 +35,8 @@ def describe() -> dict[str, Any]:
             "journal_ring": journal.RING_ENTRIES,
             "journal_retry_s": [journal.RETRY_FIRST_MS / 1000, journal.RETRY_MOST_MS / 1000],
             "clock_jump_s": timekeeper.JUMP_MS / 1000,
+            "relay_lead_s": receiver.LEAD_MS / 1000,
+            "relay_retry_s": [receiver.RETRY_FIRST_MS / 1000, receiver.RETRY_MOST_MS / 1000],
         },
         "faults": {
             str(kind): {
@@ -58,6 +62,7 @@ def describe() -> dict[str, Any]:
                 90,
                 topics.unit_filters("u-31615-1"),
             ),
+            "relay_of_15_minutes": bill.stream(900_000),
             "idle_month_most": bill.MOST_A_MONTH,
         },
         "requests": ["poles", "fault", "describe"],
