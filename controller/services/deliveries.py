@@ -151,7 +151,7 @@ def _make(
     begins: dict[str, datetime] = {}
     why_not: dict[str, str] = {}
     # Plain rows: a thousand poles are one approval that somebody waits for.
-    layouts = laid_out(session, broadcast, clusters)
+    layouts, relayed = laid_out(session, broadcast, clusters), name_of(session, broadcast)
     sounding = (
         (begin, begin + after, said, here)
         for begin in starts(schedule_of(broadcast), since, horizon, VIETNAM)
@@ -173,14 +173,12 @@ def _make(
             station, site = stations[cluster]
             unit, (why, ceiling) = unit_of.get(cluster), ruled[station.id, site]
             row = _row(broadcast, name, begin, start, said, cluster, unit)
+            row["relayed"] = relayed if said.slot is not None else None
             row["rank"] += rank_of(ranked, station.id, broadcast.id)
             row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
             if why or unit is None:
                 why_not[name] = why or "no_unit"
             rows.append(row)
-    relayed = name_of(session, broadcast)
-    for row in rows:
-        row["relayed"] = relayed
     if (end := end_of(session, broadcast)) is not None:
         why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
     limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}

@@ -16,7 +16,7 @@ from broadcasts.domain.content import Origin, Translation
 from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.model import PLAIN, Field, Late, OnPreempt, Pattern, Priority, Repeat, Schedule
 from broadcasts.domain.polygon import Polygon
-from broadcasts.domain.programme import Part
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.relay import Relay
 from broadcasts.domain.schedule_check import FAR, problems
@@ -153,11 +153,11 @@ def look_ahead(
     # The source of a relay is in the registry.
     named = draft.source or ("-" if draft.origin == Origin.RELAY else "")
     wrong += origins.problems(session, draft.language, draft.more, draft.origin, named, draft.category)
-    wrong += programmes.problems(session, draft.asset, draft.parts)
+    wrong += programmes.problems(session, draft.asset, draft.parts, draft.relay.slot if draft.relay else None)
     manners = (draft.late, draft.on_preempt, draft.routing)
     wrong += relaying.problems(session, draft.relay, draft.origin, clusters, draft.parts, draft.more, manners)
     slot = draft.relay.slot if draft.relay else None
-    sound = relaying.sound(session, draft.relay, draft.asset)
+    sound = draft.asset if draft.parts else relaying.sound(session, draft.relay, draft.asset)
     spoken = {draft.language: draft.asset} | {each.language: each.asset for each in draft.more}
     wanted = wishes(clusters)
     heard = layouts(session, wanted, list(spoken.items()), draft.parts, slot)
@@ -210,9 +210,16 @@ def look_ahead(
         not_there=away,
         air=air,
         relayed=source.name if (source := relaying.source_of(session, draft.relay)) else "",
-        fallback=timedelta(milliseconds=asset.duration_ms) if asset and slot else timedelta(0),
+        fallback=_fallback(session, draft),
         silence_s=draft.relay.silence_s if draft.relay else 0,
     )
+
+
+def _fallback(session: Session, draft: Draft) -> timedelta:
+    """How long the recording lasts that sounds where a relay is silent."""
+    names = [part.asset for part in draft.parts if part.kind is PartKind.RELAY] or [draft.asset]
+    asset = session.get(Asset, names[0]) if draft.relay else None
+    return timedelta(milliseconds=asset.duration_ms) if asset else timedelta(0)
 
 
 def _illustrative(session: Session, clusters: Sequence[Cluster]) -> frozenset[str]:

@@ -59,13 +59,22 @@ class Step:
     part: Part
     asset: Asset | None
     after: timedelta
+    length: timedelta
 
 
-def steps(session: Session, parts: Sequence[Part]) -> list[Step]:
-    """One after the other, where each cluster hears one language."""
+def steps(session: Session, parts: Sequence[Part], slot: timedelta | None = None) -> list[Step]:
+    """One after the other, where each cluster hears one language. `slot`: how long the part that is a relay lasts."""
     found = [session.get(Asset, part.asset) for part in parts]
-    begins = offsets([_length(each) if each is not None else timedelta(0) for each in found])
-    return [Step(*each) for each in zip(parts, found, begins, strict=True)]
+    lasts = [
+        slot
+        if slot is not None and part.kind is PartKind.RELAY
+        else _length(each)
+        if each is not None
+        else timedelta(0)
+        for part, each in zip(parts, found, strict=True)
+    ]
+    begins = offsets(lasts)
+    return [Step(*each) for each in zip(parts, found, begins, lasts, strict=True)]
 
 
 def session_limit(session: Session, clusters: Sequence[Cluster]) -> tuple[timedelta, str] | None:
@@ -75,7 +84,7 @@ def session_limit(session: Session, clusters: Sequence[Cluster]) -> tuple[timede
     return min(known, default=None)
 
 
-def problems(session: Session, asset: str, parts: Sequence[Part]) -> list[LoaError]:
+def problems(session: Session, asset: str, parts: Sequence[Part], slot: timedelta | None = None) -> list[LoaError]:
     """Refused "programme.many", "programme.part" (no such recording), "programme.title", "programme.long",
     "programme.main": the bulletin's own recording is one of the parts."""
     if not parts:
@@ -90,7 +99,7 @@ def problems(session: Session, asset: str, parts: Sequence[Part]) -> list[LoaErr
             bad.append(Refused("programme.title", number=number))
     if asset and asset not in {part.asset for part in parts}:
         bad.append(Refused("programme.main"))
-    if whole_length(session, None, parts) > LONGEST:
+    if whole_length(session, None, parts) + (slot or timedelta(0)) > LONGEST:
         bad.append(Refused("programme.long", hours=int(LONGEST.total_seconds() // 3600)))
     return bad
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.content import Origin, Translation
 from broadcasts.domain.model import Late, OnPreempt
-from broadcasts.domain.programme import Part
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.relay import Relay, check_slot
 from broadcasts.domain.routing import Routing
 from broadcasts.errors import LoaError, Refused
@@ -77,13 +77,14 @@ def problems(
     more: Sequence[Translation],
     manners: tuple[str, str, str],
 ) -> list[LoaError]:
-    """`manners`: late, on_preempt, routing. Refused: "relay.missing" (it calls itself a relay and names no source),
-    "relay.origin", "relay.source" (unknown or retired), "relay.elsewhere" (not meant for these communes), "relay.alone"
-    (parts of a programme, further languages), "relay.manner" (what another station says now is not said later), and
-    those of `domain.relay.check_slot`."""
+    """`manners`: late, on_preempt, routing. Refused: "relay.missing" (it calls itself a relay, or has a part that is
+    one, and names no source), "relay.origin", "relay.source" (unknown or retired), "relay.elsewhere" (not meant for
+    these communes), "relay.alone" (further languages, parts none or several of which are relays), "relay.manner" (what
+    another station says now is not said later), and those of `domain.relay.check_slot`."""
+    relayed = [part for part in parts if part.kind is PartKind.RELAY]
     if relay is None:
-        return [Refused("relay.missing")] if origin == Origin.RELAY else []
-    if origin != Origin.RELAY:
+        return [Refused("relay.missing")] if origin == Origin.RELAY or relayed else []
+    if origin != Origin.RELAY and not relayed:
         return [Refused("relay.origin")]
     bad: list[LoaError] = []
     source = source_of(session, relay)
@@ -95,7 +96,7 @@ def problems(
         check_slot(relay.minutes, relay.silence_s)
     except Refused as error:
         bad.append(error)
-    if parts or more:
+    if len(relayed) > 1 or (parts and not relayed) or more:
         bad.append(Refused("relay.alone"))
     late, on_preempt, routing = manners
     later = on_preempt in (OnPreempt.RESTART, OnPreempt.NEXT_SLOT)

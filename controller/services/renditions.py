@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.content import Choice, Translation, choose
-from broadcasts.domain.programme import Part, length, offsets
+from broadcasts.domain.programme import Part, PartKind, length, offsets
 from controller.db.tables import Asset, Broadcast, Cluster, Rendition
 from controller.services.relaying import relay_of
 
@@ -92,7 +92,7 @@ def layouts(
 ) -> dict[tuple[str, ...], Layout]:
     """By list of languages: what such clusters hear. `spoken` are (language, recording), the bulletin's own first; in a
     programme they stand where its own recording does. Recordings that are not there are left out. `slot`: it is a
-    relay, and lasts so long."""
+    relay, and lasts so long; in a programme only the part that is one does."""
     every = {sha for _, sha in spoken} | {part.asset for part in parts}
     assets = {each.sha256: each for each in session.scalars(select(Asset).where(Asset.sha256.in_(every)))}
     there = dict(spoken)
@@ -102,9 +102,13 @@ def layouts(
         bulletin = [(each, there[each]) for each in choice.languages]
         line: list[tuple[str, str, Part | None, int | None]] = []
         for place, part in enumerate(parts) if parts else ((None, None),):
-            own = part is None or part.asset == spoken[0][1]
+            own = part is None or (part.asset == spoken[0][1] and part.kind is not PartKind.RELAY)
             line += [(*each, part, place) for each in (bulletin if own or part is None else [("", part.asset)])]
-        said = [Said(assets[sha], language, part, place, slot) for language, sha, part, place in line if sha in assets]
+        said = [
+            Said(assets[sha], language, part, place, slot if part is None or part.kind is PartKind.RELAY else None)
+            for language, sha, part, place in line
+            if sha in assets
+        ]
         begins = offsets([each.length for each in said])
         found[languages] = Layout(languages, choice, tuple(zip(begins, said, strict=True)))
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.priority import Clash
@@ -107,8 +108,15 @@ class DraftForm:
             unusual=self.unusual,
             pattern=pattern,
             parts=self._parts(),
-            **self.more.values() | ({} if self.programme else self.relay.values()),
+            **self.more.values() | self._relay(),
         )
+
+    def _relay(self) -> dict[str, Any]:
+        """In a programme one part is a relay, and the whole is not."""
+        told = self.relay.values()
+        if not self.programme:
+            return told
+        return {"relay": told["relay"]} if told and self.parts.relays else {}
 
     def _parts(self) -> tuple[Part, ...]:
         if self.programme:

@@ -40,6 +40,10 @@ class PartsForm:
         return tuple(Part(PartKind(each.kind), each.title.strip(), each.asset) for each in self.parts)
 
     @property
+    def relays(self) -> bool:
+        return any(each.kind == PartKind.RELAY for each in self.parts)
+
+    @property
     def main(self) -> str:
         """The recording of the bulletin that the programme is about: its first; "" where there is nothing yet."""
         first = next((each for each in self.parts if each.kind == PartKind.BULLETIN), None)
@@ -55,16 +59,17 @@ NO_PARTS = PartsForm()
 
 
 def typed(posted: Posted) -> PartsForm:
-    """As the buttons left it: `act` is "up:KEY", "down:KEY", "drop:KEY", or "add" for what is chosen in `add_known`."""
+    """As the buttons left it: `act` is "up:KEY", "down:KEY", "drop:KEY", or for what is chosen in
+    `add_known` "add", or "relay": it sounds where the station that is relayed is silent."""
     columns = (posted.all("part_key"), posted.all("part_kind"), posted.all("part_title"), posted.all("part_asset"))
-    parts = [PartForm(*each) for each in zip(*columns, strict=False) if each[1] in set(KINDS)]
+    parts = [PartForm(*each) for each in zip(*columns, strict=False) if each[1] in set(PartKind)]
     form = PartsForm(new_kind=_kind(posted.get("new_kind", "bulletin")), new_title=posted.get("new_title"))
     act, _, key = posted.get("act").partition(":")
     told = None
-    if act == "add" and (known := posted.get("add_known")):
+    if act in ("add", "relay") and (known := posted.get("add_known")):
         kind, _, rest = known.partition(" ")
         asset, _, title = rest.partition(" ")
-        parts.append(_part(_kind(kind), title, asset))
+        parts.append(_part(str(PartKind.RELAY) if act == "relay" else _kind(kind), title, asset))
         told = ("add", len(parts))
     place = next((place for place, each in enumerate(parts) if each.key == key), None)
     if place is not None and act in ("up", "down"):

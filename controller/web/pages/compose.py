@@ -169,7 +169,8 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
         return found
     with desk.office.ctx.db.read() as session:
         return found | {
-            "steps": programmes.steps(session, draft.parts),
+            "steps": programmes.steps(session, draft.parts, draft.relay.slot if draft.relay else None),
+            "sources": usable(session, desk.actor),
             "limit": programmes.session_limit(session, seen.clusters),
             "wrong_parts": {each.fields["number"]: each for each in wrong if "number" in each.fields},
         }

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from support.relays import SLOT, a_relay
+from support.relays import approve as approve_relay
 from support.services import HERE, House, raises
 
 from broadcasts.domain.delivery import State
@@ -173,3 +175,47 @@ def test_the_worst_of_two_bulletins_speaks_for_both(house: House) -> None:
         ("bulletin", "Hai", {FAILED: 1, HEARD: 1}),
     ]
     assert found.waiting == 3
+
+
+def with_relay(house: House) -> dict[str, Any]:
+    """Chime of 1.5 s, bulletin of 2 s, a relay whose fallback is the bulletin, and a closing."""
+    told = a_relay(house)
+    opening, bulletin, closing = parts(house)
+    relayed = Part(PartKind.RELAY, "Thời sự", house.bulletin.sha256)
+    return {"relay": told["relay"], "parts": (opening, bulletin, relayed, closing)}
+
+
+@pytest.mark.requirement("R-024")
+def test_one_part_of_a_programme_is_a_relay_and_the_next_begins_after_its_slot(house: House) -> None:
+    told = with_relay(house)
+    broadcast = house.submit(first_day=date(2026, 3, 4), at=time(17, 0), **told)
+    approve_relay(house, broadcast, house.now + timedelta(days=2))
+    rows = [each for each in house.deliveries(broadcast) if each.cluster_id == f"cl-{HERE}-1"]
+    assert [(each.part, each.relayed is not None, each.frame) for each in rows] == [
+        (0, False, True),
+        (1, False, False),
+        (2, True, False),
+        (3, False, True),
+    ]
+    begins = [round((each.start - rows[0].start).total_seconds()) for each in rows]
+    assert begins == [0, 2, 5, 5 + SLOT * 60 + 1]
+    house.compile()
+    items = house.plan(f"u-{HERE}-1").items
+    assert [item.relay is not None for item in items] == [False, False, True, False]
+    assert items[2].relay is not None
+    assert items[2].relay.length_ms == SLOT * 60_000
+    assert items[2].asset == house.bulletin.sha256
+
+
+def test_a_relay_in_a_programme_names_its_station_and_is_the_only_one(house: House) -> None:
+    told = with_relay(house)
+    author = house.actor("author")
+
+    def wrong(**changed: Any) -> list[str]:
+        seen = composing.preview(house.ctx, author, house.draft(**{**told, **changed}))
+        return [each.key for each in seen.problems]
+
+    assert wrong() == []
+    assert wrong(relay=None) == ["relay.missing"]
+    assert wrong(parts=(*told["parts"], told["parts"][2])) == ["relay.alone"]
+    assert wrong(parts=parts(house)) == ["relay.origin"]

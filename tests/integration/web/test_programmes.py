@@ -16,7 +16,7 @@ from support.pages import Form, Page, Person, person
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.programme import Part, PartKind
-from controller.db.tables import Asset, Broadcast, KeptSound, Station
+from controller.db.tables import Asset, Broadcast, KeptSound, RelaySource, Station
 from controller.services import sounds
 from controller.services.approving import draft_of, look_at
 from controller.services.rights import Role
@@ -295,3 +295,27 @@ def test_the_built_in_chime_is_kept_by_one_button_and_heard(house: House, author
     assert author.send(again.form(f"/sounds/{sound.id}/drop")).status == 200
     with house.ctx.db.read() as session:
         assert session.scalars(select(KeptSound)).first() is None
+
+
+@pytest.mark.requirement("R-024")
+def test_a_relay_becomes_a_part_with_what_sounds_where_it_is_silent(
+    house: House, author: Person, assets: list[Asset]
+) -> None:
+    with house.ctx.db.read() as session:
+        source = session.scalars(select(RelaySource).order_by(RelaySource.id)).first()
+    assert source is not None
+    page = three_parts(house, author, assets)
+    page = pressed(author, page, "relay", add_known=f"bulletin {assets[1].sha256} Thời sự")
+    assert rows(page)[-1] == ("relay", "Thời sự")
+    page = pressed(author, page, f"up:{keys(page)[3]}")
+    shown = pressed(author, page, "preview", relay_source=source.id, relay_minutes="15")
+    begins = re.findall(r'part-head"><span class="pill" id="at-\w+">([^<]+)<', shown.html)
+    assert begins == ["17:00:00", "17:00:03", "17:00:07", "17:15:08"]
+    assert source.name in shown.text
+    assert "Thêm tiếp âm" not in shown.text, "there is one already"
+    assert pressed(author, shown, "submit").status == 200
+    broadcast = only_broadcast(house)
+    assert (broadcast.relay_source_id, broadcast.relay_minutes) == (source.id, 15)
+    edit = author.get(f"/broadcasts/{broadcast.id}/edit")
+    assert [kind for kind, _ in rows(edit)] == ["chime", "bulletin", "relay", "outro"]
+    assert ("relay_source", source.id) in builder(edit).fields
