@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError
@@ -93,6 +93,12 @@ class Words:
         local = instant.astimezone(VIETNAM)
         time = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
         return self.t("when", time=time, day=self.day(local.date()))
+
+    def until(self, instant: datetime | None) -> str:
+        """As `when`, but a midnight is the end of the day before: "hết thứ Năm, 05/03"."""
+        if instant is None or instant.astimezone(VIETNAM).time() != time():
+            return self.when(instant)
+        return self.t("when.end_of", day=self.day(self.local(instant) - timedelta(days=1)))
 
     def in_words(self, instant: datetime) -> str:
         """ "3 giờ 15 sáng mai, thứ Ba": so that nobody takes 03:15 for the afternoon (R-053)."""

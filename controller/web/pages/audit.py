@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from controller.services.audit import last_checkpoint
 from controller.services.rights import Right
 from controller.services.views.audit import Wanted, read
 from controller.services.views.places import areas_by_name
@@ -32,10 +33,11 @@ def log(desk: PersonDesk) -> Response:
     with desk.office.ctx.db.read() as session:
         found = read(session, actor, wanted)
         areas = areas_by_name(session, actor, desk.today)
+        archived = last_checkpoint(session)
     more = ""
     if found.more is not None:
         more = "/audit?" + urlencode({name: value for name, value in told.items() if value} | {"before": found.more})
-    return desk.page("audit.html", found=found, told=told, areas=areas, more=more)
+    return desk.page("audit.html", found=found, told=told, areas=areas, more=more, archived=archived)
 
 
 def _number(told: str) -> int | None:

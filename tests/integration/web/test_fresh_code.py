@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from fastapi.responses import Response
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 from support.office import AT_EASE, PASSWORD, House, open_house
 from support.pages import Page, Person
 
+from broadcasts.errors import Refused
 from controller.db.tables import Delegation, OwnException
 from controller.services.rights import Role
+from controller.web.desk import PersonForm
 
 COMMUNE, STATION = "c-31615", "s-31615"
 
@@ -130,3 +133,26 @@ def test_a_program_hears_the_key_gives_a_code_and_asks_again(house: House) -> No
     assert wrong.json()["title"] == "code.wrong"
     assert client.post("/api/v1/second-factor/give", json={"code": boss.code}, headers=bearer).status_code == 204
     assert client.post("/api/v1/delegations", json=told, headers=bearer).status_code == 201
+
+
+def hard(desk: PersonForm) -> Response:
+    """A page that knows nothing of codes."""
+    ctx = desk.office.ctx
+    desk.actor.freshly(ctx.wall.now(), ctx.people.fresh_code)
+    return desk.page("error.html", error=Refused("page.unknown"), status_code=200, told=desk.posted.get("word"))
+
+
+def test_a_page_that_knows_nothing_of_it_is_helped_too_and_one_asked_by_a_script(house: House) -> None:
+    house.app.add_api_route("/thu", hard, methods=["POST"])
+    boss = WithApp(house, "xa-truong")
+    house.clock.advance(20 * 60)
+    told = {"form_token": boss.token(), "word": ["một", "hai"]}
+    page = Page(boss.client.post("/thu?x=1", data=told, headers={"referer": "http://localhost/more"}))
+    form = page.form("/thu?x=1")
+    assert [value for name, value in form.fields if name == "word"] == ["một", "hai"]
+    assert 'href="/more"' in page.html
+    piece = boss.client.post("/thu?x=1", data=told, headers={"hx-request": "true"})
+    assert piece.headers["hx-retarget"] == "#main"
+    assert boss.send(form, fresh_code=boss.code).status == 200
+    outside = boss.client.post("/thu", data=told | {"fresh_code": "x"}, headers={"referer": "//elsewhere//evil"})
+    assert outside.status_code == 200, "fresh already: no code is looked at"

@@ -14,8 +14,9 @@ from support.pages import Person, person
 
 from broadcasts.clock import VIETNAM
 from controller.db.tables import Approval, Asset, Delegation, RoleGrant, User
-from controller.services import approving
+from controller.services import approving, rescheduling
 from controller.services.composing import submit
+from controller.services.rescheduling import Extent
 from controller.services.rights import Role
 
 COMMUNE, STATION, PROVINCE = "c-31615", "s-31615", "p-94"
@@ -78,9 +79,9 @@ def test_a_right_is_lent_on_the_page_and_the_borrower_sees_in_whose_name_he_appr
     assert not any(f'value="{name}"' in page.html for name in ("xa-truong", "xa-quantri", "xa-kiemtra", "kythuat"))
     assert deputy.get("/delegations").status == 403
     lend(boss, house)
-    assert "Bạn đang duyệt thay xa-truong (thử), đến 00:00 thứ Sáu, 06/03" in deputy.get("/approvals").text
+    assert "Bạn đang duyệt thay xa-truong (thử), đến hết thứ Năm, 05/03" in deputy.get("/approvals").text
     page = deputy.get(f"/approvals/{broadcast}")
-    assert "Bạn duyệt thay xa-truong (thử), theo ủy quyền đến 00:00 thứ Sáu, 06/03: Đi họp tỉnh" in page.text
+    assert "Bạn duyệt thay xa-truong (thử), theo ủy quyền đến hết thứ Năm, 05/03: Đi họp tỉnh" in page.text
     assert "duyệt thay" not in boss.get(f"/approvals/{broadcast}").text
     page = deputy.send(page.form(f"/approvals/{broadcast}"), decision="approve")
     assert "duyệt thay xa-truong (thử)" in page.text
@@ -186,7 +187,7 @@ def test_the_approval_page_proposes_an_end_for_a_relay_and_for_a_series_without_
     assert dict(page.form(f"/approvals/{relay}").fields)["until"] == "", "what was chosen stays"
     assert boss.send(form, decision="approve", until=day(house, 40)).status == 422
     page = boss.send(form, decision="approve")
-    assert "có hiệu lực đến 00:00 thứ Sáu, 03/04" in page.text
+    assert "có hiệu lực đến hết thứ Năm, 02/04" in page.text
     form = boss.get(f"/approvals/{endless}").form(f"/approvals/{endless}")
     assert "có hiệu lực đến" not in boss.send(form, decision="approve", until="").text
 
@@ -200,20 +201,21 @@ def test_who_can_do_something_about_it_is_warned_before_an_approval_ends_and_aft
         approving.approve(house.ctx, house.actor("xa-truong"), name, seen, until=until)
     author = person(house, "xa-viet")
     for path in ("/", "/schedule"):
-        assert "phê duyệt hết hạn" not in author.get(path).text
+        assert "thì hết hạn" not in author.get(path).text
     house.clock.advance(timedelta(days=14).total_seconds())
     author, looker = person(house, "xa-viet"), person(house, "tinh")
     for path in ("/", "/schedule"):
         page = author.get(path)
-        assert "Nhắc đóng cống : phê duyệt hết hạn 12:00 thứ Hai, 23/03; lượt 14:00 thứ Hai, 23/03" in page.text
+        assert "Nhắc đóng cống : phê duyệt đến 12:00 thứ Hai, 23/03 thì hết hạn; lượt 14:00 thứ Hai, 23/03" in page.text
         assert "Một lần : phê duyệt" not in page.text, "nothing of it is left to start"
-        assert "phê duyệt hết hạn" not in looker.get(path).text
+        assert "thì hết hạn" not in looker.get(path).text
     answer = author.client.get(f"/api/v1/broadcasts/{series}").json()
     assert answer["approved_until"].startswith("2026-03-23T05:00")
     house.clock.advance(timedelta(days=7).total_seconds())
     author = person(house, "xa-viet")
-    assert "phê duyệt đã hết hạn 12:00 hôm qua" in author.get("/schedule").text
-    submit(house.ctx, house.actor("xa-viet"), house.draft(asset, areas=(COMMUNE,), repeat="daily"), series)
+    assert "phê duyệt đã hết hạn từ 12:00 hôm qua" in author.get("/schedule").text
+    draft = house.draft(asset, areas=(COMMUNE,), repeat="daily")
+    rescheduling.change(house.ctx, house.actor("xa-viet"), series, draft, Extent.ALL)
     assert "phê duyệt đã hết hạn" not in author.get("/schedule").text
 
 

@@ -216,6 +216,14 @@ def test_an_hour_in_words_leaves_no_doubt_about_the_half_of_the_day(
     assert Words("en", now).in_words(then) == english
 
 
+def test_a_midnight_is_the_end_of_the_day_before() -> None:
+    words = Words("vi", datetime(2026, 3, 3, 5, tzinfo=UTC))
+    midnight = datetime(2026, 3, 5, 17, tzinfo=UTC)
+    assert words.until(midnight) == "hết thứ Năm, 05/03"
+    assert words.until(midnight + timedelta(minutes=1)) == "00:01 thứ Sáu, 06/03"
+    assert words.until(None) == "–"
+
+
 def test_an_hour_in_words_names_the_day() -> None:
     words = Words("vi", datetime(2026, 3, 3, 5, 0, tzinfo=UTC))
     assert words.in_words(datetime(2026, 3, 3, 22, 0, tzinfo=VIETNAM)) == "10 giờ đêm nay, thứ Ba"
