@@ -64,7 +64,7 @@ def is_endless(schedule: Schedule) -> bool:
 
 @dataclass(frozen=True)
 class Ending:
-    """An approval that ends, or ended, while its broadcast would go on: `next` is the first start without one."""
+    """An approval that ends, or ended, while its broadcast would go on: `next` is the next start without one."""
 
     broadcast: str
     title: str
@@ -87,7 +87,8 @@ def ending(session: Session, actor: Actor, now: datetime) -> list[Ending]:
     found = []
     for broadcast, title, until in rows:
         assert until is not None  # the comparisons see to it
-        following = next(starts(schedule_of(broadcast), until, max(until, now) + LOOK_ON, VIETNAM), None)
+        since = max(until, now)
+        following = next(starts(schedule_of(broadcast), since, since + LOOK_ON, VIETNAM), None)
         if following is not None:
             found.append(Ending(broadcast.id, title, until, following, until <= now))
     return found
