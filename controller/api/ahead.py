@@ -46,12 +46,14 @@ class LineOut(BaseModel):
     language: str
     goes_on: bool
     """A warning that sounds until somebody cancels it: no plan has this start yet."""
+    relayed: str
+    """Name of the station that sounds here; "" where it is no relay."""
     clusters: list[str]
 
     @classmethod
     def of(cls, line: Line) -> LineOut:
         same = ("broadcast", "title", "priority", "start", "outcome", "by", "on_preempt", "first", "waiting")
-        more = ("begin", "language", "goes_on")
+        more = ("begin", "language", "goes_on", "relayed")
         return cls(
             **{name: getattr(line, name) for name in (*same, *more)},
             part=line.part.kind if line.part else "",

@@ -19,6 +19,7 @@ from controller.db.tables import (
     Bulletin,
     Cluster,
     Delivery,
+    RelaySource,
     Station,
     UnitFault,
     UnitPlan,
@@ -102,6 +103,8 @@ class Health:
     wants: wanting.Wants
     """Firmware and settings that it should have."""
     past_faults: Sequence[UnitFault]
+    stations: dict[str, str]
+    """Names of the stations that faults speak of, by id."""
     deliveries: Sequence[tuple[Delivery, str]]
     """The last and next ones with their titles, the newest start first."""
 
@@ -205,5 +208,11 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
             .order_by(UnitFault.cleared_at.desc())
             .limit(10)
         ).all(),
+        stations=_stations(session, {fault.detail for fault in line.faults}),
         deliveries=[(row[0], row[1]) for row in rows],
     )
+
+
+def _stations(session: Session, told: set[str]) -> dict[str, str]:
+    rows = session.execute(select(RelaySource.id, RelaySource.name).where(RelaySource.id.in_(told)))
+    return {row[0]: row[1] for row in rows}

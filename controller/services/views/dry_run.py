@@ -7,7 +7,7 @@ villager will hear.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
-from broadcasts.domain.programme import Part
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.routing import Unreached
 from broadcasts.domain.timeline import Fate, Stretch, timeline
 from broadcasts.errors import Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
-from controller.db.tables import Area, Broadcast, Bulletin, Cluster, Delivery, Station
+from controller.db.tables import Area, Broadcast, Bulletin, Cluster, Delivery, RelaySource, Station
 from controller.services.deliveries import APPROVAL_OVER, UNASKED, last_sound, may_sound_after, slot_of
 from controller.services.programmes import laid_out, parts_of
 from controller.services.rights import Actor, Right, below
@@ -64,6 +64,8 @@ class Line:
     language: str
     goes_on: bool
     """A warning that sounds until it is cancelled: no plan has this start yet (decision 23)."""
+    relayed: str
+    """Name of the station that sounds here (R-024)."""
     clusters: frozenset[str]
 
     @property
@@ -110,7 +112,7 @@ def lines(
     known = _titles(
         session, {slot.broadcast for each in slots.values() for slot in each} | {row.broadcast_id for row in closed}
     )
-    parts = _Parts(session)
+    parts, relays = _Parts(session), _relays(session, known)
     heard = _first_heard(session, [each.id for each in clusters], slots)
     groups: dict[Line, set[str]] = defaultdict(set)
     for where, fate, owners in _fates(session, clusters, slots):
@@ -134,6 +136,7 @@ def lines(
             part=parts.of(slot.broadcast, pieces[slot.delivery].place),
             language=pieces[slot.delivery].language,
             goes_on=slot.delivery.startswith(GOES_ON),
+            relayed=_relayed(relays, slot.broadcast, parts.of(slot.broadcast, pieces[slot.delivery].place)),
         )
         groups[key].add(where)
     for row in closed:
@@ -155,6 +158,7 @@ def lines(
             part=parts.of(row.broadcast_id, piece.place),
             language=piece.language,
             goes_on=False,
+            relayed=_relayed(relays, row.broadcast_id, parts.of(row.broadcast_id, piece.place)),
         )
         groups[gone].add(row.cluster_id)
     found = [replace(line, clusters=frozenset(places)) for line, places in groups.items()]
@@ -301,6 +305,21 @@ def _titles(session: Session, broadcasts: Iterable[str]) -> dict[str, str]:
         .where(Broadcast.id.in_(set(broadcasts)))
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _relays(session: Session, broadcasts: Iterable[str]) -> dict[str, str]:
+    """By broadcast that relays a station: its name."""
+    rows = session.execute(
+        select(Broadcast.id, RelaySource.name)
+        .join(RelaySource, Broadcast.relay_source_id == RelaySource.id)
+        .where(Broadcast.id.in_(set(broadcasts)))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _relayed(relays: Mapping[str, str], broadcast: str, part: Part | None) -> str:
+    """Of a programme only the part that is a relay."""
+    return relays.get(broadcast, "") if part is None or part.kind is PartKind.RELAY else ""
 
 
 def _first_heard(

@@ -54,6 +54,15 @@ def test_deliveries_of_the_last_day_are_counted_by_state_and_verdict(house: Hous
     assert look(house, tmp_path).states == {}
 
 
+def test_standing_faults_are_counted_by_code(house: House, tmp_path: Path) -> None:
+    for number in (1, 2):
+        voice = Voice(f"u-{HERE}-{number}", "", 0)
+        house.hear(voice.batch(voice.fault("relay_silent", True, NOON, detail="ts-1")), unit=voice.unit)
+    assert look(house, tmp_path).faults == {"relay_silent": 2}
+    house.hear(voice.batch(voice.fault("relay_silent", False, NOON)), unit=voice.unit)
+    assert look(house, tmp_path).faults == {"relay_silent": 1}
+
+
 def test_plans_that_connected_units_have_not_applied_are_counted_with_their_age(house: House, tmp_path: Path) -> None:
     house.compile()
     for number in (1, 2):

@@ -19,6 +19,8 @@ from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
 from controller.db.tables import Delivery, Station, UnitFault
 from controller.services import composing, relay_evidence, valid_approvals
+from controller.services.views.clusters import health
+from controller.services.views.dry_run import dry_run
 from controller.services.views.week import Wish, week
 from controller.services.views.why import chain
 
@@ -288,3 +290,24 @@ def test_an_edit_turns_a_relay_back_into_a_recording(house: House) -> None:
     assert {one.relayed for one in newest} == {None}
     ends: set[datetime] = {one.end for one in newest}
     assert ends == {START + timedelta(milliseconds=house.bulletin.duration_ms)}
+
+
+@pytest.mark.requirement("R-024")
+def test_the_dry_run_says_which_station_sounds_for_how_long(house: House) -> None:
+    house.submit(**a_relay(house))
+    with house.ctx.db.read() as session:
+        (line,) = dry_run(session, house.actor("boss"), house.now, waiting=True).lines
+    assert (line.relayed, line.length) == (STREAM.name, timedelta(minutes=SLOT))
+    on_air(house, **a_relay(house, a_source(house, name="Đài thứ hai")), at=time(17, 0))
+    with house.ctx.db.read() as session:
+        (line,) = dry_run(session, house.actor("boss"), house.now).lines
+    assert line.relayed == "Đài thứ hai"
+
+
+def test_the_health_page_names_the_station_that_is_silent(house: House, voice: Voice) -> None:
+    source = a_source(house)
+    heard(house, voice, voice.fault("relay_silent", True, START, detail=source))
+    with house.ctx.db.read() as session:
+        found = health(session, house.actor("boss"), f"cl-{HERE}-1", house.now)
+    assert [fault.code for fault in found.line.faults] == ["relay_silent"]
+    assert found.stations == {source: STREAM.name}

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from support.office import House
 from support.pages import Person, person
 
 from broadcasts.clock import VIETNAM
-from controller.db.tables import Asset
+from controller.db.tables import Asset, Delivery
 from controller.web.relay_form import kilohertz, megahertz
 
 URL = "https://phat.example.vn/vov1"
@@ -126,14 +127,43 @@ def test_a_relay_goes_from_the_form_to_the_week_with_an_end_and_can_be_edited(
     assert {(row["relayed"], row["source_ms"]) for row in rows} == {("Đài buổi sáng", None)}
 
 
+@pytest.mark.requirement("R-024", "R-099")
+def test_the_pages_of_a_relay_that_sounded_say_whose_sound_it_was(
+    house: House, province: Person, author: Person, asset: Asset
+) -> None:
+    source = added(province, name="Đài im lặng")["id"]
+    token = {"x-form-token": author.token()}
+    told = fields(house, asset, relay_source=source, relay_minutes="10", time="19:00")
+    handed = author.client.post("/broadcasts", data=told, headers=token, follow_redirects=False)
+    name = handed.headers["location"].split("/")[2].split("?")[0]
+    boss = person(house, "lanhdao")
+    boss.send(boss.get(f"/approvals/{name}").form(f"/approvals/{name}"), decision="approve")
+    with house.ctx.db.write() as session:
+        row = session.scalars(select(Delivery).where(Delivery.broadcast_id == name).order_by(Delivery.id)).first()
+        assert row is not None
+        row.state, row.verdict, row.reason = "played", "heard", "relay_fallback"
+        row.source_ms, row.fallback_ms, row.coverage = 420_000, 180_000, 1.0
+        delivery, start = row.id, row.start
+    shares = "Nguồn Đài im lặng 70%, bản dự phòng 30%"
+    assert shares in boss.get(f"/broadcasts/{name}?start={start.isoformat().replace('+', '%2B')}").text
+    page = boss.get(f"/deliveries/{delivery}").text
+    assert shares in page
+    assert "Tiếp âm Đài im lặng" in page
+    assert "bản dự phòng đã phát thay" in page
+
+
 def test_a_program_hands_in_a_relay_and_hears_why_not(
     house: House, province: Person, author: Person, asset: Asset
 ) -> None:
     source = added(province, name="Đài của chương trình")["id"]
     start = house.clock.now().astimezone(VIETNAM) + timedelta(hours=3)
     draft = {
-        "title": "Thời sự", "asset": asset.sha256, "areas": ["c-31615"], "origin": "relay",
-        "first_day": start.date().isoformat(), "at": f"{start:%H:%M}",
+        "title": "Thời sự",
+        "asset": asset.sha256,
+        "areas": ["c-31615"],
+        "origin": "relay",
+        "first_day": start.date().isoformat(),
+        "at": f"{start:%H:%M}",
     }
     token = {"x-form-token": author.token()}
     missing = author.client.post("/api/v1/broadcasts/preview", json=draft, headers=token).json()
