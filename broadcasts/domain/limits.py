@@ -58,7 +58,7 @@ def excesses(there: Iterable[Sound], more: Iterable[Sound], limits: Limits, zone
     for place, (start, end) in sorted(enumerate(more), key=lambda each: each[1][0]):
         length = end - start
         totals = {
-            "session": (_session(taken, start, end), limits.session),
+            "session": (_session(taken, start, end) if limits.session else length, limits.session),
             "day": (days[_day(start, zone)] + length, limits.day),
             "week": (weeks[_monday(start, zone)] + length, limits.week),
         }

@@ -4,9 +4,12 @@ says something else at the same time (R-055)."""
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -70,20 +73,23 @@ def repeats(
     for cluster, start in planned:
         there.setdefault(start, set()).add(cluster)
     mine = {cluster.id for cluster in clusters}
-    every = there | dict.fromkeys(ahead, mine)
-    found = []
+    every, new = there | dict.fromkeys(ahead, mine), set(ahead)
+    dawns: dict[date, list[datetime]] = defaultdict(list)
+    for start in sorted(every):
+        local = start.astimezone(VIETNAM)
+        if local.time() < MORNING_ENDS:
+            dawns[local.date()].append(start)
+    found: list[Again] = []
     for evening in sorted(every):
-        for morning in sorted(every):
-            both = every[evening] & every[morning]
-            if both and (evening in ahead or morning in ahead) and _dawn_after(evening, morning):
+        local = evening.astimezone(VIETNAM)
+        if local.time() < EVENING_BEGINS:
+            continue
+        for morning in dawns[local.date() + day]:
+            if not new.isdisjoint((evening, morning)) and (both := every[evening] & every[morning]):
                 found.append(Again(evening, morning, len(both)))
-    return found[:MOST]
-
-
-def _dawn_after(evening: datetime, morning: datetime) -> bool:
-    before, after = evening.astimezone(VIETNAM), morning.astimezone(VIETNAM)
-    next_day = after.date() - before.date() == timedelta(days=1)
-    return next_day and before.time() >= EVENING_BEGINS and after.time() < MORNING_ENDS
+                if len(found) == MOST:
+                    return found
+    return found
 
 
 def overlaps(
@@ -108,24 +114,33 @@ def overlaps(
         )
         .order_by(Delivery.start)
     ).all()
-    found = []
+    there: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        there[row.cluster_id].append(row)
+    found: list[Overlap] = []
     for cluster, other, metres in pairs:
-        for start in ahead:
-            clash = next(
-                (
-                    row
-                    for row in rows
-                    if row.cluster_id == other.id
-                    and row.start < start + duration
-                    and start < row.end
-                    and not (row.start == start and _sound(row.relayed, row.asset_sha256) == sound)
-                ),
-                None,
-            )
-            if clash is not None:
-                found.append(Overlap(cluster.name, other.name, metres, clash.title, max(start, clash.start)))
+        clash = _clash(there[other.id], sound, ahead, duration)
+        if clash is not None:
+            start, row = clash
+            found.append(Overlap(cluster.name, other.name, metres, row.title, max(start, row.start)))
+            if len(found) == MOST:
                 break
-    return found[:MOST]
+    return found
+
+
+def _clash(
+    rows: Sequence[Any], sound: str, ahead: Sequence[datetime], duration: timedelta
+) -> tuple[datetime, Any] | None:
+    """The first of our starts at which a pole with these deliveries, in order, says something else. In a storm there
+    are hundreds of each: only those near in time are looked at."""
+    begins = [row.start for row in rows]
+    longest = max((row.end - row.start for row in rows), default=timedelta(0))
+    for start in ahead:
+        for row in rows[bisect_right(begins, start - longest) : bisect_left(begins, start + duration)]:
+            together = row.start == start and _sound(row.relayed, row.asset_sha256) == sound
+            if row.end > start and not together:
+                return start, row
+    return None
 
 
 def _sound(relayed: str | None, asset: str) -> str:

@@ -71,11 +71,11 @@ class Day:
 
 
 def days_of(run: DryRun) -> list[Day]:
-    """Every day of the run, also one on which nothing sounds."""
+    """Every day of the run, also one on which nothing sounds. What is moved past the last one stands there."""
     first, last = (each.astimezone(VIETNAM).date() for each in (run.since, run.until - timedelta(seconds=1)))
     days = [first + timedelta(days=step) for step in range((last - first).days + 1)]
     return [
-        Day(day, [line for line in run.lines if max(line.when, run.since).astimezone(VIETNAM).date() == day])
+        Day(day, [line for line in run.lines if min(max(line.when, run.since).astimezone(VIETNAM).date(), last) == day])
         for day in days
     ]
 

@@ -103,9 +103,17 @@ def published(session: Session, actor: Actor, year: int, quarter: int, now: date
     """What was made public in this quarter (1 to 4) by loudspeaker, in order of the first time."""
     since = datetime(year, 3 * quarter - 2, 1, tzinfo=VIETNAM)
     until = datetime(year + quarter // 4, 3 * quarter % 12 + 1, 1, tzinfo=VIETNAM)
+    planned = set(
+        session.scalars(
+            select(Broadcast.campaign_id)
+            .join(Delivery, Delivery.broadcast_id == Broadcast.id)
+            .where(Broadcast.campaign_id.is_not(None), Delivery.begin >= since, Delivery.begin < until)
+            .distinct()
+        )
+    )
     found = []
     for campaign, _ in campaigns(session, actor):
-        if TEMPLATES[campaign.template].is_warning or campaign.created_at >= until:
+        if TEMPLATES[campaign.template].is_warning or campaign.id not in planned:
             continue
         one = _report(session, actor, campaign, now)
         there = [each for each in one.sounded if since <= each < until]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -102,6 +103,15 @@ def test_the_parts_of_a_programme_are_lines_that_say_what_they_are_part_of(house
         (day,) = [day for day in days_of(week(house, waiting=told_waiting)) if day.lines]
         (whole,) = day.wholes
         assert (whole.folded, whole.times, len(whole.clusters)) == (True, 1, 5)
+
+
+def test_what_is_moved_past_the_last_day_is_not_lost(house: House) -> None:
+    house.on_air(**EIGHT)
+    run = week(house)
+    (line,) = run.lines
+    moved = replace(line, sounds=(replace(line.sounds[0], start=run.until + timedelta(hours=15)),))
+    days = days_of(replace(run, lines=[moved]))
+    assert [len(day.lines) for day in days] == [0] * (len(days) - 1) + [1]
 
 
 def test_two_languages_of_one_bulletin_read_as_one(house: House) -> None:
