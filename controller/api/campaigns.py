@@ -311,10 +311,11 @@ def published(
     caller: Caller,
     year: Annotated[int, Query(ge=2000, le=2100)],
     quarter: Annotated[int, Query(ge=1, le=4)],
+    area: str = "",
 ) -> list[PublishedOut]:
     caller.need(Right.LOOK)
     with office.ctx.db.read() as session:
-        found = views.published(session, caller, year, quarter, office.ctx.clock.now())
+        found = views.published(session, caller, year, quarter, office.ctx.clock.now(), area)
     return [PublishedOut.of(line) for line in found]
 
 

@@ -158,6 +158,11 @@ class Actor:
             raise Refused("second_factor.needed", right=any_of[0])
         return replace(self, grants=tuple(grant for grant in self.grants if usable & ROLES[grant.role]))
 
+    def only_in(self, areas: frozenset[str]) -> Actor:
+        """This person with every grant cut down to these areas."""
+        cut = (replace(grant, areas=grant.areas & areas) for grant in self.grants)
+        return replace(self, grants=tuple(grant for grant in cut if grant.areas))
+
     def freshly(self, now: datetime, within: timedelta) -> None:
         """For what wakes a whole province: whoever sits down at a desk left open does not do it. Raises
         Refused("second_factor.again") where the second factor was given longer ago than `within`."""

@@ -15,9 +15,10 @@ from broadcasts.domain.campaign import WHOLE, Fulfilment, Outcome, Play, Rule, S
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.statutes import TEMPLATES, Kind, Template
 from broadcasts.domain.verdict import Verdict
+from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Campaign, Cluster, Delivery, Station
 from controller.services.campaigns import broadcasts_of, last_day_for, mine
-from controller.services.rights import Actor
+from controller.services.rights import Actor, below
 from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import GOOD, OURS
 
@@ -99,8 +100,14 @@ def report(session: Session, actor: Actor, campaign_id: str, now: datetime) -> R
     return _report(session, actor, mine(session, actor, campaign_id), now)
 
 
-def published(session: Session, actor: Actor, year: int, quarter: int, now: datetime) -> list[Published]:
-    """What was made public in this quarter (1 to 4) by loudspeaker, in order of the first time."""
+def published(
+    session: Session, actor: Actor, year: int, quarter: int, now: datetime, area: str = ""
+) -> list[Published]:
+    """What was made public in this quarter (1 to 4) by loudspeaker, in order of the first time; `area`: at the clusters
+    of this one alone, which may be one that was merged since (R-011). Raises Refused("area.unknown")."""
+    reporter = actor.only_in(below(session, area)) if area else actor
+    if not reporter.grants:
+        raise Refused("area.unknown", name=area[:40])
     since = datetime(year, 3 * quarter - 2, 1, tzinfo=VIETNAM)
     until = datetime(year + quarter // 4, 3 * quarter % 12 + 1, 1, tzinfo=VIETNAM)
     planned = set(
@@ -115,7 +122,7 @@ def published(session: Session, actor: Actor, year: int, quarter: int, now: date
     for campaign, _ in campaigns(session, actor):
         if TEMPLATES[campaign.template].is_warning or campaign.id not in planned:
             continue
-        one = _report(session, actor, campaign, now)
+        one = _report(session, reporter, campaign, now)
         there = [each for each in one.sounded if since <= each < until]
         if there:
             found.append(Published(one, len(there), there[0], there[-1]))

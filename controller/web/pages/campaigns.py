@@ -16,7 +16,7 @@ from controller.services.campaigns import preview_series, template_of
 from controller.services.rights import Right
 from controller.services.views import campaigns as views
 from controller.services.views.campaigns import quarter_of
-from controller.services.views.places import places
+from controller.services.views.places import areas_by_name, places
 from controller.web import series_form, series_words
 from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk, PersonDesk, PersonForm
@@ -92,13 +92,17 @@ def forms(desk: PersonForm, campaign_id: str) -> Response:
 
 @router.get("/published")
 def published(desk: PersonDesk) -> Response:
-    year, quarter, lines = _quarter(desk)
+    year, quarter, area, lines = _quarter(desk)
+    with desk.office.ctx.db.read() as session:
+        areas = areas_by_name(session, desk.actor, desk.today)
     rows = series_words.cells(desk.words, lines)
     names = [line.report.campaign.id for line in lines]
     return desk.page(
         "published.html",
         year=year,
         quarter=quarter,
+        area=area,
+        areas=areas,
         rows=list(zip(names, rows, strict=True)),
         columns=series_words.COLUMNS,
         dated=series_words.dated,
@@ -109,14 +113,14 @@ def published(desk: PersonDesk) -> Response:
 
 @router.get("/published.csv")
 def as_table(desk: PersonDesk) -> Response:
-    year, quarter, lines = _quarter(desk)
+    year, quarter, _, lines = _quarter(desk)
     headers = {"content-disposition": f'attachment; filename="cong-khai-{year}-quy-{quarter}.csv"'}
     data = series_words.as_csv(desk.words, lines)
     return Response(data, media_type="text/csv; charset=utf-8", headers=headers | {"cache-control": "no-store"})
 
 
-def _quarter(desk: Desk) -> tuple[int, int, list[views.Published]]:
-    """Raises Refused("no_right", "choice.unknown")."""
+def _quarter(desk: Desk) -> tuple[int, int, str, list[views.Published]]:
+    """Year, quarter, area, what was made public. Raises Refused("no_right", "choice.unknown", "area.unknown")."""
     desk.actor.need(Right.LOOK)
     now = desk.office.ctx.clock.now()
     told, (year, quarter) = desk.request.query_params, quarter_of(now.astimezone(VIETNAM).date())
@@ -124,7 +128,8 @@ def _quarter(desk: Desk) -> tuple[int, int, list[views.Published]]:
     if year not in YEARS or quarter not in (1, 2, 3, 4):
         raise Refused("choice.unknown", name="quarter", value=f"{quarter}/{year}")
     with desk.office.ctx.db.read() as session:
-        return year, quarter, views.published(session, desk.actor, year, quarter, now)
+        area = told.get("area", "")
+        return year, quarter, area, views.published(session, desk.actor, year, quarter, now, area)
 
 
 def _chosen(name: str, told: str) -> int:

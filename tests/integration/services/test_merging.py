@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
+from support.series import at, begin, broadcast, settle
 from support.services import HERE, THERE, House, raises
 
 from broadcasts.clock import VIETNAM
@@ -15,6 +16,7 @@ from controller.db.tables import Area, AuditEntry
 from controller.services import accounts, areas, composing, emergency_set, groups, merging, people
 from controller.services.merging import Wish
 from controller.services.rights import Right, Role, below
+from controller.services.views.campaigns import published
 from controller.services.views.dry_run import dry_run
 from controller.services.views.places import areas_by_name, everywhere, home_of, not_offered, places
 
@@ -34,6 +36,7 @@ def people_of_the_province(house: House) -> None:
             ("chief", Role.ADMINISTRATOR, "p-94"),
             ("clerk", Role.ADMINISTRATOR, f"c-{HERE}"),
             ("writer", Role.BROADCASTER, "p-94"),
+            ("head", Role.APPROVER, "p-94"),
         ):
             accounts.create_user(house.ctx, session, accounts.FirstPassword.make(), name, name, role, area, "test")
 
@@ -167,3 +170,27 @@ def test_areas_are_named_by_id_or_by_code(house: House) -> None:
         assert merging.found(session, [HERE, OLD[1]]) == OLD
         with raises(Refused, "area.unknown"):
             merging.found(session, ["99999"])
+
+
+@pytest.mark.requirement("R-011")
+def test_what_was_made_public_is_reported_by_the_old_units_and_by_the_new_one(
+    house: House, wish: Wish, people_of_the_province: None
+) -> None:
+    series = begin(house, by="writer", approved=False, areas=OLD)
+    house.approve(broadcast(house, series), "head")
+    settle(house, series, 4, 5, 6)
+    house.clock.set(at(7))
+    made = merging.merge_as(house.ctx, house.actor("chief"), replace(wish, day=today(house)))
+    with house.ctx.db.read() as session:
+        head = house.actor("head")
+
+        def hamlets(area: str) -> list[tuple[int, set[str]]]:
+            lines = published(session, head, 2026, 1, house.now, area)
+            return [(line.times, {each.station for each in line.report.hamlets}) for line in lines]
+
+        (old,), (other,), (both,) = hamlets(OLD[0]), hamlets(OLD[1]), hamlets(made)
+        assert (len(old[1]), len(other[1]), both) == (1, 1, (3, old[1] | other[1]))
+        assert hamlets("p-94") == hamlets("") == [both]
+        for area, who in ((OLD[1], "boss"), ("c-never", "head")):
+            with raises(Refused, "area.unknown"):
+                published(session, house.actor(who), 2026, 1, house.now, area)
