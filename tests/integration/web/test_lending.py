@@ -13,9 +13,11 @@ from support.office import House, open_house
 from support.pages import Person, person
 
 from broadcasts.clock import VIETNAM
+from broadcasts.domain.relay import Relay
 from controller.db.tables import Approval, Asset, Delegation, RoleGrant, User
-from controller.services import approving, rescheduling
+from controller.services import approving, relay_sources, rescheduling
 from controller.services.composing import submit
+from controller.services.relay_sources import Told
 from controller.services.rescheduling import Extent
 from controller.services.rights import Role
 
@@ -62,6 +64,11 @@ def day(house: House, later: int) -> str:
 
 def handed_in(house: House, asset: str, by: str = "xa-viet", **changed: object) -> str:
     return submit(house.ctx, house.actor(by), house.draft(asset, areas=(COMMUNE,), **changed))
+
+
+def a_relay(house: House) -> Relay:
+    told = Told("Đài ví dụ", "vov", url="https://phat.example.vn/vov1")
+    return Relay(relay_sources.add(house.ctx, house.actor("tinh"), told), 15, 20)
 
 
 def lend(boss: Person, house: House, **changed: str) -> None:
@@ -176,7 +183,7 @@ def test_the_approval_page_proposes_an_end_for_a_relay_and_for_a_series_without_
     boss = person(house, "xa-truong")
     once, endless = handed_in(house, asset), handed_in(house, asset, repeat="daily")
     bounded = handed_in(house, asset, repeat="daily", until_day=house.clock.now().date() + timedelta(days=9))
-    relay = handed_in(house, asset, repeat="daily", origin="relay", source="VOV1")
+    relay = handed_in(house, asset, repeat="daily", origin="relay", relay=a_relay(house))
     shown = {name: dict(boss.get(f"/approvals/{name}").form(f"/approvals/{name}").fields) for name in
              (once, endless, bounded, relay)}  # fmt: skip
     assert {name for name, fields in shown.items() if "until" in fields} == {endless, relay}
@@ -220,7 +227,7 @@ def test_who_can_do_something_about_it_is_warned_before_an_approval_ends_and_aft
 
 
 def test_a_program_approves_until_a_date(house: House, asset: str) -> None:
-    relay = handed_in(house, asset, repeat="daily", origin="relay", source="VOV1")
+    relay = handed_in(house, asset, repeat="daily", origin="relay", relay=a_relay(house))
     boss = person(house, "xa-truong")
     head, address = {"x-form-token": boss.token()}, f"/api/v1/broadcasts/{relay}"
     told = {"seen": boss.client.get(address).json()["seen"]}
