@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from broadcasts.errors import Fault
+from broadcasts.errors import Fault, Refused
 
 WAIT_S = 5
 """How long a writer waits for another one."""
@@ -58,14 +58,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """All that is read in here is of one instant."""
+        """All that is read in here is of one instant. Raises Refused("text.nul")."""
         with Session(self.engine, expire_on_commit=False) as session:
             if self.is_sqlite:
                 session.connection().exec_driver_sql("BEGIN")
             else:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             # Closed, not rolled back by name: what was read stays readable, which a rollback would take back.
-            yield session
+            try:
+                yield session
+            except DataError as failure:
+                _refuse_nul(failure)
+                raise
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -73,7 +77,8 @@ class Database:
         what a use case looked at cannot change under its hands, two people who decide at once are told apart, and the
         audit log stays one chain. Writers hold it for milliseconds; readers never wait.
 
-        Raises Fault: "database_full", "database_busy" (another writer held the lock for longer than `WAIT_S`).
+        Raises Fault: "database_full", "database_busy" (another writer held the lock for longer than `WAIT_S`);
+        Refused("text.nul").
         """
         with self._turn(), Session(self.engine, expire_on_commit=False) as session:
             try:
@@ -82,6 +87,7 @@ class Database:
                 session.commit()
             except DBAPIError as failure:
                 session.rollback()
+                _refuse_nul(failure)
                 if (key := _known(failure)) is not None:
                     raise Fault(key) from failure
                 raise
@@ -91,6 +97,12 @@ class Database:
 
 
 _LOCK = f"SELECT pg_advisory_xact_lock({_WRITER})"
+
+
+def _refuse_nul(failure: DBAPIError) -> None:
+    """PostgreSQL takes no NUL in a text, not even to look for it: whoever sent one is answered, wherever it stood."""
+    if isinstance(failure, DataError) and "NUL" in str(failure.orig):
+        raise Refused("text.nul") from failure
 
 
 def _known(failure: DBAPIError) -> str | None:

@@ -15,6 +15,7 @@ from broadcasts.errors import Conflict, LoaError, Refused
 from controller.db.tables import AuditEntry, Broadcast, Bulletin, Delivery, Rendition, Station
 from controller.services import composing
 from controller.services.composing import Preview
+from controller.services.views.dry_run import dry_run
 
 TODAY = date(2026, 3, 3)
 
@@ -220,3 +221,13 @@ def test_what_wakes_the_compiler_is_said_after_the_submission(house: House) -> N
     assert house.woken == [NOON]
     with house.ctx.db.read() as session:
         assert session.scalar(select(func.count()).select_from(Delivery)) == 0
+
+
+@pytest.mark.parametrize("name", ["areas", "clusters", "groups", "asset"])
+def test_a_sign_that_is_none_is_refused_wherever_it_stands(house: House, name: str) -> None:
+    """PostgreSQL takes it in no text; a program that sends it is told so."""
+    wish: dict[str, Any] = {name: "\x00" if name == "asset" else ("\x00",)}
+    with pytest.raises(Refused):
+        composing.submit(house.ctx, house.actor("author"), house.draft(**{"areas": ()} | wish))
+    with pytest.raises(Refused), house.ctx.db.read() as session:
+        dry_run(session, house.actor("author"), house.now, cluster="\x00")
