@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.model import PLAIN, OnPreempt, Priority
+from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.series import Series, Wish, days_of, make, rhythm
 from broadcasts.domain.statutes import TEMPLATES, Kind, Template
 from broadcasts.errors import Conflict, LoaError, Refused
 from controller.db.tables import Broadcast, Campaign, Cluster, Station
-from controller.services import audit
+from controller.services import audit, issue_time
 from controller.services.composing import Draft, Preview, editable, hand_in, look_ahead
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
@@ -44,6 +45,8 @@ class Proposal:
     wish: Wish
     spoken: bool = False
     """The recording says when the bulletin was issued (R-061)."""
+    announced: str = ""
+    """A recording that says so before it (`issue_time.spoken`)."""
     other_forms: str = ""
 
 
@@ -179,6 +182,8 @@ def _look(session: Session, actor: Actor, proposal: Proposal, now: datetime) -> 
     base = replace(
         proposal.draft, repeat="once", first_day=local.date(), at=local.time(), until_day=None, pattern=PLAIN
     )
+    if (issued := proposal.wish.issued_at) is not None:
+        base = replace(base, issued_at=issued, parts=_announced(proposal, issued) or base.parts)
     if template.is_warning:
         # Whoever hears half of an old one is helped by the next whole one, not by the rest of this.
         base = replace(base, on_preempt=OnPreempt.DROP, late="drop", push_now=True)
@@ -189,9 +194,10 @@ def _look(session: Session, actor: Actor, proposal: Proposal, now: datetime) -> 
     rules = [regulation(each) for each in session.scalars(select(Station).where(Station.id.in_(ids)))]
     known = base.priority in set(Priority)
     priority = Priority(base.priority) if known else Priority.ORDINARY
+    own = _own(session, actor, template, proposal)
     series = make(template, proposal.wish, there.duration, rules, priority, VIETNAM)
     if series.schedule is None:
-        return Ahead(template, series, base, there, [*series.problems, *_own(template, proposal), *there.problems])
+        return Ahead(template, series, base, there, [*series.problems, *own, *there.problems])
     schedule = series.schedule
     draft = replace(
         base,
@@ -204,12 +210,25 @@ def _look(session: Session, actor: Actor, proposal: Proposal, now: datetime) -> 
     seen = look_ahead(session, actor, draft, now)
     said = {each.key for each in series.problems}
     others = [each for each in seen.problems if not (each.key == "time.quiet" and "campaign.quiet" in said)]
-    return Ahead(template, series, draft, seen, [*series.problems, *_own(template, proposal), *others])
+    return Ahead(template, series, draft, seen, [*series.problems, *own, *others])
 
 
-def _own(template: Template, proposal: Proposal) -> list[LoaError]:
+def _announced(proposal: Proposal, issued: datetime) -> tuple[Part, ...]:
+    """The issue time, then the bulletin; each repeat is both."""
+    if not proposal.announced or not proposal.draft.asset:
+        return ()
+    when = f"{issued.astimezone(VIETNAM):%H:%M %d/%m/%Y}"
+    return (
+        Part(PartKind.INTRO, when, proposal.announced),
+        Part(PartKind.BULLETIN, "", proposal.draft.asset),
+    )
+
+
+def _own(session: Session, actor: Actor, template: Template, proposal: Proposal) -> list[LoaError]:
     wrong: list[LoaError] = []
-    if template.is_warning and not proposal.spoken:
+    issued, said = proposal.wish.issued_at, proposal.announced
+    machine = said != "" and issued is not None and issue_time.of(session, actor, issued) == said
+    if (said and not machine) or (template.is_warning and not proposal.spoken and not machine):
         wrong.append(Refused("campaign.unspoken"))
     try:
         _check_note(proposal.other_forms)
@@ -247,7 +266,11 @@ def _numbers(template: Template, proposal: Proposal, clusters: Sequence[Cluster]
     told["hamlets"] = {cluster.id: cluster.hamlet for cluster in clusters}
     if template.is_warning:
         assert wish.ends_at is not None
-        told |= {"every_minutes": rhythm(template, wish), "ends_at": _said(wish.ends_at), "spoken": proposal.spoken}
+        told |= {
+            "every_minutes": rhythm(template, wish),
+            "ends_at": _said(wish.ends_at),
+            "spoken": proposal.spoken or bool(proposal.announced),
+        }
     return told
 
 

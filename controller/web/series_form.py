@@ -47,6 +47,8 @@ class SeriesForm:
     ends_time: str = ""
     within_hours: bool = False
     spoken: bool = False
+    announce: bool = False
+    """The issue time is spoken before it, by the machine."""
     other_forms: str = ""
     unusual: str = ""
     push_now: bool = False
@@ -85,7 +87,7 @@ class SeriesForm:
 
 def typed(posted: Posted) -> SeriesForm:
     ticks: dict[str, Any] = {
-        name: posted.get(name) == "1" for name in ("at_once", "within_hours", "spoken", "push_now")
+        name: posted.get(name) == "1" for name in ("at_once", "within_hours", "spoken", "announce", "push_now")
     }
     plain: dict[str, Any] = {
         name: posted.get(name, shape)

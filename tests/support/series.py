@@ -25,7 +25,7 @@ def at(day: int, hour: int = 17, minute: int = 0, second: int = 0) -> datetime:
 def proposal(house: House, template: str = "democracy", *, first: datetime | None = None, **told: Any) -> Proposal:
     """Handed in at noon of 3 March; what a `Wish` knows, the rest is of the draft."""
     known = {name: told.pop(name) for name in list(told) if name in Wish.__dataclass_fields__}
-    own = {name: told.pop(name) for name in ("spoken", "other_forms") if name in told}
+    own = {name: told.pop(name) for name in ("spoken", "announced", "other_forms") if name in told}
     wish = Wish(first or at(4), **({"issued_at": house.now - timedelta(hours=1)} | known))
     return Proposal(template, house.draft(**told), wish, **({"spoken": True} | own))
 

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.statutes import RHYTHMS
 from broadcasts.errors import LoaError, Refused
-from controller.services import campaigns
-from controller.services.campaigns import preview_series, template_of
+from controller.services import campaigns, issue_time
+from controller.services.campaigns import Proposal, preview_series, template_of
 from controller.services.rights import Right
 from controller.services.views import campaigns as views
 from controller.services.views.campaigns import quarter_of
@@ -161,8 +161,18 @@ def _report(desk: Desk, campaign_id: str, error: LoaError | None = None) -> Resp
 
 
 def _save(desk: Desk, form: SeriesForm) -> str:
-    made = campaigns.create(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
+    made = campaigns.create(desk.office.ctx, desk.actor, _proposal(desk, form))
     return f"/campaigns/{made}?done=submitted"
+
+
+def _proposal(desk: Desk, form: SeriesForm) -> Proposal:
+    """With the issue time spoken, where that was asked for. Raises Refused, and Fault where no voice speaks."""
+    proposal = form.proposal(desk.office.ctx.clock.now())
+    issued = proposal.wish.issued_at
+    if not form.announce or issued is None:
+        return proposal
+    told = issue_time.spoken(desk.office.ctx, desk.actor, issued, desk.office.upload_folder)
+    return replace(proposal, announced=told)
 
 
 def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
@@ -170,8 +180,8 @@ def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
     template = template_of(form.template)
     desk.actor.need(Right.COMPOSE)
     try:
-        ahead = preview_series(desk.office.ctx, desk.actor, form.proposal(desk.office.ctx.clock.now()))
-    except Refused as error:
+        ahead = preview_series(desk.office.ctx, desk.actor, _proposal(desk, form))
+    except LoaError as error:
         return {"form": form, "chosen": template, "ahead": None, "problems": [error], "said": ""}
     said = told_schedule(desk.words, ahead.series.schedule) if ahead.series.schedule else ""
     once = {(each.key, str(each.fields)): each for each in ahead.problems}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from broadcasts.errors import Refused
+from broadcasts.domain.programme import PartKind
+from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Broadcast
 from controller.services import kept_forms, programmes, sounds
 from controller.services.approving import draft_of
@@ -172,8 +174,17 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
             "steps": programmes.steps(session, draft.parts, draft.relay.slot if draft.relay else None),
             "sources": usable(session, desk.actor),
             "limit": programmes.session_limit(session, seen.clusters),
-            "wrong_parts": {each.fields["number"]: each for each in wrong if "number" in each.fields},
+            "wrong_parts": _wrong_parts(draft, wrong),
         }
+
+
+def _wrong_parts(draft: Draft, wrong: Sequence[LoaError]) -> dict[int, LoaError]:
+    """By number of the part that it is about."""
+    found = {number: each for each in wrong if isinstance(number := each.fields.get("number"), int)}
+    of_relay = next((each for each in wrong if each.key.startswith("relay.")), None)
+    if of_relay is not None:
+        found |= {number: of_relay for number, part in enumerate(draft.parts, 1) if part.kind is PartKind.RELAY}
+    return found
 
 
 def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:

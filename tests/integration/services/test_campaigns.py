@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -14,7 +16,7 @@ from broadcasts.domain.campaign import Status
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import AuditEntry, Broadcast, Campaign, Cluster, Revision, UnitStatus
-from controller.services import campaigns, compiling, facts, rescheduling, settling
+from controller.services import campaigns, compiling, facts, issue_time, rescheduling, settling
 from controller.services.composing import Draft
 from controller.services.rescheduling import Extent
 from controller.services.schedules import schedule_of
@@ -294,3 +296,37 @@ def test_how_else_it_was_made_public_can_be_noted_later(house: House) -> None:
     assert rows(house)[0].other_forms == "Họp dân ngày 5/3"
     with raises(Refused, "not_yours"):
         campaigns.note_forms(house.ctx, house.actor("neighbour"), series, "khác")
+
+
+@pytest.mark.requirement("R-061")
+def test_each_repeat_of_a_warning_begins_with_the_spoken_time_at_which_it_was_issued(
+    house: House, tmp_path: Path
+) -> None:
+    issued, author = at(3, 11, 30), house.actor("author")
+    assert issue_time.told(issued) == "Bản tin ban hành lúc 11 giờ 30 phút, ngày 3 tháng 3 năm 2026."
+    assert issue_time.told(at(3, 14)).startswith("Bản tin ban hành lúc 14 giờ, ngày 3")
+    said = issue_time.spoken(house.ctx, author, issued, tmp_path)
+    assert issue_time.spoken(house.ctx, author, issued, tmp_path) == said, "made once"
+    asked: dict[str, Any] = {
+        "every_minutes": 60,
+        "issued_at": issued,
+        "first": at(3, 14),
+        "ends_at": at(3, 20),
+        "spoken": False,
+    }
+    series = begin(house, "storm_news", announced=said, **asked)
+    found = [each for each in house.deliveries(broadcast(house, series)) if each.cluster_id == f"cl-{HERE}-1"]
+    assert len(found) >= 2
+    assert [(each.asset_sha256 == said, each.frame) for each in found] == [(True, True), (False, False)] * (
+        len(found) // 2
+    )
+    assert {each.begin for each in found} == {each.start for each in found if each.asset_sha256 == said}
+
+
+def test_the_spoken_time_is_that_of_this_bulletin_and_no_other(house: House, tmp_path: Path) -> None:
+    author = house.actor("author")
+    said = issue_time.spoken(house.ctx, author, at(3, 11, 30), tmp_path)
+    other: dict[str, Any] = {"issued_at": at(3, 10), "first": at(3, 14), "ends_at": at(3, 20)}
+    for spoken in (False, True):
+        with raises(Refused, "campaign.unspoken"):
+            begin(house, "storm_news", announced=said, spoken=spoken, **other)

@@ -142,6 +142,18 @@ def test_what_is_wrong_comes_back_in_words_and_nothing_typed_is_lost(
     assert "Không đọc được giờ phát" in unread.text
 
 
+@pytest.mark.requirement("R-061")
+def test_the_spoken_issue_time_is_heard_before_it_is_handed_in(house: House, author: Person, asset: Asset) -> None:
+    page = author.get("/campaigns/new?template=storm_news")
+    told = {"asset": asset.sha256, "areas": house.commune, "title": "Tin bão", "within_hours": "1", "announce": "1"}
+    seen = author.send(page.form("/campaigns"), **told, act="preview")
+    assert seen.status == 200
+    said, bulletin = re.findall(r'src="/assets/([0-9a-f]{64})/listen"', seen.html.split('<ol class="programme">')[1])
+    assert bulletin == asset.sha256
+    assert author.client.get(f"/assets/{said}/listen").status_code == 200
+    assert "hoặc để máy đọc" not in seen.text
+
+
 def test_a_warning_is_ended_with_a_reason_and_only_once(house: House, author: Person, asset: Asset) -> None:
     now = house.clock.now()
     campaign = house.begin_series(

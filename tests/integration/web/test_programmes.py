@@ -308,6 +308,8 @@ def test_a_relay_becomes_a_part_with_what_sounds_where_it_is_silent(
     page = pressed(author, page, "relay", add_known=f"bulletin {assets[1].sha256} Thời sự")
     assert rows(page)[-1] == ("relay", "Thời sự")
     page = pressed(author, page, f"up:{keys(page)[3]}")
+    items = re.split(r'<li class="part', page.html)[1:]
+    assert ["Hãy chọn đài được tiếp âm" in item.split("</li>")[0] for item in items] == [False, False, True, False]
     shown = pressed(author, page, "preview", relay_source=source.id, relay_minutes="15")
     begins = re.findall(r'part-head"><span class="pill" id="at-\w+">([^<]+)<', shown.html)
     assert begins == ["17:00:00", "17:00:03", "17:00:07", "17:15:08"]
