@@ -160,10 +160,8 @@ def _make(
     )
     for begin, start, said, here in sounding:
         duration = said.length
-        at, ruled = (
-            unix_ms(start),
-            {name: ruled_at(rule, start, duration, name[0] in asked) for name, rule in rules.items()},
-        )
+        at = unix_ms(start)
+        ruled = {name: ruled_at(rule, start, duration, name[0] in asked) for name, rule in rules.items()}
         for cluster in here:
             name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
             if name in known:
