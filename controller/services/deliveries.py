@@ -269,12 +269,10 @@ def _may_sound_until(row: dict[str, Any]) -> datetime:
 
 def stations_of(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:
     """By cluster: its station, its kind of site."""
-    rows = session.execute(
-        select(Cluster.id, Station, Cluster.site)
-        .join(Station, Cluster.station_id == Station.id)
-        .where(Cluster.id.in_(clusters))
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    rows = session.execute(select(Cluster.id, Cluster.station_id, Cluster.site).where(Cluster.id.in_(clusters))).all()
+    theirs = select(Station).where(Station.id.in_({row.station_id for row in rows}))
+    stations = {station.id: station for station in session.scalars(theirs)}
+    return {row.id: (stations[row.station_id], row.site) for row in rows}
 
 
 def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetime) -> None:

@@ -6,7 +6,6 @@ verifies one signature and acknowledges with a message of the size of `out/repor
 
 from __future__ import annotations
 
-import gc
 import queue
 import resource
 import subprocess
@@ -22,6 +21,7 @@ from broadcasts.wire.jws import PublicKey, Typ, verify
 from broadcasts.wire.topics import MANNERS, In, Out
 from controller.mqtt.inbound import Received
 from controller.mqtt.link import BrokerAddress, PahoLink
+from device_sim.cli import spare_the_collector
 from device_sim.events import Arrived, Connect, LinkUp, Publish
 from device_sim.fleetfile import read_fleet
 from device_sim.link import Links
@@ -111,7 +111,7 @@ def receive(arguments: Sequence[str]) -> None:
                 case LinkUp():
                     missing -= 1
                     if missing == 0:
-                        gc.freeze()  # as the fleet does
+                        spare_the_collector()  # as the fleet does
                         print("ready", flush=True)
 
 
