@@ -24,6 +24,7 @@ BAND = (87_500, 108_000)
 LONGEST_URL = 300
 _ADDRESS = re.compile(r"https?://[^/?#]+(?:[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?\Z")
 """The alphabet of the contract (CONTRACT.md, section 5a), without a fragment."""
+_PORT = re.compile(r"[0-9]{1,5}\Z")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "localdomain", "arpa")
 """Last words of names that mean something else in every network."""
@@ -106,6 +107,9 @@ def _host(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise bad from None
+    _, colon, digits = parts.netloc.rpartition("]")[2].partition(":")
+    if colon and not _PORT.match(digits):
+        raise bad
     if not host.isascii() or not host or port == 0 or "@" in parts.netloc:
         raise bad
     if ":" in host or host.replace(".", "").isdigit():
