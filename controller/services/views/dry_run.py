@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
 from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.priority import order
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.recurrence import starts
 from broadcasts.domain.routing import Unreached
@@ -281,11 +282,13 @@ def _supposed(
 def _fates(
     session: Session, clusters: Sequence[Cluster], slots: dict[str, list[Slot]]
 ) -> Iterator[tuple[str, Fate, dict[str, str]]]:
-    """(cluster, fate, broadcast by delivery). Clusters with the same wishes and rules are looked at once."""
+    """(cluster, fate, broadcast by delivery). Clusters with the same wishes and rules are looked at once, where the
+    same goes first too: of two that are alike in all else the name decides, and each cluster has names of its own."""
     stations = {row.id: row for row in session.scalars(select(Station))}
     alike: dict[object, list[str]] = defaultdict(list)
     for cluster in clusters:
-        wishes = tuple(sorted((slot.broadcast, slot.start, slot.asset, slot.volume) for slot in slots[cluster.id]))
+        mine = sorted(slots[cluster.id], key=order)
+        wishes = tuple((slot.broadcast, slot.start, slot.asset, slot.volume, slot.not_after) for slot in mine)
         if wishes:
             alike[cluster.station_id, cluster.site, wishes].append(cluster.id)
     sites = {cluster.id: cluster for cluster in clusters}

@@ -143,3 +143,18 @@ def test_a_warning_goes_on_beyond_the_hours_for_which_units_hold_it(house: House
     house.clock.advance(1)
     approving.withdraw(house.ctx, house.actor("boss"), broadcast)
     assert week(house).lines == []
+
+
+def test_where_two_are_alike_in_all_else_each_cluster_is_told_who_goes_first_there(house: House) -> None:
+    """The name decides then, and names differ from cluster to cluster."""
+    for title in ("Tin một", "Tin hai", "Tin ba"):
+        house.on_air(**EIGHT, title=title)
+    said: dict[str, set[str]] = {}
+    for line in week(house).lines:
+        for cluster in line.clusters:
+            said.setdefault(cluster, set()).add(f"{line.title} {line.outcome}")
+    alone = {
+        cluster: {f"{line.title} {line.outcome}" for line in week(house, cluster=cluster).lines} for cluster in said
+    }
+    assert said == alone
+    assert len(set(map(frozenset, alone.values()))) > 1, "everywhere the same: nothing is shown"
