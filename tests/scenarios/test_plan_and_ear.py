@@ -1,0 +1,45 @@
+"""Plan and ear agree: what the dry run says of a week is what is heard below the poles, for random fleets and weeks.
+
+Real services on a database in memory, plans signed and verified, the simulator's own units in virtual time. As many
+weeks as `LOA_AGREE_CASES` says; `python -m tests.bench agree --cases 3000` runs thousands and ends with the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from support.lived import Room, Told, live
+from support.weeks import Week, weeks
+
+CASES = int(os.environ.get("LOA_AGREE_CASES", "120"))
+SEED = os.environ.get("LOA_AGREE_SEED")
+REPORT = os.environ.get("LOA_AGREE_REPORT")
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
+    return Room.open(tmp_path_factory.mktemp("room"))
+
+
+def test_what_the_dry_run_says_of_a_week_is_what_is_heard_in_it_to_the_millisecond(room: Room) -> None:
+    told = Told()
+
+    @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(weeks())
+    def lived(week: Week) -> None:
+        live(room, week, told)
+
+    (seed(int(SEED))(lived) if SEED else lived)()
+    if REPORT:
+        figures = {name: dict(each) if isinstance(each, Counter) else each for name, each in vars(told).items()}
+        Path(REPORT).write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
+    assert told.cases >= CASES
+    assert told.pieces > 5 * CASES, "hardly anything sounded: the test proves little"
+    assert {"whole", "moved", "displaced"} <= told.outcomes.keys(), "nobody ever gave way"
+    assert {"heard whole", "another had the horn", "quiet_hours"} <= told.excuses.keys()
+    assert {"add", "withdraw", "edit", "regulate", "warn"} <= told.done.keys()
