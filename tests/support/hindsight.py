@@ -181,8 +181,8 @@ class Hindsight:
             assert self._kept_out(row), f"{what}: {row.reason}, and nobody has the horn"
 
     def _kept_out(self, row: Delivery) -> bool:
-        """Some other priority bulletin was to have the horn in its time when the plans were locked: here, or, where it is
-        all or none, at another cluster; or something else had kept it off there."""
+        """Some other priority bulletin was to have the horn in its time when the plans were locked: here; or, where it
+        is all or none, something kept it off at another cluster."""
         whole = (row.broadcast_id, row.revision)
         for other in self._rows.values():
             if other.begin == row.begin and (other.broadcast_id, other.revision) == whole:
