@@ -52,9 +52,12 @@ def places(session: Session, actor: Actor, today: date) -> list[Place]:
     groups: dict[str, list[Station]] = {}
     areas: dict[str, Area] = {}
     old: dict[str, list[Area]] = {}
-    for station in my_stations(session, actor):
+    stations = my_stations(session, actor)
+    wanted = select(Area).where(Area.id.in_({station.area_id for station in stations}))
+    own_areas = {area.id: area for area in session.scalars(wanted)}
+    for station in stations:
         if station.id in by_station:
-            own = session.get_one(Area, station.area_id)
+            own = own_areas[station.area_id]
             here = successor(session, own, today) or own
             areas[here.id] = here
             groups.setdefault(here.id, []).append(station)
@@ -64,11 +67,11 @@ def places(session: Session, actor: Actor, today: date) -> list[Place]:
         Place(
             area=name,
             name=areas[name].name,
-            stations=stations,
-            clusters=[cluster for station in stations for cluster in by_station[station.id]],
+            stations=several,
+            clusters=[cluster for station in several for cluster in by_station[station.id]],
             formerly=tuple(sorted(area.name for area in old.get(name, ()))),
         )
-        for name, stations in groups.items()
+        for name, several in groups.items()
     ]
     return sorted(found, key=lambda place: place.name)
 
