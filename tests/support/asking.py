@@ -52,6 +52,8 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})
+    if "/sounds" in path or path.endswith("chime"):
+        return {}
     if path.endswith("commands"):
         return {"kind": "reboot"}
     if path.endswith("leave-out"):

@@ -321,3 +321,21 @@ def test_a_relay_becomes_a_part_with_what_sounds_where_it_is_silent(
     edit = author.get(f"/broadcasts/{broadcast.id}/edit")
     assert [kind for kind, _ in rows(edit)] == ["chime", "bulletin", "relay", "outro"]
     assert ("relay_source", source.id) in builder(edit).fields
+
+
+def test_programs_keep_sounds_and_choose_a_chime_too(house: House, assets: list[Asset]) -> None:
+    author = person(house, "cua-xa")
+    headers = {"x-form-token": author.token()}
+    told = {"kind": "intro", "name": "Lời chào", "asset": assets[2].sha256}
+    made = author.client.post("/api/v1/sounds", json=told, headers=headers)
+    assert made.status_code == 201
+    assert made.json() == {**told, "id": made.json()["id"], "duration_ms": assets[2].duration_ms, "mine": True}
+    keep(house, "chime", "Nhạc hiệu tỉnh", assets[0])
+    found = author.client.get("/api/v1/sounds").json()
+    assert [(each["kind"], each["mine"]) for each in found] == [("chime", False), ("intro", True)]
+    station = f"/api/v1/stations/{house.commune.replace('c-', 's-')}/chime"
+    assert author.client.post(station, json={"asset": assets[0].sha256}, headers=headers).status_code == 204
+    refused = author.client.post(station, json={"asset": assets[2].sha256}, headers=headers)
+    assert refused.status_code == 422, "an opening is no chime"
+    assert author.client.post(f"/api/v1/sounds/{found[0]['id']}/drop", headers=headers).status_code == 404
+    assert author.client.post(f"/api/v1/sounds/{found[1]['id']}/drop", headers=headers).status_code == 204
