@@ -229,6 +229,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
 ALSO: dict[tuple[str, str], set[int]] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/reschedule"): {FORM},
     ("POST", "/api/v1/broadcasts/{broadcast_id}/leave-out"): {FORM},
+    ("PUT", "/api/v1/broadcasts/{broadcast_id}"): {409},
     ("POST", "/api/v1/recordings"): {415},
     ("POST", "/broadcasts/{broadcast_id}/withdraw"): {409},
     ("POST", "/sounds/{sound_id}/drop"): {404},
