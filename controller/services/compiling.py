@@ -143,13 +143,14 @@ def _make_all(wanted: Sequence[_Wanted], signer: SigningKey, now: datetime) -> t
 
 def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
     wanted = want.build()
-    body = plan_document.body_hash(wanted)
+    said = plan_document.body(wanted)
+    body = hashlib.sha256(said).hexdigest()
     due = now + ROLL + _jitter(want.unit)
     if body == want.had_body and not want.rolls:
         return _Made(want, body, None, b"", due)
     version = next_version(want.had, want.seen, unix_ms(now))
     plan = plan_document.stamp(wanted, version, now, now + HORIZON)
-    document = codec.seal(plan, Typ.PLAN, signer)
+    document = signer.sign(Typ.PLAN, plan_document.dated(said, plan))
     while len(document) > MANNERS[In.PLAN].max_bytes and plan.items:
         plan = plan_document.shorter(plan)
         document = codec.seal(plan, Typ.PLAN, signer)
@@ -274,6 +275,7 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
     sets = emergency_set.held_below(session, areas)
     wanted = wanting.wants(session, [row.id for row in rows])
     policies: dict[tuple[str, str], Policy] = {}
+    hours = {name: planned.Hours(station, now) for name, station in stations.items()}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
@@ -288,7 +290,7 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
                     unit,
                     (row.cluster, row.since),
                     policies,
-                    (station, row.site),
+                    (station, row.site, hours[station.id]),
                     scopes,
                     mine,
                     assets,
@@ -312,7 +314,7 @@ def _build(
     unit: str,
     assignment: tuple[str, datetime],
     policies: dict[tuple[str, str], Policy],
-    place: tuple[Station, str],
+    place: tuple[Station, str, planned.Hours],
     scopes: Sequence[str],
     deliveries: Sequence[Any],
     assets: dict[str, Asset],
@@ -323,12 +325,12 @@ def _build(
 ) -> Plan:
     """`policies`: of the stations and kinds of site so far, each said once. Raises ValueError where a row says what no
     plan can."""
-    station, site = place
+    station, site, hours = place
     if (station.id, site) not in policies:
         policies[station.id, site] = plan_document.policy(station, scopes, now, site)
     policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
     return plan_document.build(
-        unit, assignment, policy, deliveries, assets, emergency, wants or wanting.Wants(), relays
+        unit, assignment, policy, hours.of(deliveries), assets, emergency, wants or wanting.Wants(), relays
     )
 
 

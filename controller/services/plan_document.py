@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,6 +9,7 @@ from typing import Any
 
 from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.regulation import Window
+from broadcasts.wire import codec
 from broadcasts.wire import plan as wire
 from broadcasts.wire.relay import Relay
 from controller.db.tables import Asset, Delivery, Station
@@ -19,6 +19,7 @@ from controller.services.wanting import Wants
 TELEMETRY_IDLE_S = 900
 TELEMETRY_PLAYING_S = 60
 MAX_AUTONOMY_S = 7 * 86_400
+_UNDATED = b'"version":0,"issued_at":0,"horizon_end":0'
 
 
 def policy(station: Station, scopes: Sequence[str], now: datetime, site: str = ORDINARY) -> wire.Policy:
@@ -50,11 +51,12 @@ NO_RELAYS: Relays = {}
 
 def item(delivery: Delivery, relays: Relays = NO_RELAYS) -> wire.Item:
     what = (delivery.start, delivery.not_after, delivery.asset_sha256, delivery.priority, delivery.rank)
-    how = _how(*what, delivery.volume, delivery.on_preempt, delivery.late)
-    if delivery.relayed is not None:
-        approved = relays[delivery.broadcast_id, delivery.revision]
-        how = how | {"hard_end": unix_ms(delivery.end), "relay": _relay(approved, delivery.end - delivery.start)}
-    return wire.Item(id=delivery.id, **how)
+    told = (*what, delivery.volume, delivery.on_preempt, delivery.late)
+    if delivery.relayed is None:
+        return _named(_sample(*told), delivery.id)
+    approved = relays[delivery.broadcast_id, delivery.revision]
+    live: dict[str, Any] = {"hard_end": unix_ms(delivery.end), "relay": _relay(approved, delivery.end - delivery.start)}
+    return wire.Item(id=delivery.id, **_how(*told), **live)
 
 
 def _relay(approved: Mapping[str, Any], slot: timedelta) -> Relay:
@@ -68,10 +70,26 @@ def _relay(approved: Mapping[str, Any], slot: timedelta) -> Relay:
 
 
 @lru_cache(maxsize=4096)
+def _sample(*told: Any) -> wire.Item:
+    """Of one occurrence, checked once: its poles share all but the name."""
+    return wire.Item(id="sample", **_how(*told))
+
+
+def _named(sample: wire.Item, name: str) -> wire.Item:
+    """The same under the name of a delivery, which we gave ourselves (`ids.delivery_id`): what was checked once is not
+    checked for each pole, half of the work of a plan otherwise. As `model_copy`, at a third of the price."""
+    made = wire.Item.__new__(wire.Item)
+    object.__setattr__(made, "__dict__", {**sample.__dict__, "id": name})
+    object.__setattr__(made, "__pydantic_fields_set__", sample.__pydantic_fields_set__)
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
+
+
 def _how(
     start: datetime, not_after: datetime, asset_sha256: str, level: int, rank: int, volume: int, preempt: str, late: str
 ) -> dict[str, Any]:
-    """All of an item but its name: the poles of one occurrence share it."""
+    """All of an item but its name."""
     return {
         "asset": asset_sha256,
         "start": unix_ms(start),
@@ -159,10 +177,18 @@ def _within_limits(items: Sequence[wire.Item], other_assets: int) -> list[wire.I
     return kept
 
 
-def body_hash(plan: wire.Plan) -> str:
-    """What a plan says, without version and times: two that differ only there are the same plan."""
-    said = plan.model_dump_json(exclude={"version", "issued_at", "horizon_end"})
-    return hashlib.sha256(said.encode()).hexdigest()
+def body(plan: wire.Plan) -> bytes:
+    """What a plan says, as `build` made it, without version and times yet: two that have the same are the same plan."""
+    return codec.encode(plan)
+
+
+def dated(said: bytes, plan: wire.Plan) -> bytes:
+    """The bytes of `plan`, stamped, from those that it had before, so that they are made once."""
+    head, mark, rest = said.partition(_UNDATED)
+    if not mark:
+        raise ValueError("no plan without version and times")
+    times = f'"version":{plan.version},"issued_at":{plan.issued_at},"horizon_end":{plan.horizon_end}'
+    return head + times.encode() + rest
 
 
 def stamp(plan: wire.Plan, version: int, issued_at: datetime, horizon_end: datetime) -> wire.Plan:

@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN
-from controller.db.tables import Asset, Delivery
+from controller.db.tables import Asset, Delivery, Station
 from controller.services import plan_document
 from controller.services.context import HORIZON
 from controller.services.deliveries import last_sound, may_sound_after
+from controller.services.stations import regulation
 from controller.services.valid_approvals import ends
 from controller.services.valid_approvals import relays as approved_relays
 
@@ -57,3 +59,23 @@ def due(session: Session, clusters: Sequence[str], now: datetime) -> tuple[dict[
 
 def assets(session: Session, names: set[str]) -> dict[str, Asset]:
     return {row.sha256: row for row in session.scalars(select(Asset).where(Asset.sha256.in_(names)))}
+
+
+class Hours:
+    """What lies ahead outside a station's hours is in no plan, whatever made the row: a clock that was set back, too.
+    What has begun stays, and the unit's own copy of the hours decides."""
+
+    def __init__(self, station: Station, now: datetime) -> None:
+        self._station, self._now = station, now
+        self._known: dict[tuple[datetime, datetime], bool] = {}
+
+    def of(self, rows: Sequence[Any]) -> list[Any]:
+        """Raises ValueError where the station's row says what no regulation can."""
+        return [row for row in rows if row.start <= self._now or self._allows(row.start, row.end)]
+
+    def _allows(self, start: datetime, end: datetime) -> bool:
+        found = self._known.get((start, end))
+        if found is None:
+            found = regulation(self._station).allows(start, end - start, VIETNAM)
+            self._known[start, end] = found
+        return found

@@ -195,6 +195,7 @@ def test_a_plan_too_long_for_its_document_is_cut_and_the_rest_follows_in_time(ho
     first = house.delivery(house.on_air(areas=(), clusters=(f"cl-{HERE}-1",)))
     told = {column.name: getattr(first, column.name) for column in Delivery.__table__.columns}
     with house.ctx.db.write() as session:
+        session.get_one(Station, f"s-{HERE}").hours = [[0, 1440]]
         for number in range(1, 280):
             moved = {each: told[each] + timedelta(minutes=30 * number) for each in ("start", "end", "not_after")}
             session.add(Delivery(**told | moved | {"id": f"d-{number:03}"}))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from support.services import HERE, House
 
-from broadcasts.clock import VIETNAM
+from broadcasts.clock import VIETNAM, ManualClock
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
 from controller.db.tables import AuditEntry, Delivery, DeliveryMove
@@ -127,6 +127,19 @@ def lengthen(house: House, several: list[str], seconds: int) -> None:
     with house.ctx.db.write() as session:
         for row in session.scalars(select(Delivery).where(Delivery.broadcast_id.in_(several))):
             row.end = row.start + timedelta(seconds=seconds)
+
+
+@pytest.mark.requirement("R-032")
+def test_a_clock_that_is_set_back_brings_nothing_into_a_plan_that_the_hours_forbid(house: House) -> None:
+    """When the hours changed it had begun, by a clock that was a day ahead."""
+    noon, evening = house.on_air(**NOON), house.on_air(**EVENING)
+    before = house.now
+    house.clock.set(TOMORROW + timedelta(hours=12, seconds=1))
+    regulate(house, TIGHT)
+    house.clock = ManualClock(before)
+    house.ctx = replace(house.ctx, clock=house.clock, wall=house.clock)
+    assert planned(house, noon) == []
+    assert len(planned(house, evening)) == 1
 
 
 def test_what_comes_back_is_as_loud_as_is_allowed_now(house: House) -> None:
