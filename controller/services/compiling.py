@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -49,6 +49,8 @@ BROKEN = "broadcast_broken"
 _LOG = logging.getLogger("loa.compiling")
 BATCH = 250
 """Plans that are made together and written in one transaction: what lies in memory does not grow with the fleet."""
+FIRST = 50
+"""Of these, so that the first plans are on their way while the others are made."""
 TOGETHER = 20
 """Broadcasts expanded in one transaction: nobody else can write meanwhile."""
 
@@ -95,9 +97,9 @@ def step(ctx: Context, now: datetime) -> datetime:
     units = _after_routing(ctx, now)
     signer = ctx.keys.signer(Use.PLAN)
     overtaken = False
-    for start in range(0, len(units), BATCH):
+    for some in _batches(units):
         with ctx.db.read() as session:
-            wanted = _look(session, units[start : start + BATCH], now)
+            wanted = _look(session, some, now)
         made, refused = _make_all(wanted, signer, now)
         with ctx.db.write() as session:
             stored = _store(session, made, now)
@@ -114,6 +116,13 @@ def step(ctx: Context, now: datetime) -> datetime:
     with ctx.db.read() as session:
         due = session.scalar(_NEXT_DUE, {"now": now})
     return min(now + LOOK_AGAIN, due) if due else now + LOOK_AGAIN
+
+
+def _batches(units: Sequence[str]) -> Iterator[Sequence[str]]:
+    start, size = 0, FIRST
+    while start < len(units):
+        yield units[start : start + size]
+        start, size = start + size, BATCH
 
 
 def _after_routing(ctx: Context, now: datetime) -> Sequence[str]:
