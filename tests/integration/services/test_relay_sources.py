@@ -70,9 +70,9 @@ def test_an_administrator_of_a_commune_adds_what_only_that_commune_relays(house:
     with raises(Refused, "relay.elsewhere"):
         house.submit(by="neighbour", areas=(f"c-{THERE}",), **a_relay(house, source))
     with house.ctx.db.read() as session:
-        assert [one.id for one in relaying.usable(session, house.actor("author"))] == [source]
-        assert relaying.usable(session, house.actor("neighbour")) == []
-        assert [one.source.id for one in relay_sources.entries(session, house.actor("neighbour"))] == []
+        assert source in {one.id for one in relaying.usable(session, house.actor("author"))}
+        assert source not in {one.id for one in relaying.usable(session, house.actor("neighbour"))}
+        assert source not in {one.source.id for one in relay_sources.entries(session, house.actor("neighbour"))}
 
 
 def test_an_address_inside_the_network_is_believed_in_a_demo_only(house: House) -> None:
