@@ -178,20 +178,23 @@ class Hindsight:
             assert rule.limits or self._loosened_late(row), f"{what}: there is no limit"
         else:
             assert row.reason in SETTLED, f"{what}: {row.reason}"
-            assert self._kept_out(row), f"{what}: {row.reason}, and nobody has the horn"
+            # Where the hours or a limit came to forbid it too, it stays as it was.
+            rule = self._rule(self._sites[row.cluster_id][0], row.start)
+            assert not allowed or rule.limits or self._kept_out(row), f"{what}: {row.reason}, and nobody has the horn"
 
     def _kept_out(self, row: Delivery) -> bool:
         """Some other priority bulletin was to have the horn in its time when the plans were locked: here; or, where it
         is all or none, something kept it off at another cluster."""
         whole = (row.broadcast_id, row.revision)
+        mine = [each for each in self._rows.values() if each.begin == row.begin and whole == _whole(each)]
+        if row.reason == "not_all":
+            return any(each.state == "withdrawn" and each.reason != "not_all" for each in mine)
+        here = [each for each in mine if each.cluster_id == row.cluster_id]
         for other in self._rows.values():
-            if other.begin == row.begin and (other.broadcast_id, other.revision) == whole:
-                if row.reason == "not_all" and other.state == "withdrawn" and other.reason != "not_all":
-                    return True
-            elif other.cluster_id == row.cluster_id and other.priority == 2 and row.reason != "not_all":
-                gone = self._truth.gone.get((other.broadcast_id, other.revision), other.start)
+            if other.cluster_id == row.cluster_id and other.priority == 2 and _whole(other) != whole:
+                gone = self._truth.gone.get(_whole(other), other.start)
                 there = other.state == "planned" or gone > row.begin - LOCK or other.broadcast_id in self._truth.touched
-                if there and other.start < row.end and row.start < other.end:
+                if there and any(other.start < each.end and each.start < other.end for each in here):
                     return True
         return False
 
@@ -257,6 +260,10 @@ class Hindsight:
         found |= {self._at(*each) for each in when.extra}
         gone = {self._at(day, when.clock).astimezone(VIETNAM).date() for day in when.skip_days}
         return sorted(each for each in found if each.astimezone(VIETNAM).date() not in gone)
+
+
+def _whole(row: Delivery) -> tuple[str, int]:
+    return row.broadcast_id, row.revision
 
 
 def inside(rule: Rule, begin: int, end: int) -> bool:

@@ -107,7 +107,9 @@ class Officers:
         name = self._one(act)
         extent = Extent.ONE if act.other % 2 else Extent.FOLLOWING
         self.truth.touched.add(name)
+        before = self.truth.wanted[name, self._revision(name)]
         rescheduling.leave_out(self.ctx, self._author, name, extent, self._start(name, act.other // 2), push_now=True)
+        self.truth.wanted[name, self._revision(name)] = before  # of one that waits it makes a new revision
 
     def _edit_by_act(self, act: Act) -> None:
         name = self._one(act)
@@ -132,6 +134,7 @@ class Officers:
             draft, lambda told: rescheduling.change(self.ctx, self._author, name, told, extent, start)
         )
         self.truth.touched |= {name, made}
+        self.truth.wanted[name, self._revision(name)] = wanted
         if made == name:
             self.truth.gone[name, before] = self.now
         else:
