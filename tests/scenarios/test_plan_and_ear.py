@@ -40,6 +40,8 @@ def test_what_the_dry_run_says_of_a_week_is_what_is_heard_in_it_to_the_milliseco
         Path(REPORT).write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
     assert told.cases >= CASES
     assert told.pieces > 5 * CASES, "hardly anything sounded: the test proves little"
+    if CASES < 100:
+        return  # too few for everything to happen
     assert {"whole", "moved", "displaced"} <= told.outcomes.keys(), "nobody ever gave way"
     assert {"heard whole", "another had the horn", "quiet_hours"} <= told.excuses.keys()
     assert {"add", "withdraw", "edit", "regulate", "warn"} <= told.done.keys()
