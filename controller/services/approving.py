@@ -107,7 +107,7 @@ def approve(
     with ctx.db.write() as session:
         broadcast = _decidable(session, actor, broadcast_id, seen)
         title = title_of(session, actor, broadcast, ctx.wall.now(), approves=True)
-        check_end(session, broadcast, until, now, ctx.standing_approval)
+        check_end(broadcast, until, now, ctx.standing_approval)
         targets.needs_reach(session, actor, broadcast)
         ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
         if ahead.problems:

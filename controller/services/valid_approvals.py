@@ -24,32 +24,36 @@ LOOK_ON = timedelta(days=62)
 """A series that pauses for longer has no urgent next start."""
 AT_ONCE = 500
 """Names in one query."""
-RELAY = "relay"
-"""The origin of a bulletin whose bytes nobody can hear beforehand (R-024)."""
 
 
-def check_end(session: Session, broadcast: Broadcast, until: datetime | None, now: datetime, most: timedelta) -> None:
-    """Raises Refused: "approval.end_missing" (a relay is only ever approved for a time), "approval.end"."""
+def check_end(broadcast: Broadcast, until: datetime | None, now: datetime, most: timedelta) -> None:
+    """Raises Refused: "approval.end_missing" (what relays, be it in one part, is only ever approved for a time),
+    "approval.end"."""
     if until is None:
-        if session.get_one(Bulletin, broadcast.bulletin_id).origin == RELAY:
+        if _relays(broadcast):
             raise Refused("approval.end_missing", days=most.days)
         return
     if not now < until <= now + most:
         raise Refused("approval.end", days=most.days)
 
 
+def _relays(broadcast: Broadcast) -> bool:
+    """Whether any of it is what nobody can hear beforehand (R-024), whatever its origin is called."""
+    return broadcast.relay_source_id is not None
+
+
 @dataclass(frozen=True)
 class ProposedEnd:
-    """`at`: the midnight that is proposed. `must`: a relay, which nobody approves for ever."""
+    """`at`: the midnight that is proposed. `must`: it relays, which nobody approves for ever."""
 
     at: datetime
     must: bool
 
 
-def proposed_end(session: Session, broadcast: Broadcast, now: datetime, most: timedelta) -> ProposedEnd | None:
-    """For a relay and for a series without an end: the last midnight that an approval may hold to. Otherwise none: what
-    ends by itself needs no other end."""
-    relay = session.get_one(Bulletin, broadcast.bulletin_id).origin == RELAY
+def proposed_end(broadcast: Broadcast, now: datetime, most: timedelta) -> ProposedEnd | None:
+    """For what relays and for a series without an end: the last midnight that an approval may hold to. Otherwise none:
+    what ends by itself needs no other end."""
+    relay = _relays(broadcast)
     if not relay and not is_endless(schedule_of(broadcast)):
         return None
     last = (now + most).astimezone(VIETNAM)

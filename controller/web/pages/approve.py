@@ -74,7 +74,7 @@ def _page(
         draft = draft_of(session, broadcast)
         told = relaying.facts(session, broadcast) or {}
         title = by_right(session, actor, broadcast, ctx.wall.now())
-        end = proposed_end(session, broadcast, now, ctx.standing_approval)
+    end = proposed_end(broadcast, now, ctx.standing_approval)
     latest = last_day_of(now + ctx.standing_approval - timedelta(days=1))
     return desk.page(
         "approval.html",
@@ -84,7 +84,7 @@ def _page(
         may_approve=not seen.problems and title.against is None,
         title=title,
         end=end,
-        until=until if until is not None else last_day_of(end.at).isoformat() if end and end.at else "",
+        until=until if until is not None else last_day_of(end.at).isoformat() if end else "",
         days=(desk.words.local(now).isoformat(), latest.isoformat()),
         error=error,
         reason=reason,

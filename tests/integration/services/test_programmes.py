@@ -16,8 +16,8 @@ from broadcasts.domain.delivery import State
 from broadcasts.domain.programme import Part, PartKind
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
-from controller.db.tables import Broadcast, Delivery
-from controller.services import approving, composing, rescheduling
+from controller.db.tables import Broadcast, Bulletin, Delivery
+from controller.services import approving, composing, rescheduling, valid_approvals
 from controller.services.rescheduling import Extent
 from controller.services.views.broadcast import proof
 from controller.services.views.occurrences import occurrences
@@ -205,6 +205,23 @@ def test_one_part_of_a_programme_is_a_relay_and_the_next_begins_after_its_slot(h
     assert items[2].relay is not None
     assert items[2].relay.length_ms == SLOT * 60_000
     assert items[2].asset == house.bulletin.sha256
+
+
+@pytest.mark.requirement("R-024")
+def test_a_programme_with_a_relay_in_it_is_approved_for_a_time_only(house: House) -> None:
+    broadcast = house.submit(first_day=date(2026, 3, 4), at=time(17, 0), **with_relay(house))
+    with house.ctx.db.read() as session:
+        row = session.get_one(Broadcast, broadcast)
+        assert session.get_one(Bulletin, row.bulletin_id).origin == "own"
+    proposed = valid_approvals.proposed_end(row, house.now, house.ctx.standing_approval)
+    assert proposed is not None
+    assert proposed.must
+    boss, seen = house.actor("boss"), house.seen(broadcast)
+    with raises(Refused, "approval.end_missing"):
+        approving.approve(house.ctx, boss, broadcast, seen)
+    with raises(Refused, "approval.end"):
+        approving.approve(house.ctx, boss, broadcast, seen, until=house.now + timedelta(days=32))
+    approving.approve(house.ctx, boss, broadcast, seen, until=proposed.at)
 
 
 def test_a_relay_in_a_programme_names_its_station_and_is_the_only_one(house: House) -> None:
