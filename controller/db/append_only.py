@@ -40,6 +40,12 @@ def _function(name: str, body: str) -> str:
     return f"CREATE FUNCTION {TABLE}_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
 
 
+def _looks_at(name: str) -> str:
+    """The function finds our tables, also for who has a temporary one of that name, which comes first otherwise."""
+    told = f"'ALTER FUNCTION {TABLE}_{name}() SET search_path = ' || quote_ident(current_schema()) || ', pg_temp'"
+    return f"DO $$ BEGIN EXECUTE {told}; END $$"
+
+
 def _postgres(name: str, moment: str, table: str, function: str, each: str = "ROW") -> str:
     return f"CREATE TRIGGER {name} BEFORE {moment} ON {table} FOR EACH {each} EXECUTE FUNCTION {TABLE}_{function}()"
 
@@ -67,6 +73,8 @@ _UP = {
             f"IF {_THERE.format(old=_OLD_POSTGRES)} AND {_BOUND} AND NOT {_BEHIND} THEN RETURN NEW; END IF; "
             f"RAISE EXCEPTION USING MESSAGE = {_SAID};",
         ),
+        _looks_at("archived_only"),
+        _looks_at("bound_only"),
         _postgres(f"{TABLE}_no_update", "UPDATE", TABLE, "append_only"),
         _postgres(f"{TABLE}_no_delete", "DELETE", TABLE, "archived_only"),
         _postgres(f"{TABLE}_no_truncate", "TRUNCATE", TABLE, "append_only", "STATEMENT"),

@@ -192,6 +192,38 @@ def test_a_checkpoint_lets_go_what_it_covers_and_stays_for_ever(ctx: Context) ->
     assert checked(ctx).broken is None
 
 
+@pytest.mark.parametrize("own", ["audit", "audit_checkpoints"])
+@pytest.mark.requirement("R-104")
+def test_a_table_that_only_one_session_sees_vouches_for_nothing(ctx: Context, own: str) -> None:
+    """Anybody may make one, and it hides ours from whoever asks without saying where."""
+    row = mark(ctx, line_id=5)
+    before = held(ctx)
+    deeds: dict[str, tuple[str, Callable[[Session], object]]] = {
+        "audit": (
+            "SELECT id, at, hash, 'audit.archive' AS act FROM audit",
+            lambda session: session.execute(insert(AuditCheckpoint).values(row)),
+        ),
+        "audit_checkpoints": (
+            "SELECT 99 AS through_id",
+            lambda session: session.execute(text(f"DELETE FROM {home(session)}.audit WHERE id = 1")),
+        ),
+    }
+
+    def hide(session: Session) -> None:
+        shown, deed = deeds[own]
+        session.execute(text(f"CREATE TEMPORARY TABLE {own} AS {shown}"))
+        deed(session)
+
+    with pytest.raises(DBAPIError, match="append-only"), ctx.db.write() as session:
+        hide(session)
+    assert held(ctx) == before
+    assert checked(ctx).archived is None
+
+
+def home(session: Session) -> str:
+    return "main" if session.get_bind().dialect.name == "sqlite" else "public"
+
+
 def owner(ctx: Context, act: Callable[[Session], object]) -> None:
     """As whoever owns the database, who can take the triggers away."""
     with ctx.db.write() as session:
