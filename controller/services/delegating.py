@@ -14,10 +14,10 @@ from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Area, Delegation, User
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.rights import ROLES, Actor, Right, Role, bars, grants_of
+from controller.services.rights import Actor, Right, Role, bars, grants_of
 
 LONGEST = timedelta(days=92)
-"""A quarter: who is away for longer has a successor, not a deputy."""
+"""A quarter: who is away for longer has a successor, not a deputy. Nor is one named longer beforehand."""
 LONG_TEXT = 500
 
 
@@ -44,7 +44,7 @@ def lend(
     Raises Refused: "no_right", "second_factor.needed", "second_factor.again", "delegation.lent" (what one has only
     borrowed), "not_yours" (the area), "user.unknown" (nobody of that name in the area, or the account is off),
     "delegation.self", "reason.missing", "grant.apart" (who watches over others approves nothing), "delegation.time"
-    (over already, ends before it begins, or too long); Conflict("delegation.there").
+    (over already, ends before it begins, too long, or too far ahead); Conflict("delegation.there").
     """
     actor, now = actor.need(Right.APPROVE), ctx.wall.now()
     own = own_areas(actor)
@@ -55,7 +55,7 @@ def lend(
     if not reason.strip():
         raise Refused("reason.missing")
     begin = max(since or now, now)
-    if not begin < until <= begin + LONGEST:
+    if begin > now + LONGEST or not begin < until <= begin + LONGEST:
         raise Refused("delegation.time", days=LONGEST.days)
     with ctx.db.write() as session:
         borrower = session.scalar(select(User).where(User.name == to_name, User.area_id.in_(own)))
@@ -164,7 +164,7 @@ def _barred(session: Session, user: str, now: datetime) -> Role | None:
 
 def own_areas(actor: Actor) -> frozenset[str]:
     """Where the actor approves by a right that nobody lent him."""
-    own = [grant.areas for grant in actor.grants if not grant.lent and Right.APPROVE in ROLES[grant.role]]
+    own = [grant.areas for grant in actor.grants if not grant.lent and Right.APPROVE in grant.rights]
     return frozenset().union(*own)
 
 

@@ -61,7 +61,8 @@ def confirm(ctx: Context, actor: Actor, user_id: str) -> None:
     """By another person than who proposed it: the factor is forgotten, sessions end.
 
     Raises Refused: "no_right", "second_factor.needed", "second_factor.again", "not_yours", "people.self",
-    "people.wider", "second_factor.reset_own"; Conflict("second_factor.reset_over").
+    "people.wider", "second_factor.reset_own"; Conflict("second_factor.reset_over"), also where who proposed it could
+    do so no more.
     """
     actor, now = actor.need(Right.PEOPLE), ctx.wall.now()
     with ctx.db.write() as session:
@@ -69,6 +70,8 @@ def confirm(ctx: Context, actor: Actor, user_id: str) -> None:
         found = _still_open(session, user.id, now)
         if found.asked_by == actor.id:
             raise Refused("second_factor.reset_own")
+        if found.asked_by not in {one.id for one in administrators(ctx, session, user, now)}:
+            raise Conflict("second_factor.reset_over")
         actor.freshly(now, ctx.people.fresh_code)
         found.ended_at, found.ended_by, found.confirmed = now, actor.name, True
         asked = session.get_one(User, found.asked_by).name

@@ -13,7 +13,7 @@ from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Approval, OwnException, Station
 from controller.services import audit
 from controller.services.context import Context
-from controller.services.rights import ROLES, Actor, Right
+from controller.services.rights import Actor, Right
 
 LONGEST = timedelta(days=366)
 """Looked at again every year."""
@@ -157,6 +157,6 @@ def _above(session: Session, actor: Actor, station_id: str) -> None:
 
 def _is_above(actor: Actor, station: Station) -> bool:
     return any(
-        Right.PEOPLE in ROLES[grant.role] and station.area_id in grant.areas and grant.area != station.area_id
+        Right.PEOPLE in grant.rights and station.area_id in grant.areas and grant.area != station.area_id
         for grant in actor.grants
     )

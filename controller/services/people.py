@@ -13,7 +13,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
-from controller.db.tables import Area, FactorReset, Invitation, RoleGrant, Station, User
+from controller.db.tables import Area, Delegation, FactorReset, Invitation, RoleGrant, Station, User
 from controller.services import accounts, audit, passwords
 from controller.services.areas import ORDER, standing_on
 from controller.services.context import Context
@@ -335,8 +335,11 @@ def wholly_theirs(session: Session, actor: Actor, user_id: str, now: datetime) -
 
 
 def held_areas(session: Session, user: str, now: datetime) -> set[str]:
-    """Where this person holds a role, now or later."""
-    return {row.area_id for row in session.scalars(_held(user, now))}
+    """Where this person holds a role or was lent a right, now or later."""
+    lent = select(Delegation.area_id).where(
+        Delegation.to_id == user, Delegation.ended_at.is_(None), Delegation.until > now
+    )
+    return {row.area_id for row in session.scalars(_held(user, now))} | set(session.scalars(lent))
 
 
 def _code() -> str:

@@ -103,6 +103,11 @@ class Grant:
     lent: str = ""
     lender: str = ""
 
+    @property
+    def rights(self) -> frozenset[Right]:
+        """Lent is the word on broadcasts, not the one on a station's own rules (R-032)."""
+        return ROLES[self.role] - {Right.REGULATE} if self.lent else ROLES[self.role]
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -141,11 +146,11 @@ class Actor:
         return self.owes == "password"
 
     def may(self, right: Right) -> bool:
-        return any(right in ROLES[grant.role] for grant in self.grants)
+        return any(right in grant.rights for grant in self.grants)
 
     def within(self, right: Right) -> frozenset[str]:
         """The areas where this right is held."""
-        return frozenset().union(*(grant.areas for grant in self.grants if right in ROLES[grant.role]))
+        return frozenset().union(*(grant.areas for grant in self.grants if right in grant.rights))
 
     def need(self, *any_of: Right) -> Actor:
         """This person with nothing but the grants that give one of these rights: who may write here and approve there
@@ -156,7 +161,7 @@ class Actor:
         usable = held if self.strong else held - STRONG
         if not usable:
             raise Refused("second_factor.needed", right=any_of[0])
-        return replace(self, grants=tuple(grant for grant in self.grants if usable & ROLES[grant.role]))
+        return replace(self, grants=tuple(grant for grant in self.grants if usable & grant.rights))
 
     def only_in(self, areas: frozenset[str]) -> Actor:
         """This person with every grant cut down to these areas."""
@@ -218,7 +223,7 @@ def _lent(session: Session, user: str, now: datetime) -> list[Grant]:
     )
     found = []
     for row in rows:
-        theirs = [grant.areas for grant in _own(session, row.from_id, now) if Right.APPROVE in ROLES[grant.role]]
+        theirs = [grant.areas for grant in _own(session, row.from_id, now) if Right.APPROVE in grant.rights]
         if areas := below(session, row.area_id) & frozenset().union(*theirs):
             found.append(Grant(Role.APPROVER, row.area_id, areas, lent=row.id, lender=row.from_id))
     return found

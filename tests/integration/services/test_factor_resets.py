@@ -88,6 +88,17 @@ def test_a_proposal_lapses_and_can_be_dropped(house: House, lost: str, two: tupl
     assert boss(house).factor_at is not None
 
 
+@pytest.mark.requirement("R-120")
+def test_the_proposal_of_somebody_who_could_make_it_no_more_is_worth_nothing(
+    house: House, lost: str, two: tuple[Actor, Actor]
+) -> None:
+    factor_resets.propose(house.ctx, two[0], lost, "mất điện thoại")
+    people.disable(house.ctx, two[1], two[0].id, "tài khoản bị chiếm")
+    with raises(Conflict, "second_factor.reset_over"):
+        factor_resets.confirm(house.ctx, two[1], lost)
+    assert boss(house).factor_at is not None
+
+
 def test_who_may_not_proposes_nothing(house: House, lost: str, two: tuple[Actor, Actor]) -> None:
     first, _ = two
     below = add(house, "xa", COMMUNE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,9 +25,20 @@ from controller.db.tables import (
     Delivery,
     EmergencyRecording,
     RoleGrant,
+    Station,
     User,
 )
-from controller.services import accounts, approving, composing, delegating, emergencies, own_exceptions, people
+from controller.services import (
+    accounts,
+    approving,
+    composing,
+    delegating,
+    emergencies,
+    own_exceptions,
+    people,
+    regulating,
+)
+from controller.services.regulating import rules_of
 from controller.services.rights import Right, Role
 
 COMMUNE, STATION, PROVINCE = f"c-{HERE}", f"s-{HERE}", "p-94"
@@ -162,6 +173,8 @@ def test_what_may_not_be_lent(house: House, deputy: str) -> None:
         ("reason.missing", {"reason": " "}),
         ("delegation.time", {"until": house.now}),
         ("delegation.time", {"until": house.now + timedelta(days=93)}),
+        ("delegation.time", {"since": house.now + timedelta(days=93), "until": house.now + timedelta(days=94)}),
+        ("delegation.time", {"since": datetime.max.replace(tzinfo=UTC), "until": datetime.max.replace(tzinfo=UTC)}),
         ("delegation.self", {"to": "boss"}),
         ("user.unknown", {"to": "stranger"}),
         ("user.unknown", {"to": "nobody"}),
@@ -174,6 +187,23 @@ def test_what_may_not_be_lent(house: House, deputy: str) -> None:
     with raises(Refused, "second_factor.needed"):
         weak = replace(house.actor("boss"), strong=False)
         delegating.lend(house.ctx, weak, deputy, COMMUNE, None, house.now + WEEK, "x")
+
+
+@pytest.mark.requirement("R-032")
+def test_a_lent_right_changes_no_regulation(house: House, deputy: str) -> None:
+    lend(house)
+    borrower = house.actor(deputy)
+    with house.ctx.db.read() as session:
+        rules = rules_of(session.get_one(Station, STATION))
+    assert borrower.may(Right.APPROVE)
+    assert not borrower.may(Right.REGULATE)
+    for call in (
+        lambda by: regulating.weigh(house.ctx, by, STATION, rules),
+        lambda by: regulating.change(house.ctx, by, STATION, rules, 1),
+    ):
+        with raises(Refused, "no_right"):
+            call(borrower)
+    regulating.weigh(house.ctx, house.actor("boss"), STATION, rules)
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.AUDITOR])

@@ -10,7 +10,7 @@ from support.services import HERE, THERE, House, an_exception, raises
 
 from broadcasts.errors import Refused
 from controller.db.tables import AuditEntry, RoleGrant
-from controller.services import accounts, approving, composing, people
+from controller.services import accounts, approving, composing, delegating, people
 from controller.services.rights import Actor, Right, Role
 from controller.services.seeding import PROVINCE
 
@@ -268,6 +268,21 @@ def test_a_communes_administrator_comes_by_no_account_that_may_more_than_his_com
     people.unlock(house.ctx, admin, boss.id, "bão")
     house.clock.advance(3 * 86400)
     people.invite_again(house.ctx, admin, boss.id)
+
+
+@pytest.mark.requirement("R-120")
+def test_who_was_lent_a_right_beyond_the_commune_is_out_of_hand_of_its_administrator(
+    house: House, admin: Actor
+) -> None:
+    lender, author = add(house, "tinh-duyet", Role.APPROVER, PROVINCE[0]), house.actor("author")
+    until = house.now + timedelta(days=2)
+    made = delegating.lend(house.ctx, lender, "author", PROVINCE[0], None, until, "Đi họp")
+    with raises(Refused, "people.wider"):
+        people.invite_again(house.ctx, admin, author.id)
+    delegating.take_back(house.ctx, lender, made)
+    people.invite_again(house.ctx, admin, author.id)
+    delegating.lend(house.ctx, lender, "author", COMMUNE, None, until, "Đi họp")
+    people.invite_again(house.ctx, admin, author.id)
 
 
 def test_an_invited_account_without_a_password_is_let_in_by_none(house: House, admin: Actor) -> None:
