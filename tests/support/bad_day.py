@@ -85,17 +85,17 @@ class Studio:
 
 def image_of(db: Database) -> bytes:
     """A backup of a database in memory."""
-    with _driver(db) as connection:
+    with driver(db) as connection:
         return connection.serialize()
 
 
 def restore(db: Database, image: bytes) -> None:
-    with _driver(db) as connection:
+    with driver(db) as connection:
         connection.deserialize(image)
 
 
 @contextmanager
-def _driver(db: Database) -> Iterator[sqlite3.Connection]:
+def driver(db: Database) -> Iterator[sqlite3.Connection]:
     raw = db.engine.raw_connection()
     try:
         connection = raw.driver_connection

@@ -3,10 +3,8 @@ run said beforehand beside what was heard."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 from support import hindsight
 from support.audio import tone
+from support.bad_day import driver
 from support.officers import Officers, Truth, move
 from support.one_pole import Office, OnePole
 from support.weeks import PLACES, Warned, Week
@@ -89,21 +88,10 @@ class Room:
             sounds[name], lengths[asset.sha256] = asset.sha256, asset.duration_ms
             files[asset.sha256] = audio.path(asset.sha256).read_bytes()
         trusting.ensure_trust(ctx, clock.now())
-        with _driver(db) as connection:
+        with driver(db) as connection:
             image = connection.serialize()
         enrolments = [each for each in seeded.enrolments if each["cluster"] in kept]
         return cls(db, audio, keys, image, enrolments, sounds, lengths, files)
-
-
-@contextmanager
-def _driver(db: Database) -> Iterator[sqlite3.Connection]:
-    raw = db.engine.raw_connection()
-    try:
-        connection = raw.driver_connection
-        assert isinstance(connection, sqlite3.Connection)
-        yield connection
-    finally:
-        raw.close()
 
 
 def _midnight(day: date) -> datetime:
@@ -125,7 +113,7 @@ class Told:
 
 def live(room: Room, week: Week, told: Told) -> None:
     """Raises AssertionError where they disagree."""
-    with _driver(room.db) as connection:
+    with driver(room.db) as connection:
         connection.deserialize(room.image)
     _Life(room, week, room.db, told).live()
 
