@@ -22,10 +22,14 @@ USUAL_SILENCE = 20
 BAND = (87_500, 108_000)
 """kHz: FM broadcasting in Viet Nam."""
 LONGEST_URL = 300
-_ADDRESS = re.compile(r"https?://[^/?#]+(?:[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?\Z")
-"""The alphabet of the contract (CONTRACT.md, section 5a), without a fragment."""
-_PORT = re.compile(r"[0-9]{1,5}\Z")
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?\Z"
+)
+"""The alphabet of the contract (CONTRACT.md, section 5a), without a fragment: what passes here and not there would stop
+the plans of all poles that relay it."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""Of IPv6 nothing else is given to anybody (RFC 4291): the rest says site-local, or an IPv4 address in other words."""
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "localdomain", "arpa")
 """Last words of names that mean something else in every network."""
 
@@ -107,10 +111,7 @@ def _host(url: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise bad from None
-    _, colon, digits = parts.netloc.rpartition("]")[2].partition(":")
-    if colon and not _PORT.match(digits):
-        raise bad
-    if not host.isascii() or not host or port == 0 or "@" in parts.netloc:
+    if not host or port == 0:
         raise bad
     if ":" in host or host.replace(".", "").isdigit():
         try:
@@ -129,5 +130,7 @@ def _is_outside(host: str) -> bool:
         labels = host.split(".")
         # A last label of digits is read as a number by many players: 0x7f.1 is 127.0.0.1.
         return len(labels) > 1 and labels[-1] not in _INSIDE and not labels[-1][0].isdigit()
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
+    if address.version == 6 and address not in _GLOBAL_UNICAST:
+        return False
+    inner = getattr(address, "sixtofour", None) or address
     return all(bool(each.is_global) and not each.is_multicast for each in (address, inner))
