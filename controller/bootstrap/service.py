@@ -313,9 +313,9 @@ def take(inbox: queue.Queue[Received], clock: Clock, publishing: Callable[[], bo
     batch: list[Received] = []
     with contextlib.suppress(queue.Empty):
         batch.append(inbox.get(timeout=0.5))
-    began = clock.monotonic()
+    began, asked = clock.monotonic(), False
     while batch and len(batch) < (MOST_HELD if publishing() else BATCH):
-        asked = batch[-1].topic.endswith(_TIME_ASK)
+        asked = asked or batch[-1].topic.endswith(_TIME_ASK)
         left = 0.0 if asked else began + (HELD_S if publishing() else GATHER_S) - clock.monotonic()
         try:
             batch.append(inbox.get(timeout=min(left, GATHER_S)) if left > 0 else inbox.get_nowait())

@@ -74,6 +74,22 @@ def test_who_asks_for_the_time_ends_the_waiting_and_is_answered_before_all_other
     assert list(parts(batch)) == [[ask], reports]
 
 
+class Impatient(queue.Queue[Received]):
+    """Waits for nothing more."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Received:
+        assert not (block and self.empty()), "somebody is kept waiting"
+        return super().get(block, timeout)
+
+
+def test_who_asks_for_the_time_is_not_kept_waiting_by_what_others_said_right_afterwards() -> None:
+    inbox = Impatient()
+    messages = [said(Out.TIME_ASK), said(Out.REPORTED), said(Out.JOURNAL)]
+    for each in messages:
+        inbox.put(each)
+    assert take(inbox, SystemClock(), lambda: True) == messages
+
+
 def test_a_long_wait_is_taken_in_by_transactions_of_a_batch_each_in_order() -> None:
     many = [said(Out.REPORTED, number) for number in range(2 * service.BATCH + 1)]
     some = list(parts(many))
