@@ -1,6 +1,6 @@
 """A whole fleet's plans from nothing, and again after one commune's edit, against the floor of the same rows.
 
-    python -m tests.bench compile --clusters 10000 --per-day 20 --rounds 15
+    python -m tests.bench compile --clusters 10000 --per-day 20 --rounds 15 [--database postgresql]
 
 The product's own services on a database of their own, in this process: nothing sounds and nothing is sent. The fleet
 (`tests/bench/fleet.py`) plays `--per-day` broadcasts at every cluster, for the seven days that plans reach, and lies
@@ -12,12 +12,15 @@ The floor (`tests/bench/stored.py`) is measured after each of them.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import resource
 import statistics
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +44,8 @@ from tests.bench import fleet, stored
 
 BEGIN = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 """Midnight in Viet Nam: the day's broadcasts lie ahead."""
+DATABASE = """an SQLite file of its own by default; `postgresql`: a server of its own, that of the package for tests, or
+a container, or the one at LOA_TEST_POSTGRES; or the address of an empty database"""
 _WALL = SystemClock()
 
 
@@ -81,20 +86,36 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--per-commune", type=int, default=20)
     parser.add_argument("--per-day", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--database", help="address of an empty database; an SQLite file of its own by default")
-    parser.add_argument("--folder", type=Path, help="where that file lies, instead of the folder for temporary files")
+    parser.add_argument("--database", help=DATABASE)
+    parser.add_argument("--folder", type=Path, help="where the data lies, instead of the folder for temporary files")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="loa-bench-", dir=asked.folder) as folder:
-        told = _measure(asked, Path(folder))
+    with (
+        tempfile.TemporaryDirectory(prefix="loa-bench-", dir=asked.folder) as folder,
+        _address(asked.database, Path(folder)) as url,
+    ):
+        told = _measure(asked, url, Path(folder))
     print(json.dumps(told))
     return 0
 
 
-def _measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    db, clock = Database(asked.database or sqlite_at(folder / "loa.db")), ManualClock(BEGIN)
+@contextmanager
+def _address(wish: str | None, folder: Path) -> Iterator[str]:
+    """Of a database with nothing in it."""
+    if wish != "postgresql":
+        yield wish or sqlite_at(folder / "loa.db")
+        return
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest does: the fixture of the tests starts it
+    postgres = importlib.import_module("support.postgres")
+    with postgres.postgres_by(postgres.first_route(), folder) as server, postgres.empty_database(server) as url:
+        yield url
+
+
+def _measure(asked: argparse.Namespace, url: str, folder: Path) -> dict[str, Any]:
+    db, clock = Database(url), ManualClock(BEGIN)
     keys = FileKeyring.make_missing(folder / "keys")
     ctx = Context(db, clock, clock, CountingIds(), StoredAudio(Store(folder / "audio"), Limits()), keys, lambda: None)
     try:
+        dialect = db.engine.dialect.name
         migrate.upgrade(db)
         communes = fleet.fill(db, asked.clusters, asked.per_commune, asked.per_day, BEGIN)
         _say(f"{asked.clusters} clusters in {len(communes)} communes, {asked.per_day} a day; peak {_peak_mib()} MiB")
@@ -109,6 +130,7 @@ def _measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "figure": round(figure, 4),
         "floor": round(floor, 4),
         "ratio": round(figure / floor, 2),
+        "database": dialect,
         "clusters": asked.clusters,
         "changed_units": asked.per_commune,
         **told,

@@ -30,8 +30,11 @@ def test_the_dispatch_bench_measures_every_unit_against_its_floor_and_ends_with_
     assert told["processor_s"].keys() == {"serve", "loasim", "broker"}
 
 
-def test_the_compile_bench_makes_a_communes_plans_anew_against_its_floor_and_ends_with_one_json_line() -> None:
-    size = ["--clusters", "12", "--per-commune", "3", "--per-day", "10", "--rounds", "2"]
+@pytest.mark.parametrize("wish", [(), ("--database", "postgresql")], ids=["sqlite", "postgresql"])
+def test_the_compile_bench_makes_a_communes_plans_anew_against_its_floor_and_ends_with_one_json_line(
+    wish: tuple[str, ...],
+) -> None:
+    size = ["--clusters", "12", "--per-commune", "3", "--per-day", "10", "--rounds", "2", *wish]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "compile", *size],
         capture_output=True,
@@ -41,6 +44,7 @@ def test_the_compile_bench_makes_a_communes_plans_anew_against_its_floor_and_end
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.strip().splitlines()[-1])
+    assert told["database"] == (wish[-1] if wish else "sqlite")
     assert told["clusters"] == 12
     assert told["changed_units"] == 3
     assert told["deliveries"] == 12 * 10 * 7

