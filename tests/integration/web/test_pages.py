@@ -18,7 +18,7 @@ from support.pages import Person, person
 
 from broadcasts.domain.delivery import State
 from broadcasts.domain.verdict import Verdict
-from controller.db.tables import Asset, Cluster, Station, UnitFault, UnitPlan, UnitStatus
+from controller.db.tables import Asset, Cluster, RelaySource, Station, UnitFault, UnitPlan, UnitStatus
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 
@@ -222,7 +222,8 @@ def test_a_made_up_station_says_so_where_its_name_is_read_first(house: House, as
     preview = looked.html.partition('id="preview"')[2]
     assert preview.count("chip-illustrative") == 1 + 5, "the sentence, and each cluster in the list"
     with house.ctx.db.write() as session:
-        session.execute(update(Station).values(illustrative=False))
+        for made_up in (Station, RelaySource):
+            session.execute(update(made_up).values(illustrative=False))
     for path in (*pages, "/broadcasts/new"):
         assert "minh họa" not in author.get(path).text
 
