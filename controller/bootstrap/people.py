@@ -136,7 +136,7 @@ def _told(line: own_exceptions.Line) -> dict[str, Any]:
 
 
 def audit_log(settings: Settings, given: argparse.Namespace) -> int:
-    """Raises Fault: "audit.broken", "audit.differs", "audit.file", and as `audit_archive.archive`."""
+    """Raises Fault: "audit.broken", "audit.differs", "audit.unproven", "audit.file", and as `audit_archive.archive`."""
     with opened(settings) as ctx:
         if given.act == "archive":
             made = audit_archive.archive(ctx, datetime.combine(given.before, time(), VIETNAM), given.to, TERMINAL)

@@ -19,7 +19,10 @@ FLOOR_DAYS = 92
 ARCHIVED = "audit.archive"
 """The act of the line that says so."""
 
-_SAID = "'the audit log is append-only'"
+APPEND_ONLY = "the audit log is append-only"
+"""What the database says when it refuses."""
+
+_SAID = f"'{APPEND_ONLY}'"
 _BOUND = "EXISTS (SELECT 1 FROM audit WHERE id = NEW.line_id AND id > NEW.through_id AND act = 'audit.archive')"
 _COVERED = "EXISTS (SELECT 1 FROM audit_checkpoints WHERE through_id >= OLD.id)"
 _THERE = "EXISTS (SELECT 1 FROM audit WHERE id = NEW.through_id AND hash = NEW.hash AND at < {old})"

@@ -150,9 +150,12 @@ def exported(session: Session, through: int | None = None) -> Iterator[str]:
 def differs(session: Session, export: Iterable[str]) -> int | None:
     """The id of the first line of an earlier export that the log does not hold as it was, or none: lines cut off at
     the log's end, or a chain that was written anew, show here. Of lines that were archived since, the export itself has
-    to be a chain that meets the checkpoint. Raises ValueError for what is no export."""
+    to be a chain that meets a checkpoint: an archive that was cut off proves nothing.
+
+    Raises ValueError for what is no export; Fault("audit.unproven"), from which line on no checkpoint is met."""
     marks = {each.through_id: each.hash for each in session.scalars(select(AuditCheckpoint))}
     end, before = max(marks, default=0), None
+    unproven: int | None = None
     for text in export:
         told = json.loads(text)
         name, linked = int(told["id"]), _link(told["previous"], _line(told))
@@ -162,11 +165,17 @@ def differs(session: Session, export: Iterable[str]) -> int | None:
         if name <= end:
             if marks.get(name, linked) != linked:
                 return name
+            unproven = None if name in marks else unproven or name
             continue
         held = session.get(AuditEntry, name)
         if held is None or held.hash != linked:
             return name
         session.expunge(held)
+        unproven = None  # it follows from a line that the log holds
+    if before is None:
+        raise ValueError("0 lines")
+    if unproven is not None:
+        raise Fault("audit.unproven", line=unproven)
     return None
 
 

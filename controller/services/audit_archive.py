@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from broadcasts.errors import Conflict, Fault, Refused
-from controller.db.append_only import ARCHIVED, FLOOR_DAYS
+from controller.db.append_only import APPEND_ONLY, ARCHIVED, FLOOR_DAYS
 from controller.db.tables import AuditCheckpoint, AuditEntry
 from controller.services import audit
 from controller.services.context import Context
@@ -40,9 +40,10 @@ def archive(ctx: Context, before: datetime, path: Path, by: str) -> Archived:
     """All lines from the beginning to the last one before the first that is from `before` or later.
 
     Raises Refused: "audit.too_young" (`before` lies within the term), "audit.nothing_old", "audit.file_there" (never
-    over a file); Fault: "audit.broken" (a broken chain is looked into first), "audit.file", "audit.floor" (younger than
-    the database lets go by its own clock); Conflict("audit.archived") when somebody else archived meanwhile. Whatever
-    is raised, nothing was deleted.
+    over a file); Fault: "audit.broken" (a broken chain is looked into first), "audit.unwritten", "audit.file" (what
+    lies there is not what was written), "audit.floor" (younger than the database lets go by its own clock), those of
+    `Database.write`; Conflict("audit.archived") when somebody else archived meanwhile. Whatever is raised, nothing was
+    deleted.
     """
     if before > ctx.wall.now() - ctx.audit_keep:
         raise Refused("audit.too_young", days=ctx.audit_keep.days)
@@ -54,7 +55,8 @@ def archive(ctx: Context, before: datetime, path: Path, by: str) -> Archived:
         through = _through(session, before)
         if through is None:
             raise Refused("audit.nothing_old")
-        made = _written(path, audit.exported(session, through), through)
+        _write(path, audit.exported(session, through))
+    made = _read_again(path, through)
     with ctx.db.write() as session:
         mark = audit.last_checkpoint(session)
         if (mark.through_id if mark else 0) != since:
@@ -62,6 +64,8 @@ def archive(ctx: Context, before: datetime, path: Path, by: str) -> Archived:
         try:
             _let_go(ctx, session, made, by)
         except DBAPIError as failure:
+            if APPEND_ONLY not in str(failure.orig):
+                raise
             raise Fault("audit.floor", days=FLOOR_DAYS) from failure
     return made
 
@@ -93,10 +97,20 @@ def _let_go(ctx: Context, session: Session, made: Archived, by: str) -> None:
     session.execute(delete(AuditEntry).where(AuditEntry.id <= made.through))
 
 
-def _written(path: Path, lines: Iterator[str], through: int) -> Archived:
-    """Readable by us only. Read again from the disk: what counts is what lies there."""
+def _write(path: Path, lines: Iterator[str]) -> None:
+    """Readable by us only; half a file is not left behind.
+
+    Raises Refused("audit.file_there"), Fault("audit.unwritten")."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _fill(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), path, lines)
+    except FileExistsError:
+        raise Refused("audit.file_there", path=str(path)) from None
+    except OSError as failure:
+        raise Fault("audit.unwritten", path=str(path), detail=str(failure)) from failure
+
+
+def _fill(handle: int, path: Path, lines: Iterator[str]) -> None:
+    try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             for line in lines:
                 file.write(f"{line}\n")
@@ -107,14 +121,20 @@ def _written(path: Path, lines: Iterator[str], through: int) -> Archived:
             os.fsync(folder)
         finally:
             os.close(folder)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _read_again(path: Path, through: int) -> Archived:
+    """From the disk: what counts is what lies there. Raises Fault("audit.file")."""
+    try:
         sha256 = hashlib.sha256()
         with path.open("rb") as again:
             while block := again.read(1 << 20):
                 sha256.update(block)
         with path.open(encoding="utf-8") as text:
             count, last, digest = audit.chain_of(text)
-    except FileExistsError:
-        raise Refused("audit.file_there", path=str(path)) from None
     except (OSError, ValueError) as failure:
         raise Fault("audit.file", path=str(path), detail=str(failure)) from failure
     if last != through:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from support.services import ENGINES, Workshop, raises
 
@@ -106,7 +108,7 @@ def test_nothing_is_archived_or_deleted_where_something_is_not_right(ctx: Contex
         (Refused, "audit.too_young", KEPT + timedelta(days=1), tmp_path / "a"),
         (Refused, "audit.nothing_old", OLD, tmp_path / "b"),
         (Refused, "audit.file_there", KEPT, there),
-        (Fault, "audit.file", KEPT, tmp_path / "no folder" / "c"),
+        (Fault, "audit.unwritten", KEPT, tmp_path / "no folder" / "c"),
     ]
     before = held(ctx)
     for family, key, day, path in wrong:
@@ -119,16 +121,41 @@ def test_nothing_is_archived_or_deleted_where_something_is_not_right(ctx: Contex
     assert there.read_text() == ""
 
 
-def test_two_who_archive_at_once_do_not_both(ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = audit_archive._written
+def test_a_disk_that_is_full_leaves_no_half_file_in_the_way(
+    ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    def slowly(path: Path, *told: Any) -> audit_archive.Archived:
-        made = written(path, *told)
+    path, before = tmp_path / "a", held(ctx)
+    with monkeypatch.context() as narrow:
+        narrow.setattr(os, "fsync", full)
+        with raises(Fault, "audit.unwritten"):
+            audit_archive.archive(ctx, KEPT, path, "terminal")
+    assert (path.exists(), held(ctx)) == (False, before)
+    audit_archive.archive(ctx, KEPT, path, "terminal")
+
+
+def test_what_else_the_database_refuses_is_not_called_too_young(ctx: Context, tmp_path: Path) -> None:
+    mark(ctx)
+    with ctx.db.write() as session:
+        session.execute(text("CREATE UNIQUE INDEX odd ON audit (act) WHERE act = 'audit.archive'"))
+    before = held(ctx)
+    with pytest.raises(IntegrityError):
+        audit_archive.archive(ctx, KEPT, tmp_path / "a", "terminal")
+    assert held(ctx) == before
+
+
+def test_two_who_archive_at_once_do_not_both(ctx: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_again = audit_archive._read_again
+
+    def slowly(path: Path, through: int) -> audit_archive.Archived:
+        made = read_again(path, through)
         if path.name == "slow":
             audit_archive.archive(ctx, KEPT, tmp_path / "quick", "terminal")
         return made
 
-    monkeypatch.setattr(audit_archive, "_written", slowly)
+    monkeypatch.setattr(audit_archive, "_read_again", slowly)
     with raises(Conflict, "audit.archived"):
         audit_archive.archive(ctx, KEPT, tmp_path / "slow", "terminal")
     assert checked(ctx).broken is None
@@ -249,6 +276,23 @@ def test_the_owner_of_the_database_hides_nothing_behind_an_archive(ctx: Context,
     audit_archive.archive(ctx, KEPT, tmp_path / "one", "terminal")
     owner(ctx, TAMPERED[how])
     assert checked(ctx).broken is not None
+
+
+@pytest.mark.requirement("R-104")
+def test_an_archive_that_was_cut_off_proves_nothing(ctx: Context, tmp_path: Path) -> None:
+    """Whoever may cut it off may write anew what is before the cut."""
+    path, before = tmp_path / "one", export(ctx)
+    audit_archive.archive(ctx, KEPT, path, "terminal")
+    lines = path.read_text().splitlines()
+    forged = AuditEntry(at=OLD, actor="khác", act="test", about="0", area="", detail={"n": 0, "x": 0.5})
+    told = json.loads(lines[0]) | {"actor": "khác", "hash": audit._link("", forged)}
+    for one in (lines[:3], lines[:1], [json.dumps(told)]):
+        with raises(Fault, "audit.unproven"):
+            differs(ctx, one)
+    with pytest.raises(ValueError, match="0 lines"):
+        differs(ctx, [])
+    assert differs(ctx, before[3:]) is None
+    assert differs(ctx, before[4:]) is None
 
 
 @pytest.mark.parametrize("line", range(4))
