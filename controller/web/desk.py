@@ -160,7 +160,7 @@ class Desk:
         """The page that asks for a code and then hands in the form once more, with all that was in it."""
         kept = [(name, value) for name, value in self.posted.fields if name not in ("form_token", FRESH_CODE)]
         query = f"?{self.request.url.query}" if self.request.url.query else ""
-        came_from = urlsplit(self.request.headers.get("referer", "")).path
+        came_from = _path_of(self.request.headers.get("referer", ""))
         told = {"error": error, "kept": kept, "address": self.request.url.path + query}
         status = self.status(error) if error.key == AGAIN else 422  # 401 would send a browser to log in again
         answer = self.answer(self.text("fresh_code.html", back=safe_address(came_from or "/"), **told), status)
@@ -229,13 +229,18 @@ def wanted_page(request: Request) -> str:
     """Where to go after log-in: this page if it was one; the form that was being filled in; else home."""
     if request.method != "GET" or "hx-request" in request.headers:
         told = request.headers.get("hx-current-url") or request.headers.get("referer", "")
-        try:
-            page = urlsplit(told).path
-        except ValueError:
-            return "/"
+        page = _path_of(told)
         return page if _TYPED_ON.match(page) else "/"
     query = f"?{request.url.query}" if request.url.query else ""
     return request.url.path + query
+
+
+def _path_of(told: str) -> str:
+    """Of an address that a browser says; empty for none that can be read."""
+    try:
+        return urlsplit(told).path
+    except ValueError:
+        return ""
 
 
 def safe_address(wanted: str) -> str:
@@ -297,8 +302,6 @@ async def _read(desk: Desk) -> Desk:
     desk.posted = await read_form(desk.request)
     _check_body(desk)
     desk.request.state.desk = desk
-    if desk.visitor is not None and desk.posted.get(FRESH_CODE):
-        await run_in_threadpool(_take_code, desk, desk.visitor)
     return desk
 
 
@@ -348,7 +351,11 @@ async def newcomer_form(desk: Annotated[Desk, Depends(newcomer)]) -> Desk:
 
 
 async def person_form(desk: Annotated[Desk, Depends(person)]) -> Desk:
-    return await _read(desk)
+    """Takes the code of a form that waited for it. Only here: where passwords are typed no form is ever kept."""
+    await _read(desk)
+    if desk.posted.get(FRESH_CODE):
+        await run_in_threadpool(_take_code, desk, desk.actor)
+    return desk
 
 
 def preloader(desk: Annotated[Desk, Depends(person)]) -> Desk:

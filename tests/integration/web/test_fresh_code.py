@@ -22,6 +22,7 @@ from controller.services.rights import Role
 from controller.web.desk import PersonForm
 
 COMMUNE, STATION = "c-31615", "s-31615"
+FRESH = "Mot-cau-khac-hon-2026"
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +157,26 @@ def test_a_page_that_knows_nothing_of_it_is_helped_too_and_one_asked_by_a_script
     assert boss.send(form, fresh_code=boss.code).status == 200
     outside = boss.client.post("/thu", data=told | {"fresh_code": "x"}, headers={"referer": "//elsewhere//evil"})
     assert outside.status_code == 200, "fresh already: no code is looked at"
+
+
+def test_a_page_without_a_readable_address_is_left_for_home(house: House) -> None:
+    house.app.add_api_route("/thu", hard, methods=["POST"])
+    boss = WithApp(house, "xa-truong")
+    house.clock.advance(20 * 60)
+    found = boss.client.post("/thu", data={"form_token": boss.token()}, headers={"referer": "http://[/more"})
+    assert found.status_code == 403
+    assert '<a href="/">' in found.text
+
+
+def test_a_form_with_a_password_in_it_is_never_kept(house: House) -> None:
+    boss = WithApp(house, "xa-truong")
+    house.clock.advance(20 * 60)
+    for address, fields in (
+        ("/password", {"old": PASSWORD, "new": FRESH, "again": "khác"}),
+        ("/second-factor", {"act": "codes", "code": PASSWORD}),
+        ("/login", {"name": "xa-truong", "password": PASSWORD + "x"}),
+    ):
+        told = fields | {"form_token": boss.token(), "fresh_code": "000000"}
+        found = boss.client.post(address, data=told)
+        assert PASSWORD not in found.text
+        assert FRESH not in found.text
