@@ -78,7 +78,7 @@ class SourceOut(BaseModel):
 @router.get("")
 def every(office: TheOffice, caller: Caller) -> list[SourceOut]:
     with office.ctx.db.read() as session:
-        return [SourceOut.of(it) for it in relay_sources.entries(session, caller)]
+        return [SourceOut.of(it) for it in relay_sources.entries(session, caller, office.ctx.clock.now())]
 
 
 @router.post("", status_code=201)
@@ -103,7 +103,7 @@ def retire(office: TheOffice, caller: Caller, source_id: str) -> SourceOut:
 def _one(office: Office, caller: Actor, source_id: str) -> SourceOut:
     caller.need(Right.LOOK)
     with office.ctx.db.read() as session:
-        for it in relay_sources.entries(session, caller):
+        for it in relay_sources.entries(session, caller, office.ctx.clock.now()):
             if it.source.id == source_id:
                 return SourceOut.of(it)
     raise Refused("not_yours")

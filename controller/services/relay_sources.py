@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import VIETNAM
 from broadcasts.domain.relay import SourceKind, check_address
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Area, Broadcast, RelaySource
@@ -41,7 +42,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the registry. `used`: relays of it that are approved or wait for a decision."""
+    """One line of the registry. `used`: relays of it that are approved or wait for a decision and are not over."""
 
     source: RelaySource
     area: str
@@ -50,7 +51,7 @@ class Entry:
     """The one who looks may change it."""
 
 
-def entries(session: Session, actor: Actor) -> list[Entry]:
+def entries(session: Session, actor: Actor, now: datetime) -> list[Entry]:
     """Everything that is of use in the actor's area, what is retired last. Raises Refused("no_right")."""
     actor = actor.need(Right.LOOK)
     above = {each for line in lines(session, {grant.area for grant in actor.grants}).values() for each in line}
@@ -58,7 +59,7 @@ def entries(session: Session, actor: Actor) -> list[Entry]:
     rows = session.execute(select(RelaySource, Area.name).outerjoin(Area, RelaySource.area_id == Area.id))
     counted = session.execute(
         select(Broadcast.relay_source_id, func.count())
-        .where(Broadcast.relay_source_id.is_not(None), Broadcast.status.in_(("submitted", "approved")))
+        .where(Broadcast.relay_source_id.is_not(None), *_going(now))
         .group_by(Broadcast.relay_source_id)
     )
     used = {row[0]: int(row[1]) for row in counted}
@@ -126,7 +127,7 @@ def retire(ctx: Context, actor: Actor, source_id: str) -> int:
             raise Conflict("relay.changed")
         source.retired_at, source.changed_at, source.changed_by = now, now, actor.name
         source.revision += 1
-        users = _users(session, source)
+        users = _users(session, source, now)
         for broadcast in users:
             broadcast.status = "withdrawn"
             withdraw_open(session, broadcast.id, now, RETIRED)
@@ -137,7 +138,7 @@ def retire(ctx: Context, actor: Actor, source_id: str) -> int:
 
 def _reopen(session: Session, actor: Actor, source: RelaySource, now: datetime) -> int:
     """A new revision of each, by whoever changed the address: he approves none of them."""
-    users = _users(session, source)
+    users = _users(session, source, now)
     for broadcast in users:
         withdraw_open(session, broadcast.id, now, "edited")
         broadcast.revision += 1
@@ -146,11 +147,18 @@ def _reopen(session: Session, actor: Actor, source: RelaySource, now: datetime) 
     return len(users)
 
 
-def _users(session: Session, source: RelaySource) -> Sequence[Broadcast]:
-    going = Broadcast.status.in_(("submitted", "approved"))
+def _users(session: Session, source: RelaySource, now: datetime) -> Sequence[Broadcast]:
     return session.scalars(
-        select(Broadcast).where(Broadcast.relay_source_id == source.id, going).order_by(Broadcast.id)
+        select(Broadcast).where(Broadcast.relay_source_id == source.id, *_going(now)).order_by(Broadcast.id)
     ).all()
+
+
+def _going(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What is over keeps the decision it had: nobody could decide again, and there is nothing to take back. What began
+    yesterday may go on past midnight."""
+    yesterday = now.astimezone(VIETNAM).date() - timedelta(days=1)
+    not_over = or_(Broadcast.last_day.is_(None), Broadcast.last_day >= yesterday)
+    return Broadcast.status.in_(("submitted", "approved")), not_over
 
 
 def _checked(ctx: Context, session: Session, actor: Actor, told: Told, but: str = "") -> Told:

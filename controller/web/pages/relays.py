@@ -60,7 +60,7 @@ def _page(desk: Desk, form: SourceForm | None = None, error: LoaError | None = N
     actor = desk.actor.need(Right.LOOK)
     may_add = actor.may(Right.RELAY)
     with desk.office.ctx.db.read() as session:
-        found = relay_sources.entries(session, desk.actor)
+        found = relay_sources.entries(session, desk.actor, desk.office.ctx.clock.now())
         places = relay_sources.places(session, desk.actor) if may_add else []
     return desk.page(
         "relays.html",

@@ -72,7 +72,9 @@ def test_an_administrator_of_a_commune_adds_what_only_that_commune_relays(house:
     with house.ctx.db.read() as session:
         assert source in {one.id for one in relaying.usable(session, house.actor("author"))}
         assert source not in {one.id for one in relaying.usable(session, house.actor("neighbour"))}
-        assert source not in {one.source.id for one in relay_sources.entries(session, house.actor("neighbour"))}
+        assert source not in {
+            one.source.id for one in relay_sources.entries(session, house.actor("neighbour"), house.now)
+        }
 
 
 def test_an_address_inside_the_network_is_believed_in_a_demo_only(house: House) -> None:
@@ -102,7 +104,9 @@ def test_what_is_no_station_is_refused_and_nothing_is_saved(house: House, change
         a_source(house, **changed)
     with house.ctx.db.read() as session:
         assert [
-            one for one in relay_sources.entries(session, house.actor("tinh")) if one.source.name == STREAM.name
+            one
+            for one in relay_sources.entries(session, house.actor("tinh"), house.now)
+            if one.source.name == STREAM.name
         ] == []
 
 
@@ -131,6 +135,20 @@ def test_a_changed_address_leaves_the_air_until_somebody_approves_it(house: Hous
     assert handed_in.by_id == house.actor("tinh").id
     approve(house, broadcast, house.now + timedelta(days=1))
     assert addresses(house) == {OTHER_URL}
+
+
+def test_what_is_over_is_neither_asked_again_nor_taken_back(house: House) -> None:
+    source = a_source(house)
+    broadcast = on_air(house, **a_relay(house, source))
+    house.clock.advance(3 * 86_400)
+    tinh = house.actor("tinh")
+    with house.ctx.db.read() as session:
+        assert {each.used for each in relay_sources.entries(session, tinh, house.now)} == {0}
+    assert relay_sources.change(house.ctx, tinh, source, replace(STREAM, url=OTHER_URL), 1) == 0
+    assert relay_sources.retire(house.ctx, tinh, source) == 0
+    with house.ctx.db.read() as session:
+        found = session.get_one(Broadcast, broadcast)
+    assert (found.status, found.revision) == ("approved", 1)
 
 
 def test_another_name_asks_nobody_again(house: House) -> None:
