@@ -127,11 +127,16 @@ class Stream:
             elif self._public and not public:
                 raise _Stranger("redirected into a private network")
             if secure:
-                line = (self._tls or ssl.create_default_context()).wrap_socket(line, server_hostname=host)
+                tls = self._tls or ssl.create_default_context()
+                line = tls.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
+            self._socket = line
+            if self._closed:  # while there was nothing yet that `close` could end
+                raise _Stranger("closed")
+            if isinstance(line, ssl.SSLSocket):
+                line.do_handshake()
         except BaseException:
             line.close()
             raise
-        self._socket = line
         return line
 
     def _ask(self, line: socket.socket, url: str) -> http.client.HTTPResponse:

@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.brokers import running_broker
@@ -183,6 +184,31 @@ def test_whoever_ends_a_stream_hears_no_more_of_it(station: Station, listener: L
     listener.streams.end("u-1")
     assert listener.streams.take() == []
     until(lambda: threads() == [], "the thread is gone")
+
+
+def test_whoever_ends_a_stream_while_it_is_still_connecting_leaves_no_thread_behind(
+    station: Station, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A station that answers a byte now and then would keep it for days."""
+    connecting, ended, open_line = threading.Event(), threading.Event(), socket.create_connection
+
+    def slowly(*told: Any, **more: Any) -> socket.socket:
+        connecting.set()
+        ended.wait(60)
+        return open_line(*told, **more)
+
+    def drips(on: Station, line: socket.socket, _request: str) -> None:
+        while not on.closing.wait(0.05):
+            line.sendall(b"H")
+
+    station.scripts["/slow"] = drips
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    listener.tune(f"{station.base}/slow")
+    assert connecting.wait(60)
+    listener.streams.end("u-1")
+    ended.set()
+    until(lambda: threads() == [], "the thread is gone")
+    assert station.asked == []
 
 
 def test_redirects_are_followed_three_times_and_not_once_more(station: Station, listener: Listener) -> None:
