@@ -98,9 +98,9 @@ def approve(
     """`seen` is the hash the approver looked at; `unusual` the hours outside the normal ones that were confirmed, a
     second time after the author (R-053, `Unusual.mark`); `until` makes it a standing approval that ends by itself.
 
-    Raises Refused: "no_right", what `four_eyes.title_of` and `valid_approvals.check_end` raise, or a problem that came
-    up since (past, locked, quiet hours); Conflict: "broadcast.changed" (edited meanwhile), "broadcast.decided"
-    (somebody else was first).
+    Raises Refused: "no_right", what `four_eyes.title_of` and `valid_approvals.check_end` raise, "approval.end_early"
+    (it would be over before anything sounds), or a problem that came up since (past, locked, quiet hours); Conflict:
+    "broadcast.changed" (edited meanwhile), "broadcast.decided" (somebody else was first).
     """
     actor = actor.need(Right.APPROVE)
     now = ctx.clock.now()
@@ -112,6 +112,8 @@ def approve(
         ahead = look_ahead(session, actor, draft_of(session, broadcast), now, broadcast.id)
         if ahead.problems:
             raise ahead.problems[0]
+        if until is not None and until <= ahead.starts[0]:
+            raise Refused("approval.end_early", at=ahead.starts[0])
         if (strange := ahead.air.unusual) is not None and not covers(unusual, strange.mark):
             raise Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters))
         broadcast.status = "approved"

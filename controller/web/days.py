@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Refused
@@ -27,6 +27,7 @@ def _midnight(told: str, name: str, later: int) -> datetime | None:
     if not told:
         return None
     try:
-        return datetime.combine(date.fromisoformat(told) + timedelta(days=later), time(), VIETNAM)
+        found = datetime.combine(date.fromisoformat(told) + timedelta(days=later), time(), VIETNAM)
+        return found.astimezone(UTC).astimezone(VIETNAM)  # the first day there is begins before there is time in UTC
     except (ValueError, OverflowError):
         raise Refused("choice.unknown", name=name, value=told[:20]) from None

@@ -137,6 +137,13 @@ def test_a_relay_has_neither_parts_nor_further_languages(house: House) -> None:
     assert "relay.alone" in problems(house, **relay, more=(Translation("km", house.other.sha256),))
 
 
+def test_no_approval_ends_before_the_relay_begins(house: House) -> None:
+    broadcast = house.submit(first_day=(house.now + timedelta(days=9)).date(), **a_relay(house))
+    with raises(Refused, "approval.end_early"):
+        approve(house, broadcast, house.now + timedelta(days=8))
+    approve(house, broadcast, house.now + timedelta(days=10))
+
+
 @pytest.mark.requirement("R-030")
 def test_nothing_of_a_relay_sounds_once_its_approval_has_ended(house: House) -> None:
     broadcast = house.submit(repeat="daily", **a_relay(house))
