@@ -18,8 +18,8 @@ from controller.db.tables import Asset, Bulletin, KeptSound, Rendition, Station
 from controller.services import audit, library
 from controller.services.context import Context
 from controller.services.library import add_recording
+from controller.services.listening import may_listen, within_reach
 from controller.services.rights import Actor, Right, my_stations
-from controller.services.stations import lines
 
 KINDS = tuple(sorted(FRAME))
 LONGEST_NAME = 80
@@ -69,17 +69,14 @@ def bulletins(session: Session, actor: Actor) -> list[Known]:
     return list(found.values())[:MOST_KNOWN]
 
 
-def within_reach(session: Session, areas: frozenset[str]) -> set[str]:
-    """These areas and all above them: a province's chime is for its communes."""
-    return {above for line in lines(session, areas).values() for above in line}
-
-
 def keep(ctx: Context, actor: Actor, kind: str, name: str, asset: str, area: str = "") -> str:
     """Keep a recording under a name, for `area` (without it, the widest that the actor writes in); its id.
 
-    Raises Refused: "no_right", "not_yours", "sound.name", "choice.unknown" (kind), "asset.unknown"; Conflict
-    ("sound.there") when the area has another one of that name."""
-    actor, now, name = actor.need(Right.COMPOSE), ctx.clock.now(), name.strip()
+    Raises Refused: "no_right", "not_yours", "sound.name", "choice.unknown" (kind), "asset.unknown" (also for
+    what the actor may not listen to: kept in his own area, he could); Conflict ("sound.there") when the area has
+    another one of that name."""
+    listener, actor = actor.need(Right.LOOK), actor.need(Right.COMPOSE)
+    now, name = ctx.clock.now(), name.strip()
     if not name or len(name) > LONGEST_NAME or "\x00" in name:
         raise Refused("sound.name", most=LONGEST_NAME)
     if kind not in KINDS:
@@ -89,6 +86,8 @@ def keep(ctx: Context, actor: Actor, kind: str, name: str, asset: str, area: str
         raise Refused("not_yours")
     with ctx.db.write() as session:
         library.find(session, asset)
+        if not may_listen(session, listener, asset):
+            raise Refused("asset.unknown")
         same = select(KeptSound.id).where(KeptSound.area_id == home, KeptSound.name == name)
         if session.scalar(same) is not None:
             raise Conflict("sound.there", name=name)

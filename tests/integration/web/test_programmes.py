@@ -19,6 +19,7 @@ from broadcasts.domain.programme import Part, PartKind
 from controller.db.tables import Asset, Broadcast, KeptSound, RelaySource, Station
 from controller.services import sounds
 from controller.services.approving import draft_of, look_at
+from controller.services.library import add_recording
 from controller.services.rights import Role
 
 
@@ -54,6 +55,12 @@ def author(house: House) -> Person:
 
 def keep(house: House, kind: str, name: str, asset: Asset) -> str:
     return sounds.keep(house.ctx, house.actor("phatthanh"), kind, name, asset.sha256)
+
+
+def upload(house: House, by: str, seconds: float) -> Asset:
+    path = house.folder / f"{by}.wav"
+    path.write_bytes(tone(seconds))
+    return add_recording(house.ctx, house.actor(by), path, path.name)
 
 
 def tomorrow(house: House) -> str:
@@ -327,6 +334,10 @@ def test_programs_keep_sounds_and_choose_a_chime_too(house: House, assets: list[
     author = person(house, "cua-xa")
     headers = {"x-form-token": author.token()}
     told = {"kind": "intro", "name": "Lời chào", "asset": assets[2].sha256}
+    away = author.client.post("/api/v1/sounds", json=told, headers=headers)
+    assert away.status_code == 404, "somebody else's recording, which is used nowhere"
+    assert author.client.get(f"/assets/{assets[2].sha256}/listen").status_code == 404
+    upload(house, "cua-xa", 4.0)
     made = author.client.post("/api/v1/sounds", json=told, headers=headers)
     assert made.status_code == 201
     assert made.json() == {**told, "id": made.json()["id"], "duration_ms": assets[2].duration_ms, "mine": True}
