@@ -112,12 +112,19 @@ class Officers:
         self.truth.wanted[name, self._revision(name)] = before  # of one that waits it makes a new revision
 
     def _edit_by_act(self, act: Act) -> None:
-        name = self._one(act)
-        draft = self._draft(act.new)
-        self._hand_in(draft, editing=name)
+        name, new = self._one(act), self._ahead(act.new)
+        self._hand_in(self._draft(new), editing=name)
         self._gone(name)
-        self.truth.wanted[name, self._revision(name)] = act.new
-        self._decide(name, act.new)
+        self.truth.wanted[name, self._revision(name)] = new
+        self._decide(name, new)
+
+    def _ahead(self, wanted: Wanted) -> Wanted:
+        """From tomorrow on: chance would choose a day that is over nearly always, and no edit would be tried."""
+        when = wanted.when
+        first = max(when.day, (self.now.astimezone(VIETNAM).date() - self._first).days + 1)
+        until = when.until if when.until is None else max(when.until, first)
+        extra = tuple(each for each in when.extra if each[0] >= first)
+        return replace(wanted, when=replace(when, day=first, until=until, extra=extra))
 
     def _edit_part_by_act(self, act: Act) -> None:
         name = self._one(act)
