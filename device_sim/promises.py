@@ -111,7 +111,8 @@ def _one(account: Account, sounded: _Sounded, post: Post) -> Iterator[str]:
         yield f"verdict: {what}: heard, and nobody heard it"
     elif heard >= length - HEARD_MS and verdict != "heard" and not touched:
         yield f"verdict: {what}: everybody heard it, {told}"
-    elif heard == 0 and ran == 0 and verdict != "not_played":
+    elif heard == 0 and ran == 0 and verdict != "not_played" and not (touched and verdict == "failed_to_sound"):
+        # A unit whose power went while it wrote down that it begins cannot know that not a sample left.
         yield f"verdict: {what}: the decoder never ran, {told}"
     elif heard == 0 and ran >= AUDIBLE_MS and verdict != "failed_to_sound" and not touched:
         yield f"verdict: {what}: played into silence, {told}"
