@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -14,10 +15,12 @@ from support.pages import Person, person
 from controller.services.rights import Role
 from controller.web.desk import safe_address
 
+_NUMBERS = itertools.count()
+
 
 @pytest.fixture
 def newcomer(house: House) -> str:
-    name = f"moi{len(house.woken)}{id(object())}"[:20]
+    name = f"moi{next(_NUMBERS)}"
     house.add_user(name, Role.BROADCASTER, house.commune)
     return name
 
