@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from controller.services import accounts, audit, audit_archive, factor_resets, o
 from controller.services.context import Context
 from controller.services.rights import Role, grants_of
 from controller.settings import Settings
+from controller.web.days import begin_of, end_of, last_day_of
 
 TERMINAL = "terminal"
 
@@ -95,7 +95,8 @@ def exception(settings: Settings, given: argparse.Namespace) -> int:
             case "list":
                 _exceptions(ctx, as_json=given.json)
             case "grant":
-                until = _end_of(given.until)
+                until = end_of(given.until.isoformat(), "until")
+                assert until is not None
                 with ctx.db.write() as session:
                     told = (given.station, given.number, given.reason, until)
                     print(own_exceptions.give_now(ctx, session, *told, TERMINAL))
@@ -105,10 +106,6 @@ def exception(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), VIETNAM)
-
-
 def _exceptions(ctx: Context, *, as_json: bool) -> None:
     with ctx.db.read() as session:
         found = own_exceptions.lines(ctx, session)
@@ -116,7 +113,7 @@ def _exceptions(ctx: Context, *, as_json: bool) -> None:
         print(json.dumps([_told(line) for line in found], ensure_ascii=False))
         return
     for line in found:
-        row, day = line.exception, line.exception.until.astimezone(VIETNAM)
+        row, day = line.exception, last_day_of(line.exception.until)
         print(f"{row.id:14} {line.state:6} {day:%Y-%m-%d} {row.station_id:10} {row.number:16} {row.reason}")
 
 
@@ -139,7 +136,9 @@ def audit_log(settings: Settings, given: argparse.Namespace) -> int:
     """Raises Fault: "audit.broken", "audit.differs", "audit.unproven", "audit.file", and as `audit_archive.archive`."""
     with opened(settings) as ctx:
         if given.act == "archive":
-            made = audit_archive.archive(ctx, datetime.combine(given.before, time(), VIETNAM), given.to, TERMINAL)
+            before = begin_of(given.before.isoformat(), "before")
+            assert before is not None
+            made = audit_archive.archive(ctx, before, given.to, TERMINAL)
             print(f"{made.lines} lines, through line {made.through}, are in {given.to} and no more in the database")
             print(f"sha256 {made.sha256}")
             print("Keep file and sha256 elsewhere too; `loa audit verify --against` reads it.", file=sys.stderr)

@@ -45,6 +45,9 @@ APPROVAL_OVER = "approval_over"
 UNASKED = "unusual_hours"
 """Why a cluster that joined in later does not sound at an hour that surprises its people: it was confirmed for other
 stations only (R-053)."""
+SLOW_CLOCK = timedelta(minutes=5)
+"""How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
+plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
 
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
@@ -281,25 +284,28 @@ def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetim
 
 def withdraw_open(session: Session, broadcast_id: str, now: datetime, why: str, *which: ColumnElement[bool]) -> int:
     """Take everything of this broadcast off the air that has not ended, or only `which` of it; how many that were.
+    Not counted is what is over by our clock alone: a unit whose clock is behind must not sound it yet.
 
     The verdict follows from evidence: a unit that the withdrawal did not reach in time may still sound it.
     """
     touched: list[str] = []
+    stopped = 0
     newest = newest_plans(session, select(Delivery.unit_id).where(Delivery.broadcast_id == broadcast_id))
     for delivery in session.scalars(
         select(Delivery).where(
             Delivery.broadcast_id == broadcast_id,
             Delivery.state.in_([str(state) for state in OPEN]),
-            may_sound_after(now),
+            may_sound_after(now - SLOW_CLOCK),
             *which,
         )
     ):
-        if last_sound(delivery) <= now:
+        if last_sound(delivery) <= now - SLOW_CLOCK:
             continue
+        stopped += last_sound(delivery) > now
         take_back(session, delivery, newest, now, why)
         touched.append(delivery.cluster_id)
     mark_dirty(session, touched, now)
-    return len(touched)
+    return stopped
 
 
 def take_back(session: Session, delivery: Delivery, newest: Mapping[str, int], now: datetime, why: str) -> None:

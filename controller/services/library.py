@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.pipeline import Prepared
+from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Refused
 from controller.db.tables import Asset
 from controller.services import audit
@@ -28,6 +31,19 @@ def add_recording(ctx: Context, actor: Actor, source: Path, name: str) -> Asset:
         asset = remember(ctx, session, prepared)
         audit.record(session, ctx.clock.now(), actor.name, "recording.add", asset.sha256, {"name": name[:120]})
     return asset
+
+
+def add_made(ctx: Context, actor: Actor, folder: Path, write: Callable[[Path], Path], name: str) -> Asset:
+    """A recording that we make ourselves, prepared like any upload. `folder` is for the work, on our own disk.
+
+    Raises Refused("no_right") and the audio pipeline's faults.
+    """
+    actor = actor.need(Right.COMPOSE)
+    with told_as_faults():
+        folder.mkdir(parents=True, exist_ok=True)
+        work = tempfile.TemporaryDirectory(prefix="made-", dir=folder)
+    with work as place:
+        return add_recording(ctx, actor, write(Path(place) / "made.wav"), name)
 
 
 def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:

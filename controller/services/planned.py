@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -15,14 +15,11 @@ from broadcasts.domain.delivery import OPEN
 from controller.db.tables import Asset, Delivery, Station
 from controller.services import plan_document
 from controller.services.context import HORIZON
-from controller.services.deliveries import last_sound, may_sound_after
+from controller.services.deliveries import SLOW_CLOCK, last_sound, may_sound_after
 from controller.services.stations import regulation
 from controller.services.valid_approvals import ends
 from controller.services.valid_approvals import relays as approved_relays
 
-SLOW_CLOCK = timedelta(minutes=5)
-"""How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
-plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
 _PLANNED = (
     *(Delivery.id, Delivery.cluster_id, Delivery.unit_id, Delivery.asset_sha256, Delivery.plan_version),
     *(Delivery.start, Delivery.end, Delivery.not_after, Delivery.priority, Delivery.rank, Delivery.volume),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from broadcasts.audio.sample import write_sample
-from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Refused
 from broadcasts.ids import SHA256
 from controller.db.tables import Asset
 from controller.services.context import Context
-from controller.services.library import add_recording
+from controller.services.library import add_made
 from controller.services.listening import may_listen
 from controller.services.rights import Actor, Right
 
@@ -23,12 +21,7 @@ def add_sample(ctx: Context, actor: Actor, folder: Path) -> Asset:
 
     Raises Refused("no_right") and the audio pipeline's faults.
     """
-    actor = actor.need(Right.COMPOSE)
-    with told_as_faults():
-        folder.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix="sample-", dir=folder)
-    with work as name:
-        return add_recording(ctx, actor, write_sample(Path(name) / "sample.wav"), SAMPLE_NAME)
+    return add_made(ctx, actor, folder, write_sample, SAMPLE_NAME)
 
 
 def heard_by(ctx: Context, actor: Actor, sha256: str) -> Path:

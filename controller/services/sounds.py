@@ -3,7 +3,6 @@ offers first. What sounds is chosen, and approved, with each bulletin: nothing h
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.sample import write_chime
-from broadcasts.audio.store import told_as_faults
 from broadcasts.domain.programme import FRAME
 from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Asset, Bulletin, KeptSound, Rendition, Station
 from controller.services import audit, library
 from controller.services.context import Context
-from controller.services.library import add_recording
+from controller.services.library import add_made
 from controller.services.listening import may_listen, within_reach
 from controller.services.rights import Actor, Right, my_stations
 
@@ -139,9 +137,4 @@ def add_chime(ctx: Context, actor: Actor, folder: Path) -> Asset:
     """The chime that we make ourselves, prepared like any upload. `folder` is for the work, on our own disk.
 
     Raises Refused("no_right") and the audio pipeline's faults."""
-    actor = actor.need(Right.COMPOSE)
-    with told_as_faults():
-        folder.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix="chime-", dir=folder)
-    with work as name:
-        return add_recording(ctx, actor, write_chime(Path(name) / "chime.wav"), CHIME_NAME)
+    return add_made(ctx, actor, folder, write_chime, CHIME_NAME)

@@ -260,6 +260,7 @@ def test_no_sequence_of_acts_puts_on_the_air_what_nobody_else_approved_or_no_reg
     @example([(World.approve, 0, 1), (World.regulate, 0, SOFT)])
     @example([*BEGUN, (World.set_clock, 0, 3)])
     @example([*BEGUN, (World.set_clock, 0, 3), (World.set_clock, 0, 0), (World.regulate, 1, 0)])
+    @example([(World.approve, 0, 0), (World.set_clock, 0, 1), (World.withdraw, 0, 0)])
     @example([(World.route, 0, 2), (World.approve, 0, 1), (World.regulate, 0, TIGHT), (World.set_clock, 0, 4)])
     def tried(steps: list[Step]) -> None:
         nonlocal heard
