@@ -18,6 +18,7 @@ from broadcasts.wire.journal import (
     AnyEntry,
     CommandResult,
     Ended,
+    Envelope,
     FaultEntry,
     JournalAck,
     JournalBatch,
@@ -176,7 +177,7 @@ class Journal:
             else:
                 self.faults.pop(entry.code, None)
             return
-        if isinstance(entry, CommandResult | OtherEntry):  # the latter: written by a newer firmware of this unit
+        if isinstance(entry, CommandResult | Envelope | OtherEntry):  # the last: of a newer firmware of this unit
             return
         record = self.records.setdefault(entry.item, Record(entry.seq))
         record.last_seq = entry.seq

@@ -15,6 +15,7 @@ from typing import Any
 from broadcasts.wire import topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
+from broadcasts.wire.ear import Clip
 from broadcasts.wire.journal import JournalAck, JournalBatch
 from broadcasts.wire.jws import Typ
 from broadcasts.wire.plan import Plan
@@ -57,6 +58,7 @@ SPOKEN: tuple[Spoken, ...] = (
     _from_unit(Out.PRESENCE, Presence),
     _from_unit(Out.TELEMETRY, Telemetry),
     _from_unit(Out.JOURNAL, JournalBatch, Typ.JOURNAL),
+    _from_unit(Out.CLIP, Clip, Typ.CLIP),
     _from_unit(Out.TIME_ASK, TimeAsk),
     Spoken(
         ScopeTopic.ALERT,
@@ -130,7 +132,7 @@ def _message(spoken: Spoken) -> Json:
     if spoken.typ is None:
         return {**message, "contentType": "application/json", "payload": inside}
     signed: Json = {"alg": "EdDSA", "typ": str(spoken.typ), "key": _signer(spoken.typ), "payload": inside}
-    if spoken.typ is Typ.JOURNAL:
+    if spoken.typ in (Typ.JOURNAL, Typ.CLIP):
         signed["unless"] = "the unit was enrolled without a key: then the payload itself travels, unsigned"
     return {
         **message,

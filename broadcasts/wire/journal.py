@@ -21,6 +21,7 @@ from broadcasts.wire.base import (
     Volume,
     is_newer,
 )
+from broadcasts.wire.ear import ENVELOPE_MOST_FRAMES, Base64Url, Source
 
 MOST_TEXT = 3_000
 """Characters that a result may bring: a batch stays below its 32 KiB even if each takes six bytes of JSON."""
@@ -134,13 +135,33 @@ class CommandResult(Entry):
     """What the unit brings along, for people: a line for each stretch that it heard, or the tail of its log."""
 
 
-KNOWN = ("started", "ended", "skipped", "fault", "command_result")
+class Envelope(Entry):
+    """What the unit heard while it sounded: one frame every 250 ms, 8 signs each (CONTRACT.md, section 12). At most 5
+    minutes; a longer sounding is told in parts, each with its own `offset_ms`. Written after what it tells of."""
+
+    kind: Literal["envelope"] = "envelope"
+    item: Reference
+    asset: Sha256
+    started_at: UnixMs
+    """Of the sounding, as in its `started` and `ended`."""
+    offset_ms: DurationMs
+    """Where in the asset the first frame begins, as the unit believes."""
+    frames: Annotated[int, Field(ge=1, le=ENVELOPE_MOST_FRAMES)]
+    source: Source
+    level_dbfs: Annotated[int, Field(ge=-120, le=0)] | None = None
+    """Mean level of what was heard, in the bands of the envelope."""
+    data: Annotated[Base64Url, Field(max_length=(ENVELOPE_MOST_FRAMES * 4 + 2) // 3)]
+    """One byte a frame. Another length is nobody's evidence, and spoils no batch."""
+
+
+KNOWN = ("started", "ended", "skipped", "fault", "command_result", "envelope")
 """The kinds of entries of this version; a newer unit may write others."""
 
 
 WORDS: dict[str, dict[str, type[StrEnum]]] = {
     "ended": {"outcome": Outcome, "amplifier": Amplifier},
     "skipped": {"why": NotPlayed},
+    "envelope": {"source": Source},
 }
 """Fields whose lists may grow. A newer word in one of them makes the entry one that we do not know."""
 
@@ -179,6 +200,7 @@ AnyEntry = Annotated[
     | Annotated[Skipped, Tag("skipped")]
     | Annotated[FaultEntry, Tag("fault")]
     | Annotated[CommandResult, Tag("command_result")]
+    | Annotated[Envelope, Tag("envelope")]
     | Annotated[OtherEntry, Tag("other")],
     Discriminator(_tag),
 ]

@@ -30,6 +30,7 @@ class Typ(StrEnum):
     DRILL = "loa-drill"
     JOURNAL = "loa-journal"
     JOURNAL_ACK = "loa-journal-ack"
+    CLIP = "loa-clip"
     COMMAND = "loa-command"
     TIME = "loa-time"
 

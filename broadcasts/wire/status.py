@@ -142,7 +142,8 @@ class CommandKind(StrEnum):
     QUIET_TEST = "quiet_test"
     """Are the horns on the line? Nobody below hears it."""
     CAPTURE = "capture"
-    """Listen to the line-out for `seconds` (args, 1 to 30, default 10) and say what was on it."""
+    """Listen to the line-out for `seconds` (args, 1 to 30, default 10) and say what was on it. With `item` and
+    `offset_ms`: at most 10 s from there on, and send the sound itself as a `Clip`."""
     REBOOT = "reboot"
     UPLOAD_LOG = "upload_log"
     """The tail of the unit's own log."""

@@ -33,6 +33,7 @@ class Out(StrEnum):
     PRESENCE = "presence"
     TELEMETRY = "telemetry"
     JOURNAL = "journal"
+    CLIP = "clip"
     TIME_ASK = "time-ask"
 
 
@@ -62,6 +63,7 @@ MANNERS: dict[In | Out | ScopeTopic, Manner] = {
     Out.PRESENCE: Manner(1, True, 1 * KIB),
     Out.TELEMETRY: Manner(0, False, 4 * KIB),
     Out.JOURNAL: Manner(1, False, 32 * KIB),
+    Out.CLIP: Manner(1, False, 32 * KIB),
     Out.TIME_ASK: Manner(1, False, 1 * KIB),
     ScopeTopic.ALERT: Manner(1, True, 64 * KIB),
     ScopeTopic.LIVE: Manner(0, False, 4 * KIB),

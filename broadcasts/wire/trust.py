@@ -65,4 +65,5 @@ USE_OF = {
     Typ.COMMAND: Use.COMMAND,
     Typ.JOURNAL_ACK: Use.COMMAND,
 }
-"""Which use a key needs for which kind of document. Trust itself is signed by the root key, the journal by the unit."""
+"""Which use a key needs for which kind of document. Trust itself is signed by the root key, the journal and
+a clip by the unit."""

@@ -269,6 +269,7 @@ class TestTrust:
             (Typ.JOURNAL_ACK, Use.COMMAND),
             (Typ.TRUST, None),
             (Typ.JOURNAL, None),
+            (Typ.CLIP, None),
         ],
     )
     def test_a_key_signs_only_what_its_use_says(self, typ: Typ, good: Use | None) -> None:
