@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -31,9 +32,15 @@ Word = Annotated[str, Field(pattern=WORD)]
 _WORD = re.compile(WORD.removesuffix("$"))
 
 
+@cache
+def _words(known: type[StrEnum]) -> frozenset[str]:
+    """Once for each list: a plan asks twice for every item."""
+    return frozenset(known)
+
+
 def is_newer(value: Any, known: type[StrEnum]) -> bool:
     """A word that this version's list does not have; what is no word at all is an error, and not newer."""
-    return isinstance(value, str) and value not in set(known) and _WORD.fullmatch(value) is not None
+    return isinstance(value, str) and value not in _words(known) and _WORD.fullmatch(value) is not None
 
 
 def newer_as(known: type[StrEnum], safe: StrEnum) -> BeforeValidator:

@@ -199,7 +199,7 @@ class Plan(Versioned):
         held = {asset.sha256 for asset in self.assets}
         if len(held) != len(self.assets):
             raise ValueError("an asset stands once")
-        if any(item.asset not in held for item in self.items) or not held.issuperset(self.emergency_set):
+        if not held.issuperset({item.asset for item in self.items}) or not held.issuperset(self.emergency_set):
             raise ValueError("every asset that is played is listed")
         if any(
             each is not None and each.asset and each.asset not in held for each in (self.firmware, self.configuration)
