@@ -18,40 +18,83 @@ from typing import Any
 import broadcasts
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.confine import confine, leave_network
+from broadcasts.audio.keys import STAGES
 from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Fault, Refused
 
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 _EXHAUSTED = (signal.SIGXCPU, signal.SIGKILL)
 _ANSWER_BYTES = 1_000_000
+_STAGE, _STAGE_BYTES = "stage.txt", 40
+_LOOK_S = 0.25
+"""How often one looks how far the child is."""
+Progress = Callable[[str], None]
+"""Told the word of each stage that the child comes to. What it raises ends the child, and is raised on."""
 
 
-def run(module: str, job: dict[str, Any], folder: Path, limits: Limits) -> dict[str, Any]:
+def run(
+    module: str, job: dict[str, Any], folder: Path, limits: Limits, progress: Progress | None = None
+) -> dict[str, Any]:
     """The answer of `python -m module`, run inside `folder`.
 
     Raises what the child refused; Refused audio.took_too_long, audio.too_costly, audio.broken (it crashed);
     Fault storage.full, audio.worker.
     """
-    answer, noise = folder / "answer.json", folder / "noise.txt"
-    with told_as_faults(), answer.open("wb") as out, noise.open("wb") as err:
-        try:
-            done = subprocess.run(
+    task, answer, noise = folder / "job.json", folder / "answer.json", folder / "noise.txt"
+    with told_as_faults():
+        task.write_text(json.dumps(job | {"limits": limits.to_json()}), encoding="utf-8")
+        with task.open("rb") as given, answer.open("wb") as out, noise.open("wb") as err:
+            child = subprocess.Popen(
                 [sys.executable, "-P", "-m", module],
-                input=json.dumps(job | {"limits": limits.to_json()}).encode(),
+                stdin=given,
                 stdout=out,
                 stderr=err,
                 cwd=folder,
                 env=_environment(),
-                timeout=limits.wall_seconds,
-                check=False,
                 start_new_session=True,
             )
+        try:
+            code = _waited(child, folder / _STAGE, limits.wall_seconds, progress)
         except subprocess.TimeoutExpired as error:
             raise Refused("audio.took_too_long", seconds=round(limits.wall_seconds)) from error
-    if done.returncode:
-        raise _why(done.returncode, noise)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    if code:
+        raise _why(code, noise)
     with answer.open("rb") as told:
         return _understood(told.read(_ANSWER_BYTES))
+
+
+def _waited(child: subprocess.Popen[bytes], stage: Path, seconds: float, progress: Progress | None) -> int:
+    if progress is None:
+        return child.wait(seconds)
+    known = ""
+    for _ in range(round(seconds / _LOOK_S)):
+        try:
+            return child.wait(_LOOK_S)
+        except subprocess.TimeoutExpired:
+            pass
+        if (now := _reached(stage)) not in ("", known):
+            known = now
+            progress(now)
+    return child.wait(0)
+
+
+def _reached(stage: Path) -> str:
+    """One of the words that are known; anything else, as while it writes or when it was taken over, is no news."""
+    try:
+        with stage.open("rb") as file:
+            told = file.read(_STAGE_BYTES).decode("ascii", "replace")
+    except FileNotFoundError:
+        return ""
+    return told if told in STAGES else ""
+
+
+def reach(stage: str) -> None:
+    """The child's side: from now on it does this, one of `keys.STAGES`."""
+    Path(_STAGE).write_text(stage, encoding="ascii")
 
 
 def serve(work: Callable[[dict[str, Any], Limits], dict[str, Any]]) -> None:

@@ -37,3 +37,6 @@ WARNINGS: dict[str, str] = {
     "audio.level_missed": "too quiet or too uneven to reach the wanted loudness",
 }
 """key -> what it means, for the one who writes the sentence."""
+
+STAGES = ("decoding", "levelling", "encoding", "checking")
+"""What is done to a recording, in order; the last two come again when the codec took or added too much."""

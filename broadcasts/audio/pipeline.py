@@ -13,6 +13,10 @@ from broadcasts.audio.magic import demuxer_of
 from broadcasts.audio.store import Store, told_as_faults
 from broadcasts.errors import Refused
 
+Cut = tuple[int, int]
+"""What of a prepared recording is wanted: from and up to, ms on its own time line, after silence was taken from its
+ends."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -40,11 +44,19 @@ class Prepared:
 
 
 def prepare(
-    source: Path, store: Store, *, chain: Chain = ORDINARY, chime: bool = False, limits: Limits | None = None
+    source: Path,
+    store: Store,
+    *,
+    chain: Chain = ORDINARY,
+    chime: bool = False,
+    cut: Cut | None = None,
+    limits: Limits | None = None,
+    progress: child.Progress | None = None,
 ) -> Prepared:
     """Makes the file that poles play from an upload, and keeps both. Takes about a fortieth of the playing time.
 
-    The same upload, chain and `chime` give the same bytes. Nothing is kept of a refused upload.
+    The same upload, chain, `cut` and `chime` give the same bytes. Nothing is kept of a refused upload. `progress` is
+    told each of `keys.STAGES` that was reached, in order; a short one may be passed over.
     Raises Refused (keys in `keys.REFUSALS`) and Fault (`keys.FAULTS`).
     """
     limits = limits or Limits()
@@ -63,8 +75,9 @@ def prepare(
             "demuxer": demuxer,
             "chain": chain.to_json(),
             "chime": chime,
+            "cut": cut,
         }
-        done = child.run("broadcasts.audio.worker", job, folder, limits)
+        done = child.run("broadcasts.audio.worker", job, folder, limits, progress)
         original = store.put_original(upload)
         asset = store.put(finished)
     return Prepared(

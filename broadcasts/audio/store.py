@@ -69,6 +69,13 @@ class Store:
         """Where the file lies or would lie. Raises Refused asset.unknown when it is no name at all."""
         return self._place("assets", sha256)
 
+    def original(self, sha256: str) -> Path:
+        """Where what was uploaded lies. Raises Refused asset.unknown when it is no name, or not there."""
+        path = self._place("originals", sha256)
+        if not path.is_file():
+            raise Refused("asset.unknown", asset=sha256)
+        return path
+
     def verify(self, sha256: str) -> bool:
         """Whether the bytes on the disk still are what their name says."""
         return self.has(sha256) and digest(self.path(sha256)).sha256 == sha256

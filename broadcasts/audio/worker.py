@@ -1,7 +1,7 @@
 """The child process that touches what strangers sent: `python -m broadcasts.audio.worker`, job on standard input.
 
-Job: `source` and `out` (paths), `demuxer`, `chain`, `chime`. Answer: the fields of `pipeline.Prepared` that only it
-can know. Long recordings go through raw files in the job's folder, about 60 MB of memory whatever their length.
+Job: `source` and `out` (paths), `demuxer`, `chain`, `chime`, `cut`. Answer: the fields of `pipeline.Prepared` that only
+it can know. Long recordings go through raw files in the job's folder, about 60 MB of memory whatever their length.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def prepare(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     chain = Chain.from_json(job["chain"])
     source, out, demuxer = Path(job["source"]), Path(job["out"]), job["demuxer"]
     raw = out.with_name("raw.pcm")
+    child.reach("decoding")
     decoded = _decode(source, demuxer, chain, limits, raw, only_left=False)
     warnings: list[str] = []
     if decoded.cancelled:
@@ -58,7 +59,12 @@ def prepare(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     if decoded.tally.bad:
         warnings.append("audio.damaged")
 
+    child.reach("levelling")
     speech = trimmed(decoded.pcm) if chain.trim_silence else decoded.pcm
+    if job.get("cut"):
+        # After the silence is gone: times are those of the recording that somebody saw and heard before he cut.
+        since, until = (ms * speech.rate // 1000 for ms in job["cut"])
+        speech = speech.part(min(since, speech.samples), until)
     gain = gain_for(speech, chain)
     if gain is None:
         raise Refused("audio.silent")
@@ -115,7 +121,9 @@ def _encode(pcm: Pcm, gain: float, chain: Chain, out: Path, limits: Limits) -> t
     codec, limiter = chain.codec, chain.limiter_dbfs
     approach = Approach(gain, chain.max_gain_db)
     for left in reversed(range(_CORRECTIONS + 1)):
+        child.reach("encoding")
         encoded = encode(pcm, approach.gain_db, limiter, codec, out)
+        child.reach("checking")
         found = measured(out, codec.container, replace(limits, max_seconds=limits.max_seconds + 60))
         above = found.true_peak_dbtp - chain.ceiling_dbtp
         too_far = abs(chain.target_lufs - found.lufs) > chain.tolerance_lu / 2

@@ -47,6 +47,7 @@ STATUS: dict[str, int] = {
     "database_full": 507,
     "database_busy": 503,
     "sandbox.silent": 503,
+    "audio.busy": 503,
 }
 """Key to status; what is not here follows from its family."""
 

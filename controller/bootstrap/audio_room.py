@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
-from broadcasts.audio.pipeline import Prepared, prepare
+from broadcasts.audio.child import Progress
+from broadcasts.audio.pipeline import Cut, Prepared, prepare
 from broadcasts.audio.store import Store, StoredAsset
+from broadcasts.errors import Fault
 from controller.settings import Settings
+
+CORES = os.cpu_count() or 1
+"""So many recordings are prepared at once: each takes one core, and up to 1 GiB."""
+IN_LINE = 12
+"""Who waits keeps a thread from the pages: whoever comes to a longer line is sent away at once."""
 
 
 class StoredAudio:
@@ -16,10 +25,22 @@ class StoredAudio:
         self._store = store
         self._limits = limits
         self._ordinary, self._emergency = ordinary, emergency
+        self._cores, self._line = BoundedSemaphore(CORES), BoundedSemaphore(CORES + IN_LINE)
 
-    def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
+    def prepare(
+        self, source: Path, *, emergency: bool = False, cut: Cut | None = None, progress: Progress | None = None
+    ) -> Prepared:
         chain = self._emergency if emergency else self._ordinary
-        return prepare(source, self._store, chain=chain, limits=self._limits)
+        if not self._line.acquire(blocking=False):
+            raise Fault("audio.busy")
+        try:
+            with self._cores:
+                return prepare(source, self._store, chain=chain, cut=cut, limits=self._limits, progress=progress)
+        finally:
+            self._line.release()
+
+    def original(self, sha256: str) -> Path:
+        return self._store.original(sha256)
 
     def keep(self, source: Path) -> StoredAsset:
         return self._store.put(source)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from broadcasts.audio.pipeline import Prepared
+from broadcasts.audio.child import Progress
+from broadcasts.audio.pipeline import Cut, Prepared
 from broadcasts.audio.store import StoredAsset
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.trust import Use
@@ -74,9 +75,15 @@ class NoMeasures:
 class AudioRoom(Protocol):
     """Turns a recording into an asset, and keeps files by their hash."""
 
-    def prepare(self, source: Path, *, emergency: bool = False) -> Prepared:
-        """`emergency` makes it as loud as alerts are. Raises Refused (no audio, empty, too large, …) or Fault (disk
-        full)."""
+    def prepare(
+        self, source: Path, *, emergency: bool = False, cut: Cut | None = None, progress: Progress | None = None
+    ) -> Prepared:
+        """`emergency` makes it as loud as alerts are. Waits while every core prepares something already. Raises Refused
+        (no audio, empty, too large, …) or Fault (disk full, "audio.busy": too many wait)."""
+        ...
+
+    def original(self, sha256: str) -> Path:
+        """Where what was uploaded lies, by its own hash. Raises Refused("asset.unknown")."""
         ...
 
     def keep(self, source: Path) -> StoredAsset:
