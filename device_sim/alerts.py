@@ -25,6 +25,17 @@ def concerning(documents: Mapping[str, AlertDocument], scopes: Sequence[str], un
     return sorted(found.values(), key=urgency, reverse=True)
 
 
+def decodable(alert: Alert, codecs: Sequence[str]) -> Alert:
+    """The same alert, each rendition in the first encoding that this unit decodes; as it stands where it has none."""
+    if all(each.also is None for each in alert.content):
+        return alert
+    content = []
+    for each in alert.content:
+        own = next((one for one in (each.asset, *(each.also or ())) if one.codec in codecs), each.asset)
+        content.append(each.model_copy(update={"asset": own, "also": None}))
+    return alert.model_copy(update={"content": content})
+
+
 def urgency(alert: Alert) -> tuple[int, str]:
     """The newest wins, so that a forgotten alert cannot block. Greater is more urgent."""
     return alert.issued_at, alert.id

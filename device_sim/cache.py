@@ -8,7 +8,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from broadcasts.wire.plan import CODECS, Asset
+from broadcasts.wire.plan import Asset
+from device_sim import mp3
 from device_sim.events import CancelFetch, Fetch, FetchFailed, Got
 
 DEADLINE_MS = 10 * 60_000
@@ -18,6 +19,8 @@ CHUNK_TRIES = 3
 GRANULES_PER_MS = 48
 """Opus in Ogg always counts at 48 kHz (RFC 7845, section 4)."""
 LENGTH_TOLERANCE_MS = 60
+BOTH = ("opus", "mp3")
+"""What a unit decodes that says nothing of it (CONTRACT.md, section 7)."""
 
 
 @dataclass
@@ -46,7 +49,10 @@ class _Trouble:
 
 
 class Cache:
-    def __init__(self, store: CacheStore, limit_bytes: int, chance: random.Random) -> None:
+    def __init__(
+        self, store: CacheStore, limit_bytes: int, chance: random.Random, codecs: Sequence[str] = BOTH
+    ) -> None:
+        self.codecs = tuple(codecs)
         self.store = store
         self._limit = limit_bytes
         self._chance = chance
@@ -240,7 +246,7 @@ class Cache:
     def complaint(self, asset: Asset) -> str:
         """Why the decoder cannot play a held file; "" when it can."""
         if asset.sha256 not in self._decodes:
-            self._decodes[asset.sha256] = _complaint(asset, self.store.files[asset.sha256])
+            self._decodes[asset.sha256] = _complaint(asset, self.store.files[asset.sha256], self.codecs)
         return self._decodes[asset.sha256]
 
 
@@ -248,10 +254,19 @@ def chunk_name(chunk: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(chunk).digest()[:16]).decode().rstrip("=")
 
 
-def _complaint(asset: Asset, data: bytes) -> str:
-    if asset.codec not in CODECS:
+def _complaint(asset: Asset, data: bytes, codecs: Sequence[str]) -> str:
+    if asset.codec not in codecs:
         return f"no decoder for {asset.codec}"
-    return _opus_complaint(data, asset.duration_ms) if asset.codec == "opus" else ""
+    return _opus_complaint(data, asset.duration_ms) if asset.codec == "opus" else _mp3_complaint(data, asset)
+
+
+def _mp3_complaint(data: bytes, asset: Asset) -> str:
+    length = mp3.length_ms(data) if asset.codec == "mp3" else asset.duration_ms
+    if length is None:
+        return "not an MP3 stream"
+    if abs(length - asset.duration_ms) > LENGTH_TOLERANCE_MS:
+        return f"{length} ms of sound where {asset.duration_ms} were announced"
+    return ""
 
 
 def _opus_complaint(data: bytes, duration_ms: int) -> str:

@@ -15,7 +15,7 @@ from broadcasts.wire.status import Command, Refusal, RefusalReason, Time
 from broadcasts.wire.topics import ScopeTopic
 from broadcasts.wire.trust import Trust
 from device_sim import alerts, health
-from device_sim.cache import Cache
+from device_sim.cache import BOTH, Cache
 from device_sim.commands import Commands
 from device_sim.disk import Disk
 from device_sim.events import (
@@ -80,6 +80,8 @@ class Config:
     keep_alive_s: int = 240
     tuner: bool = True
     """There is an FM tuner in the box."""
+    codecs: tuple[str, ...] = BOTH
+    """What its player decodes; a simple box knows `mp3` alone."""
 
 
 class Unit:
@@ -93,7 +95,7 @@ class Unit:
         if not disk.journal.journal_id:
             disk.journal.journal_id = f"j-{chance.getrandbits(64):016x}"
         self.journal = Journal(disk.journal)
-        self.cache = Cache(disk.cache, config.cache_bytes, chance)
+        self.cache = Cache(disk.cache, config.cache_bytes, chance, config.codecs)
         self.clock = Timekeeper(disk.clock, config.battery)
         self.player = Player(self.journal, self.cache, self.clock.excuse, config.tuner)
         self.logbook = Logbook()
@@ -290,7 +292,8 @@ class Unit:
         if documents.plan is None:
             return
         self._scopes = tuple(documents.plan.policy.scopes)
-        concerning = alerts.concerning(documents.alerts, self._scopes, self.enrolled.unit)
+        meant = alerts.concerning(documents.alerts, self._scopes, self.enrolled.unit)
+        concerning = [alerts.decodable(alert, self.config.codecs) for alert in meant]
         self.player.set_alerts(concerning, self._m)
         # What has ended will not sound again, and nobody may fetch it any more.
         lasting = [alert for alert in concerning if alert.hard_end > self._m.now]

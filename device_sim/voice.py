@@ -23,7 +23,7 @@ from broadcasts.wire.status import (
 )
 from broadcasts.wire.topics import Out
 from device_sim import health
-from device_sim.cache import Cache
+from device_sim.cache import BOTH, Cache
 from device_sim.disk import Disk
 from device_sim.events import Moment, Publish
 from device_sim.journal import Journal
@@ -173,6 +173,7 @@ class Voice:
             firmware=self._disk.firmware or self._firmware,
             configuration=self._disk.configuration or None,
             faults=sorted(self._journal.faults)[:REPORTED_FAULTS],
+            codecs=None if self._cache.codecs == BOTH else list(self._cache.codecs),
         )
 
     def _measure(self, m: Moment, out: list[Publish]) -> None:

@@ -49,6 +49,8 @@ class Repeat(Message):
 class Rendition(Message):
     language: Language
     asset: Asset
+    also: Annotated[list[Asset], Field(min_length=1, max_length=3)] | None = None
+    """The same sound in other codecs: a unit takes the first of `asset` and these that it decodes."""
 
 
 class Alert(Message):

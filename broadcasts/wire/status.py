@@ -98,6 +98,10 @@ class Reported(Versioned):
     configuration: Reference | None = None
     """The version of the settings in force; none: those it was made with."""
     faults: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]], Field(max_length=32)] = []
+    codecs: (
+        Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9]{2,16}$")]], Field(min_length=1, max_length=8)] | None
+    ) = None
+    """What this unit decodes, the best first. None: `opus` and `mp3`."""
 
 
 class PowerSource(StrEnum):
