@@ -61,6 +61,18 @@ class Settings:
     compressor_ratio: float = _setting(3.0, "How much loud passages are held back; 1: not at all.", bounds=(1, 20))
     codec: str = _setting("opus", "What poles are sent: opus, or mp3 for players that know nothing else.")
     bitrate_kbit: int = _setting(0, "Bits for a second of sound, kbit; 0: what suits the codec (opus 24, mp3 48).")
+    voices: str = _setting(
+        "vi=espeak/vi-vn-x-south", "Voice that a form offers first, by language: LANGUAGE=PROVIDER/NAME, with commas."
+    )
+    piper_voices: Path | None = _setting(None, "Folder of Piper voices with their sums and licences; empty: none.")
+    piper_program: Path | None = _setting(None, "The program `piper`; empty: beside our Python, or along the path.")
+    voice_url: str = _setting(
+        "", "Voice service over HTTP, address of the request (…/v1/audio/speech); what is spoken is sent there."
+    )
+    voice_key: str = _setting("", "Its key.", secret=True)
+    voice_model: str = _setting("tts-1", "Its model.")
+    voice_names: str = _setting("", "Its voices: LANGUAGE=NAME, with commas, as in vi-VN=lan,km-KH=sok.")
+    voice_seconds: int = _setting(60, "What one sentence may take there, seconds.", bounds=(1, 600))
     sandbox: Path | None = _setting(None, "Socket of a simulated fleet: this is a demo, its page may break things.")
     sandbox_clock: Path | None = _setting(None, "File with the clock that a demo's controller and units share.")
     second_factor: str = _setting(
@@ -144,6 +156,7 @@ class Settings:
             if not self.broker_secret and not self.broker_cert:
                 raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
         self._check_audio()
+        self._check_voices()
         if self.second_factor not in ("required", "off"):
             raise Refused("settings.value", name=f"{PREFIX}SECOND_FACTOR", value=self.second_factor)
         if self.second_factor == "off" and self.sandbox is None:
@@ -170,6 +183,27 @@ class Settings:
         for low, high in (("loudness_lufs", "emergency_lufs"), ("limiter_dbfs", "ceiling_dbtp")):
             if getattr(self, low) > getattr(self, high):
                 raise Refused("settings.order", low=f"{PREFIX}{low.upper()}", high=f"{PREFIX}{high.upper()}")
+
+    def _check_voices(self) -> None:
+        """Raises Refused("settings.value", "settings.plain_voice")."""
+        for name, told in (("VOICES", self.voices), ("VOICE_NAMES", self.voice_names)):
+            if told.strip() and not all(language and voice for language, voice in named(told)):
+                raise Refused("settings.value", name=f"{PREFIX}{name}", value=told)
+        if not self.voice_url:
+            return
+        parts = urlsplit(self.voice_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Refused("settings.value", name=f"{PREFIX}VOICE_URL", value=self.voice_url)
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise Refused("settings.plain_voice", host=parts.hostname)
+        if not self.voice_names.strip():
+            raise Refused("settings.missing", name=f"{PREFIX}VOICE_NAMES")
+
+
+def named(told: str) -> list[tuple[str, str]]:
+    """(before, behind) each equals sign of a list with commas; "" where one is missing."""
+    pairs = (each.partition("=") for each in told.split(",") if each.strip())
+    return [(before.strip(), behind.strip()) for before, _, behind in pairs]
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -19,6 +19,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "audio.silent": (),
     "audio.too_costly": (),
     "audio.took_too_long": ("seconds",),
+    "audio.voice_unknown": ("voice",),
     "asset.unknown": ("asset",),
 }
 """key -> the fields that fill its gaps."""
@@ -28,6 +29,8 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "storage.failed": ("reason",),
     "audio.worker": ("reason",),
     "audio.no_voice": ("language",),
+    "audio.voice_failed": ("provider", "reason"),
+    "audio.voice_slow": ("provider", "seconds"),
 }
 
 WARNINGS: dict[str, str] = {

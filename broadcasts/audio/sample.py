@@ -58,7 +58,8 @@ def say(text: str, *, language: str = "vi", words_per_minute: int = 150) -> tupl
     """Mono 16-bit samples and their rate in Hz. Raises Fault audio.no_voice, audio.worker."""
     with tempfile.TemporaryDirectory(prefix="loa-speech-") as name:
         folder = Path(name)
-        out = folder / "speech.pcm"
-        job = {"text": text, "language": language, "words_per_minute": words_per_minute, "out": str(out)}
-        rate: int = child.run("broadcasts.audio.speech", job, folder, Limits(cpu_seconds=60, wall_seconds=60))["rate"]
-        return out.read_bytes(), rate
+        out = folder / "speech.wav"
+        job = {"texts": [text], "outs": [str(out)], "language": language, "words_per_minute": words_per_minute}
+        child.run("broadcasts.audio.speech", job, folder, Limits(cpu_seconds=60, wall_seconds=60))
+        with wave.open(str(out), "rb") as file:
+            return file.readframes(file.getnframes()), file.getframerate()

@@ -1,6 +1,7 @@
 """Text to speech with eSpeak NG, in a child process: `python -m broadcasts.audio.speech`, job on standard input.
 
-Job: `text`, `language`, `words_per_minute`, `out` (path of raw mono 16-bit samples to write). Answer: `rate` in Hz.
+Job: `texts`, `outs` (for each text the path of a mono 16-bit WAV to write), `language`, `words_per_minute`. Answer:
+`rate` in Hz.
 The library and its voices come from the wheel `espeakng-loader` and are driven by ctypes; GPL-3, so it stays a
 separate process. Robotic but intelligible: for samples, tests and as a last resort.
 """
@@ -8,6 +9,7 @@ separate process. Robotic but intelligible: for samples, tests and as a last res
 from __future__ import annotations
 
 import ctypes
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +36,31 @@ def speak(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     if library.espeak_SetVoiceByName(job["language"].encode()) != 0:
         raise Fault("audio.no_voice", language=job["language"])
     library.espeak_SetParameter(_RATE, int(job["words_per_minute"]), 0)
-    with Path(job["out"]).open("wb") as out:
+    for text, out in zip(job["texts"], job["outs"], strict=True):
+        _one(library, text, rate, Path(out))
+    return {"rate": rate}
+
+
+def _one(library: ctypes.CDLL, text: str, rate: int, path: Path) -> None:
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
 
         def heard(samples: Any, count: int, events: Any) -> int:
             del events
             if samples and count > 0:
-                out.write(ctypes.string_at(samples, count * 2))
+                out.writeframes(ctypes.string_at(samples, count * 2))
             return 0
 
         callback = _CALLBACK(heard)
         library.espeak_SetSynthCallback(callback)
-        text = job["text"].encode() + b"\0"
-        said = library.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
+        told = text.encode() + b"\0"
+        said = library.espeak_Synth(told, ctypes.c_size_t(len(told)), 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
         library.espeak_Synchronize()
-    if said != 0 or not Path(job["out"]).stat().st_size:
+        spoken = out.getnframes()
+    if said != 0 or not spoken:
         raise Fault("audio.worker", reason="nothing was spoken")
-    return {"rate": rate}
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ import uvicorn
 from sqlalchemy import select
 
 from broadcasts.audio.sample import EMERGENCY_TEXT, write_sample
-from broadcasts.clock import VIETNAM, from_unix_ms, unix_ms
+from broadcasts.clock import VIETNAM, SystemClock, from_unix_ms, unix_ms
 from broadcasts.errors import Fault, LoaError, Refused
 from broadcasts.wire import jws
 from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
 from controller.app import create_app
+from controller.bootstrap import voices
 from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.service import Service, opened
@@ -246,6 +247,13 @@ def _look(name: str, looker: Any) -> tuple[str, bool, str]:
         return (name, False, str(failure))
 
 
+def _voices(settings: Settings) -> str:
+    """Raises ValueError with what keeps a voice from being offered."""
+    if wrong := voices.wrong(settings):
+        raise ValueError("; ".join(wrong))
+    return ", ".join(each.id for each in voices.voices(settings, SystemClock()).all())
+
+
 def _lookers(settings: Settings) -> list[tuple[str, Any]]:
     return [
         ("python", platform.python_version),
@@ -256,6 +264,7 @@ def _lookers(settings: Settings) -> list[tuple[str, Any]]:
         *([("broker", lambda: find_binary(None))] if settings.broker == "embedded" else []),
         ("disk", lambda: f"{shutil.disk_usage(settings.data).free // 1_000_000} MB free"),
         ("pages", _assets),
+        ("voices", lambda: _voices(settings)),
     ]
 
 

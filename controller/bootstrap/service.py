@@ -29,6 +29,7 @@ from broadcasts.wire import topics
 from controller.bootstrap.audio_room import audio_room
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.sandbox import Sandbox
+from controller.bootstrap.voices import voices
 from controller.db import migrate
 from controller.db.engine import Database
 from controller.db.tables import Area
@@ -97,7 +98,7 @@ def open_context(
     keep = timedelta(days=settings.audit_keep_days)
     measures = metrics or NoMeasures()
     ctx = Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
-    return replace(ctx, inside_relays=settings.sandbox is not None)
+    return replace(ctx, inside_relays=settings.sandbox is not None, voices=voices(settings, wall))
 
 
 def account_rules(settings: Settings) -> AccountRules:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from broadcasts.audio.voice_espeak import embedded
+from broadcasts.audio.voices import Voices
 from broadcasts.clock import Clock
 from broadcasts.ids import IdSource
 from controller.db.engine import Database
@@ -40,6 +42,9 @@ class Context:
     """`wake` for the step alone that publishes; none: there is no such thing here."""
     inside_relays: bool = False
     """Relays may come from this machine or network: a demo."""
+
+    voices: Voices = field(default_factory=embedded)
+    """Who reads texts aloud."""
 
     def publish_soon(self) -> None:
         """Something signed lies ready: nobody else need look."""

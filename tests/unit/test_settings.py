@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from broadcasts.audio.chain import EMERGENCY, ORDINARY
+from broadcasts.clock import SystemClock
 from broadcasts.errors import Refused
+from controller.bootstrap import voices
 from controller.bootstrap.audio_room import chains
 from controller.settings import PREFIX, Settings, example, from_environment, shown, sources
 
@@ -202,3 +204,44 @@ def test_the_example_uncommented_is_the_default() -> None:
 def test_the_file_in_the_repository_is_the_example_of_this_version() -> None:
     stored = Path(__file__).parents[2] / "deploy" / "env.example"
     assert stored.read_text(encoding="utf-8") == example()
+
+
+def test_without_a_setting_only_the_embedded_voices_speak_and_nothing_leaves_the_machine() -> None:
+    made = voices.voices(Settings(), SystemClock())
+
+    assert [each.id for each in made.providers] == ["espeak"]
+    assert not any(each.sends_text_out for each in made.providers)
+    assert made.first("vi") == "espeak/vi-vn-x-south"
+    assert made.first("km") == ""
+
+
+def test_voices_of_a_folder_and_of_a_service_are_there_when_they_are_set(tmp_path: Path) -> None:
+    told = {
+        "LOA_PIPER_VOICES": str(tmp_path),
+        "LOA_VOICE_URL": "https://voice.example.vn/v1/audio/speech",
+        "LOA_VOICE_NAMES": "vi-VN=lan, km-KH=sok",
+        "LOA_VOICES": "vi=http/lan",
+    }
+    made = voices.voices(from_environment(told), SystemClock())
+
+    assert [each.id for each in made.providers] == ["espeak", "piper", "http"]
+    assert [each.sends_text_out for each in made.providers] == [False, False, True]
+    assert (made.first("vi"), made.first("km"), made.first("en")) == ("http/lan", "http/sok", "")
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        (
+            {"LOA_VOICE_URL": "http://voice.example.vn/v1/audio/speech", "LOA_VOICE_NAMES": "vi=a"},
+            "settings.plain_voice",
+        ),
+        ({"LOA_VOICE_URL": "file:///etc/passwd", "LOA_VOICE_NAMES": "vi=a"}, "settings.value"),
+        ({"LOA_VOICE_URL": "https://voice.example.vn/v1"}, "settings.missing"),
+        ({"LOA_VOICE_NAMES": "vi"}, "settings.value"),
+        ({"LOA_VOICES": "espeak/vi"}, "settings.value"),
+        ({"LOA_VOICE_SECONDS": "0"}, "settings.bounds"),
+    ],
+)
+def test_settings_of_voices_that_cannot_be_are_refused(told: dict[str, str], key: str) -> None:
+    assert refusal(told).key == key
