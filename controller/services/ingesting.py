@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -53,10 +54,18 @@ _UNITS: BindParameter[list[str]] = bindparam("units", expanding=True)
 _STATUSES = select(UnitStatus).where(UnitStatus.unit_id.in_(_UNITS))
 _MARKS = select(JournalMark).where(JournalMark.unit_id.in_(_UNITS))
 _PLANS = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(_UNITS))
+_AHEAD = (State.PLANNED, State.PUBLISHED)
 _OPEN = select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.asset_sha256).where(
     Delivery.unit_id.in_(_UNITS),
-    Delivery.state.in_([str(state) for state in (State.PLANNED, State.PUBLISHED, State.READY)]),
+    Delivery.state.in_([str(state) for state in (*_AHEAD, State.READY)]),
     Delivery.end > bindparam("at"),
+)
+_UNREADY = _OPEN.join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id).where(
+    or_(
+        Delivery.state.in_([str(state) for state in _AHEAD]),
+        # Its cluster has another unit by now, with plans of its own.
+        Delivery.plan_version > UnitStatus.plan_version,
+    )
 )
 _BEYOND = (
     select(JournalEntry.seq)
@@ -71,6 +80,16 @@ _KEEP = {
     name: insert(JournalEntry.__table__).on_conflict_do_nothing().returning(JournalEntry.seq)  # type: ignore[arg-type]
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
+
+
+class _Change(IntEnum):
+    """Of plan and files together."""
+
+    GAINED = 1
+    """Nothing that was ready can have ceased to be."""
+    LOST = 2
+
+
 Plans = Mapping[str, tuple[int, datetime | None]]
 """Version and time of publication of the plans that stand, by unit."""
 
@@ -93,7 +112,7 @@ def apply(
     with session.no_autoflush:
         changed = _take_statuses(session, heard, statuses, tally)
     session.flush()
-    _readiness(session, changed)
+    _readiness(session, statuses, changed)
     births = [one for one in heard if isinstance(one.message, Presence) and one.message.state is PresenceState.ONLINE]
     there = {one.unit for one in births if statuses[one.unit].connected}
     if there and commanding.connected(session, there, max(one.at for one in births)):
@@ -131,9 +150,9 @@ def _far_future(message: Message, at: datetime) -> str | None:
 
 def _take_statuses(
     session: Session, heard: Sequence[Heard], statuses: Mapping[str, UnitStatus], tally: Tally
-) -> dict[str, UnitStatus]:
-    """All but journals; by unit, whose plan or files changed."""
-    changed: dict[str, UnitStatus] = {}
+) -> dict[str, _Change]:
+    """All but journals; by unit, whose plan or files changed, and how."""
+    changed: dict[str, _Change] = {}
     plans = _plans(session, [one.unit for one in heard if isinstance(one.message, Reported)])
     for one in heard:
         status = statuses[one.unit]
@@ -143,8 +162,9 @@ def _take_statuses(
             case Presence():
                 _presence(status, one.message, one.at)
             case Reported():
-                if _reported(session, status, one.message, one.at, plans, tally):
-                    changed[one.unit] = status
+                change = _reported(session, status, one.message, one.at, plans, tally)
+                if change is not None:
+                    changed[one.unit] = max(change, changed.get(one.unit, change))
             case Telemetry():
                 status.telemetry = one.message.model_dump(mode="json", exclude={"v", "unit"})
                 status.telemetry_at = one.at
@@ -177,10 +197,10 @@ def _presence(status: UnitStatus, message: Presence, at: datetime) -> None:
 
 def _reported(
     session: Session, status: UnitStatus, message: Reported, at: datetime, plans: Plans, tally: Tally
-) -> bool:
-    """Whether plan or files changed."""
+) -> _Change | None:
+    """How plan or files changed, if they did."""
     if status.boot_id is not None and message.boot_id < status.boot_id:
-        return False
+        return None
     before = (status.plan_version, status.held)
     if message.plan_version is not None and message.plan_version != status.plan_version:
         tally.outranked += status.unit_id in plans and message.plan_version > plans[status.unit_id][0]
@@ -198,7 +218,16 @@ def _reported(
             # Entries that we never saw. Were they acknowledged before we were restored, only our word brings them back.
             mark = _mark(session, status.unit_id, message.journal_id, at)
         _complete(status, mark)
-    return before != (status.plan_version, status.held)
+    return _change(*before, status)
+
+
+def _change(version: int | None, held: Sequence[str] | None, now: UnitStatus) -> _Change | None:
+    """From the plan and the files before to those in `now`."""
+    if (version, held) == (now.plan_version, now.held):
+        return None
+    if version is None or held is None or now.plan_version is None or now.plan_version < version:
+        return _Change.LOST
+    return _Change.GAINED if set(held) <= set(now.held) else _Change.LOST
 
 
 def _present_journal(session: Session, status: UnitStatus, journal_id: str, at: datetime) -> None:
@@ -237,16 +266,21 @@ def _apply_lag(plan: tuple[int, datetime | None] | None, status: UnitStatus, ver
     return [(at - plan[1]).total_seconds()]
 
 
-def _readiness(session: Session, changed: Mapping[str, UnitStatus]) -> None:
+def _readiness(session: Session, statuses: Mapping[str, UnitStatus], changed: Mapping[str, _Change]) -> None:
     """Ready is: the plan that names it is applied, and the file is held."""
     if not changed:
         return
-    at = min(status.reported_at for status in changed.values() if status.reported_at is not None)
-    held = {unit: set(status.held) for unit, status in changed.items()}
+    told = {unit: statuses[unit] for unit in changed}
+    at = min(status.reported_at for status in told.values() if status.reported_at is not None)
+    held = {unit: set(status.held) for unit, status in told.items()}
     ready: list[tuple[str, str]] = []
     lost: list[tuple[str, str]] = []
-    for row in session.execute(_OPEN, {"units": list(changed), "at": at}):
-        applied = row.plan_version is not None and (changed[row.unit_id].plan_version or 0) >= row.plan_version
+    rows: list[Any] = []
+    for change, query in ((_Change.GAINED, _UNREADY), (_Change.LOST, _OPEN)):
+        if units := [unit for unit, its in changed.items() if its is change]:
+            rows += session.execute(query, {"units": units, "at": at})
+    for row in rows:
+        applied = row.plan_version is not None and (told[row.unit_id].plan_version or 0) >= row.plan_version
         if applied and row.asset_sha256 in held[row.unit_id]:
             ready.append((row.id, row.state))
         elif row.state == State.READY:
