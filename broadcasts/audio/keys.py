@@ -20,6 +20,7 @@ REFUSALS: dict[str, tuple[str, ...]] = {
     "audio.too_costly": (),
     "audio.took_too_long": ("seconds",),
     "audio.voice_unknown": ("voice",),
+    "audio.inline": ("limit_seconds", "limit_kb"),
     "asset.unknown": ("asset",),
 }
 """key -> the fields that fill its gaps."""
