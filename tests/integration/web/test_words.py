@@ -49,7 +49,7 @@ EITHER = re.compile(r"""\bt\(\s*"([a-z_.0-9]+)" if .*? else "([a-z_.0-9]+)"\s*[,
 
 
 def raised() -> set[str]:
-    folders = ("broadcasts/audio", "controller")
+    folders = ("broadcasts/audio", "broadcasts/domain", "controller")
     return {
         f"errors.{key}"
         for folder in folders

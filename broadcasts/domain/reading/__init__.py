@@ -1,0 +1,1 @@
+"""How a written Vietnamese bulletin is read aloud: `reader.read`. Own rules, no library."""

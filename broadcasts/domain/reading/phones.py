@@ -1,0 +1,54 @@
+"""Numbers that are dialled, digit by digit in the groups they are written in."""
+
+from __future__ import annotations
+
+import re
+
+from broadcasts.domain.reading.numerals import digits
+from broadcasts.domain.reading.source import Source
+from broadcasts.domain.reading.tokens import Category, Token
+
+_G = r"[\s.-]"
+_PHONE = re.compile(
+    rf"(?:\+84|\(\+84\)|\(0[0-9]{{2,3}}\)|0[0-9]{{2,3}}){_G}?(?:[0-9x]{{2,4}}{_G}){{1,3}}[0-9x]{{2,4}}(?![^\W_]|[.,/-]?[0-9])"
+    r"|(?:\+84|\(0[0-9]{2,3}\)\s?)[0-9]{7,9}(?![^\W_]|[.,/-]?[0-9])"
+    r"|0[0-9]{9,10}(?![^\W_]|[.,/-]?[0-9])"
+    rf"|1[89]00{_G}?[0-9x]{{2,4}}(?:{_G}?[0-9]{{2}})?(?![^\W_]|[.,/-]?[0-9])"
+)
+_HOTLINE = re.compile(r"(?:11[1-9]|1022|18[0-9]{3}|19[0-9]{3})(?![^\W_]|[.,/-]?[0-9])")
+_CUE = re.compile(
+    r"(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
+    r"chữa cháy|cứu nạn|công an|liên hệ|sđt|đt|trẻ em|số điện thoại|zalo|qua số|các số|theo số|đến số|về số|"
+    r"số khẩn cấp|alo)"
+    r"(?:\s(?:số|ngay|là|khẩn cấp|theo|qua|máy|nóng))*[\s:.,(]+(?:[0-9]{3,5}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
+    re.IGNORECASE,
+)
+
+
+def phone(source: Source, at: int) -> Token | None:
+    found = source.match(_PHONE, at)
+    if found and sum(each.isdigit() or each == "x" for each in found[0]) >= 6:
+        return source.token(at, found.end(), _groups(found[0]), Category.PHONE, doubtful="x" in found[0])
+    return _hotline(source, at)
+
+
+def _hotline(source: Source, at: int) -> Token | None:
+    """113 is a number to call where something says so; before a noun it counts; else it is doubtful."""
+    found = source.match(_HOTLINE, at)
+    if found is None:
+        return None
+    if source.follows(_CUE, at):
+        return source.token(at, found.end(), digits(found[0]), Category.PHONE)
+    return None
+
+
+def _groups(written: str) -> str:
+    parts = [part for part in re.split(r"[\s.()-]+", written) if part]
+    if len(parts) == 1 and len(written) == 10 and written[0] == "0":
+        parts = [written[:4], written[4:7], written[7:]]
+    return ", ".join(_group(part) for part in parts)
+
+
+def _group(part: str) -> str:
+    words = [("cộng" if each == "+" else "ích" if each == "x" else digits(each)) for each in part]
+    return " ".join(words)

@@ -1,0 +1,84 @@
+"""Units after a figure, alone or one by another: kg, m³/s, đồng/hộ."""
+
+from __future__ import annotations
+
+import re
+
+from broadcasts.domain.reading.source import Source
+from broadcasts.domain.reading.tokens import Category, Token
+
+_TABLE = """
+mm=mi-li-mét cm=xen-ti-mét dm=đề-xi-mét m=mét km=ki-lô-mét Km=ki-lô-mét KM=ki-lô-mét
+mm2=mi-li-mét_vuông mm²=mi-li-mét_vuông cm2=xen-ti-mét_vuông cm²=xen-ti-mét_vuông m2=mét_vuông m²=mét_vuông M2=mét_vuông
+km2=ki-lô-mét_vuông km²=ki-lô-mét_vuông cm3=xen-ti-mét_khối cm³=xen-ti-mét_khối m3=mét_khối m³=mét_khối M3=mét_khối
+ha=héc-ta Ha=héc-ta HA=héc-ta g=gam gr=gam mg=mi-li-gam µg=mi-crô-gam μg=mi-crô-gam kg=ki-lô-gam Kg=ki-lô-gam
+KG=ki-lô-gam ml=mi-li-lít mL=mi-li-lít l=lít L=lít
+°C=độ_C ºC=độ_C oC=độ_C ℃=độ_C °=độ º=độ °F=độ_F
+V=vôn kV=ki-lô-vôn KV=ki-lô-vôn W=oát kW=ki-lô-oát KW=ki-lô-oát MW=mê-ga-oát kWh=ki-lô-oát_giờ KWh=ki-lô-oát_giờ
+kwh=ki-lô-oát_giờ kVA=ki-lô-vôn-ampe KVA=ki-lô-vôn-ampe MVA=mê-ga-vôn-ampe Hz=héc kHz=ki-lô-héc KHz=ki-lô-héc
+MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu
+ph=phút phút=phút giây=giây tháng=tháng năm=năm
+"""
+NAMES = {written: spoken.replace("_", " ") for written, spoken in (pair.split("=") for pair in _TABLE.split())}
+MONEY = {
+    "đ": "đồng", "Đ": "đồng", "₫": "đồng", "đồng": "đồng", "VNĐ": "đồng", "VND": "đồng", "vnđ": "đồng", "vnd": "đồng",
+    "USD": "đô-la Mỹ", "k": "%", "K": "%", "tr": "triệu", "trđ": "triệu đồng", "tr.đ": "triệu đồng",
+    "tr đ": "triệu đồng", "tr đồng": "triệu đồng", "tỷđ": "tỷ đồng", "kđ": "% đồng",
+}  # fmt: skip
+"""% stands for the thousand of the region."""
+SHARES = {"%": "phần trăm", "‰": "phần %"}
+_ONLY_CLOSE = frozenset({"V", "W", "K", "Đ", "L", "º"})
+"""With a space between they are letters of a name: "khu 5 V"."""
+_UNIT = re.compile(
+    r"(\s?)("
+    + "|".join(re.escape(each) for each in sorted({*NAMES, *MONEY, *SHARES}, key=len, reverse=True))
+    + r")(?![^\W_]|[²³])"
+)
+_PER = re.compile(r"\s?/\s?([^\W\d_]{1,12}[²³23]?)(?![^\W_]|[²³])")
+_FLOWS = frozenset({"h", "s", "giờ", "giây", "l", "L", "lít"})
+"""What is measured by these is a speed, a flow or a strength: "trên"."""
+_BY = {"h": "giờ", "s": "giây", "p": "phút", "đ": "đồng", "kg": "ki-lô-gam"}
+
+
+def unit(source: Source, at: int) -> tuple[int, str, Category] | None:
+    """The unit that follows a figure which ends at `at`: its end, its words and what it makes of the figure."""
+    found = source.match(_UNIT, at)
+    if found is None or (found[1] and found[2] in _ONLY_CLOSE) or "\n" in found[1]:
+        return None
+    written, thousand = found[2], source.style.thousand
+    if written in SHARES:
+        return found.end(), SHARES[written].replace("%", thousand), Category.UNIT
+    if written in MONEY:
+        return found.end(), MONEY[written].replace("%", thousand), Category.MONEY
+    return found.end(), NAMES[written], Category.UNIT
+
+
+def per(source: Source, at: int) -> tuple[int, str]:
+    """What the unit that ends at `at` is counted by: "/h", "/hộ/tháng"; the end and the words, "" where nothing."""
+    words: list[str] = []
+    for _ in range(3):
+        found = source.match(_PER, at)
+        if found is None or "\n" in found[0]:
+            break
+        written = found[1]
+        link = "trên" if written in _FLOWS and not words else "một"
+        words.append(f"{link} {_BY.get(written) or NAMES.get(written, written)}")
+        at = found.end()
+    return at, " ".join(words)
+
+
+_COUNTED = re.compile(r"[0-9](?:\s?[^\W\d_]{1,12}\.?){1,4}$")
+_BESIDE = re.compile(r"\s?/\s?(?=[^\W\d_])")
+
+
+def slash(source: Source, at: int) -> Token | None:
+    """A slash between words. After something counted it says "một" ("2 lần/ngày"); else nobody knows whether it means
+    "and" or "or": a pause, doubtful."""
+    if source.text[at] != "/" or at == 0 or not source.text[at - 1].isalpha():
+        return None
+    if source.follows(_COUNTED, at):
+        end, words = per(source, at)
+        if words:
+            return source.token(at, end, f" {words}", Category.UNIT)
+    found = source.match(_BESIDE, at)
+    return source.token(at, found.end(), ", ", Category.SIGN, " hoặc ", " trên ") if found else None
