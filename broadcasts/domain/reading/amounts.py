@@ -20,6 +20,7 @@ _CODE = re.compile(
     r"(?:\s(?:số|công dân|nhân dân|thuế|là))*[\s:]+$",
     re.IGNORECASE,
 )
+_ACCOUNT = re.compile(r"[0-9]+(?: [0-9]{2,6}(?![^\W_]|[.,/-][0-9]))*")
 _ORDINAL = re.compile(r"thứ\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc|hay)\s?)*$", re.IGNORECASE)
 _LEVEL = re.compile(
     r"(cấp|thứ|tháng|vùng|loại|hạng|khu vực|lớp|khối|ấp|tổ|khóm|tuần|quý|đợt|số|tầng)\s+$", re.IGNORECASE
@@ -27,6 +28,7 @@ _LEVEL = re.compile(
 _SAME = frozenset(
     {"cấp", "thứ", "tháng", "vùng", "lớp", "khối", "ấp", "tổ", "khóm", "loại", "hạng", "khu vực", "tuần", "quý", "đợt"}
 )
+_TALL = re.compile(r"(?:cao|sâu|dài|rộng|ngập|dâng|mực nước|hơn|khoảng|dày)\s+$", re.IGNORECASE)
 _HEIGHT = re.compile(r"([0-9]{1,3})\s?(m|tr|tỷ)([0-9]{1,2})(?![^\W_]|[.,]?[0-9])")
 _CHAINAGE = re.compile(r"([0-9]{1,4})\+([0-9]{3})(?![0-9])")
 _MORE = re.compile(r"-|/[0-9]")
@@ -65,14 +67,18 @@ def _signed(source: Source, at: int, sign: str) -> Token | None:
 def _special(source: Source, at: int, written: str) -> Token | None:
     style = source.style
     if source.follows(_CODE, at) and written.isdigit():
-        return source.token(at, at + len(written), digits(written), Category.NUMBER)
+        whole = source.match(_ACCOUNT, at)
+        groups = whole[0].split() if whole else [written]
+        end = whole.end() if whole else at + len(written)
+        return source.token(at, end, ", ".join(map(digits, groups)), Category.NUMBER)
     if (found := source.match(_RATIO, at)) and source.follows(_RATIO_CUE, at):
         spoken = f"{cardinal(int(found[1]), style)} trên {cardinal(int(found[2].replace('.', '')), style)}"
         return source.token(at, found.end(), spoken, Category.FRACTION)
     if found := source.match(_CHAINAGE, at):
         spoken = f"{cardinal(int(found[1]), style)} cộng {cardinal(int(found[2]), style)}"
         return source.token(at, found.end(), spoken, Category.NUMBER)
-    if found := source.match(_HEIGHT, at):
+    found = source.match(_HEIGHT, at)
+    if found and (found[3] not in ("2", "3") or found[2] != "m" or source.follows(_TALL, at)):
         name = {"m": "mét", "tr": "triệu", "tỷ": "tỷ"}[found[2]]
         spoken = f"{cardinal(int(found[1]), style)} {name} {cardinal(int(found[3]), style)}"
         return source.token(at, found.end(), spoken, Category.UNIT if name == "mét" else Category.MONEY)

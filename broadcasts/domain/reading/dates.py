@@ -11,6 +11,7 @@ from broadcasts.domain.reading.tokens import Category, Token
 _END = r"(?![^\W_]|[/][0-9]|[.,-]?[0-9])"
 _YEAR = r"(?:19|20)[0-9]{2}"
 _D = r"[0-9]{1,2}"
+_NUMBERED = re.compile(r"[0-9]{1,4}[A-ZĐ]?(?:/[0-9]{1,4}[A-ZĐ]?){1,3}(?![^\W_]|[/.,]?[0-9])")
 _FULL = re.compile(rf"({_D})(?P<s>[/.-])({_D})(?P=s)({_YEAR})(?![^\W_]|/[0-9A-ZĐ])")
 _ISO = re.compile(rf"({_YEAR})-([0-9]{{2}})-([0-9]{{2}})(?![^\W_]|-)")
 _SHORT_YEAR = re.compile(rf"({_D})(?P<s>[/-])({_D})(?P=s)([0-9]{{2}}){_END}")
@@ -25,7 +26,8 @@ _AFTER_DAY = re.compile(r"(?:ngày|mùng|mồng|rằm)\s+$", re.IGNORECASE)
 _AFTER_MONTH = re.compile(r"tháng\s+$", re.IGNORECASE)
 _MONTH_CUE = re.compile(r"tháng\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc)\s?)*$", re.IGNORECASE)
 _CUE = re.compile(
-    r"(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|"
+    r"(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|hạn|hạn nộp|"
+    r"hạn chót|hạn cuối|"
     r"chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[\s,(]+"
     r"(?:[0-9]{1,2}(?:/[0-9]{1,2})?\s?(?:,|và|-|–|đến|hoặc)\s?)*)$",
     re.IGNORECASE,
@@ -33,6 +35,9 @@ _CUE = re.compile(
 _PREPOSITION = re.compile(
     r"(?:từ|đến|trước|sau|hết|tới|kể từ|vào|qua|khoảng|giờ|phút|[0-9]h|[0-9]h[0-9]{2}|[0-9]:[0-9]{2})[\s,]+$",
     re.IGNORECASE,
+)
+_UNTIL = re.compile(
+    r"[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{4})?(?:\s\([^()]{1,20}\))?\s+(?:đến|tới|đến hết|và|,)\s+$", re.IGNORECASE
 )
 _STREET = re.compile(r"(?:đường|phố|cầu|chợ|trường|công viên|quảng trường|bệnh viện)\s+$", re.IGNORECASE)
 _HOUSE = re.compile(
@@ -108,7 +113,8 @@ def _stretch(source: Source, at: int) -> Token | None:
     if (few := source.match(_DAYS, at)) and (last := _parse(source, few.end())):
         first, (end, day, of, year) = int(few[1]), last
         if 1 <= first < day:
-            spoken = f"{prefix}{cardinal(first, source.style)} đến {words(source, day, of, year, 'ngày ')}"
+            lunar = source.match(_LUNAR, end) is not None
+            spoken = f"{prefix}{cardinal(first, source.style)} đến {words(source, day, of, year, 'ngày ', lunar)}"
             return source.token(at, end, spoken, Category.DATE)
     opening = _parse(source, at)
     if opening is None:
@@ -117,8 +123,12 @@ def _stretch(source: Source, at: int) -> Token | None:
     last = _parse(source, dash.end()) if dash else None
     if last is None:
         return None
+    lunar = source.match(_LUNAR, last[0]) is not None
     (_, day, of, year), (end, to_day, to_month, to_year) = opening, last
-    first_words, last_words = words(source, day, of, year, prefix), words(source, to_day, to_month, to_year, "ngày ")
+    first_words, last_words = (
+        words(source, day, of, year, prefix, lunar),
+        words(source, to_day, to_month, to_year, "ngày ", lunar),
+    )
     spoken = f"{first_words} đến {last_words}"
     if year is None and {(day, of), (to_day, to_month)} <= HOLIDAYS:
         return source.token(at, end, spoken, Category.DATE, f"{first_words} và {last_words}")
@@ -151,7 +161,7 @@ def _two_figures(source: Source, at: int) -> Token | None:
         return _dashed(source, at, dashed)
     found = source.match(_STROKE, at)
     if found is None:
-        return None
+        return _house(source, at)
     top, bottom, end = int(found[1]), int(found[2]), found.end()
     stroke, part = _strokes(source, found[0]), f"{cardinal(top, source.style)} phần {cardinal(bottom, source.style)}"
     lunar = source.match(_LUNAR, end) is not None
@@ -161,7 +171,7 @@ def _two_figures(source: Source, at: int) -> Token | None:
     if source.follows(_STREET, at):
         named = words(source, top, bottom, None, "")
         return source.token(at, end, named, Category.DATE, *([] if (top, bottom) in HOLIDAYS else [stroke]))
-    if source.follows(_CUE, at) or lunar:
+    if source.follows(_CUE, at) or source.follows(_UNTIL, at) or lunar:
         return source.token(at, end, day, Category.DATE)
     if source.follows(_HOUSE, at) or _TO_HOUSE.match(source.after(end)):
         return source.token(at, end, stroke, Category.FRACTION, *([] if source.follows(_HOUSE, at) else [day]))
@@ -171,6 +181,15 @@ def _two_figures(source: Source, at: int) -> Token | None:
     if source.follows(_PREPOSITION, at) and (top >= bottom or _TO_DATE.match(source.after(end))):
         return source.token(at, end, day, Category.DATE)
     return source.token(at, end, day, Category.DATE, stroke, *([part] if top < bottom else []))
+
+
+def _house(source: Source, at: int) -> Token | None:
+    """45/3A, 12/4/5: nothing but a number of a house or a class."""
+    found = source.match(_NUMBERED, at)
+    if found is None:
+        return None
+    is_wrong_date = re.search(r"/[0-9]{4}$", found[0]) is not None
+    return source.token(at, found.end(), _strokes(source, found[0]), Category.FRACTION, doubtful=is_wrong_date)
 
 
 def _dashed(source: Source, at: int, found: re.Match[str]) -> Token:
@@ -186,7 +205,8 @@ def _dashed(source: Source, at: int, found: re.Match[str]) -> Token:
 
 
 def _strokes(source: Source, written: str) -> str:
-    return " trên ".join(cardinal(int(part), source.style) for part in re.split("[/.-]", written))
+    parts = [re.fullmatch("([0-9]+)([^0-9]?)", part) for part in re.split("[/.-]", written)]
+    return " trên ".join(f"{cardinal(int(part[1]), source.style)} {part[2]}".strip() for part in parts if part)
 
 
 def month_or_weekday(source: Source, at: int, value: int, end: int) -> str | None:

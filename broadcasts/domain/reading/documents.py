@@ -10,7 +10,7 @@ from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
 _PART = r"[A-ZĐƯ][A-ZĐƯa-z&]{0,11}[0-9]{0,2}"
-_STATE = re.compile(rf"([0-9]{{1,6}})(?:/([12][0-9]{{3}}))?/({_PART}(?:\s?[-/.]\s?{_PART}){{0,3}})(?![^\W_])")
+_STATE = re.compile(rf"([0-9]{{1,6}})(?:/([12][0-9]{{3}}))?/({_PART}(?:[-/.]{_PART}){{0,3}})(?![^\W_])")
 _PARTY = re.compile(rf"([0-9]{{1,6}})\s?-\s?([A-ZĐ][A-ZĐa-z]{{0,3}})/({_PART}(?:[-/.]{_PART}){{0,2}})(?![^\W_])")
 _KINDS = {
     "TB": "thông báo", "QĐ": "quyết định", "NĐ": "nghị định", "TT": "thông tư", "NQ": "nghị quyết", "CT": "chỉ thị",
@@ -36,7 +36,8 @@ _ISSUERS = {
 }  # fmt: skip
 _DOUBTFUL = frozenset({"BCH", "TU", "VP", "CA", "TL"})
 _ASSEMBLY = re.compile(r"QH([0-9]{1,2})")
-_NUMBERED = re.compile(r"số\s*$", re.IGNORECASE)
+_TOLD = re.compile(r"(?:[\s,]+ngày[\s0-9/.-]{3,16})?\s*(?:của|do)\s", re.IGNORECASE)
+"""The issuer is named right afterwards."""
 
 
 def document(source: Source, at: int) -> Token | None:
@@ -50,14 +51,15 @@ def document(source: Source, at: int) -> Token | None:
         if found is None:
             return None
         year, tail = None, f"{found[2]}-{found[3]}"
-    parts = re.split(r"\s?[-/.]\s?", tail)
+    parts = re.split(r"[-/.]", tail)
     number = _number(found[1], source)
     spoken = f"{number}, năm {cardinal(int(year), source.style)}" if year else number
     kind = _KINDS.get(parts[0])
     doubtful = False
     said: list[str] = []
-    if kind and kind not in source.before(at).lower()[-40:]:
+    if kind and not _is_said(source, at, kind, parts[0]):
         said.append(kind)
+    told = _TOLD.match(source.after(found.end())) is not None
     for part in parts[1:] if kind else parts:
         words, sure = _issuer(part, source)
         said.append(words)
@@ -65,10 +67,18 @@ def document(source: Source, at: int) -> Token | None:
     if kind and len(parts) > 1:
         issuers = ", ".join(said[1:] if said[0] == kind else said)
         front = f", {kind}" if said[0] == kind else ""
-        spoken += f"{front} của {issuers}"
+        spoken += front if told else f"{front} của {issuers}"
+    elif _ASSEMBLY.fullmatch(parts[0]):
+        spoken += f" của {said[0]}"
     elif said:
         spoken += f", {', '.join(said)}"
     return source.token(at, found.end(), spoken, Category.DOCUMENT, doubtful=doubtful)
+
+
+def _is_said(source: Source, at: int, kind: str, short: str) -> bool:
+    """The kind stands before the number, in full or in short."""
+    before = source.before(at)
+    return kind in before.lower()[-40:] or re.search(rf"(?<![^\W_]){short}\s(?:số\s)?$", before) is not None
 
 
 def _number(written: str, source: Source) -> str:

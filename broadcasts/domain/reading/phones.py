@@ -20,7 +20,8 @@ _CUE = re.compile(
     r"(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
     r"chữa cháy|cứu nạn|công an|liên hệ|sđt|đt|trẻ em|số điện thoại|zalo|qua số|các số|theo số|đến số|về số|"
     r"số khẩn cấp|alo)"
-    r"(?:\s(?:số|ngay|là|khẩn cấp|theo|qua|máy|nóng))*[\s:.,(]+(?:[0-9]{3,5}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
+    r"(?:\s(?:số|ngay|là|khẩn cấp|theo|qua|máy|nóng))*[\s:.,(]+"
+    r"(?:[0-9][0-9. ]{2,9}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
     re.IGNORECASE,
 )
 

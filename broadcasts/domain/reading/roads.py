@@ -19,12 +19,17 @@ _NAMES = {
 _ROAD = re.compile(
     r"(QL|ĐT|TL|ĐH|HL|LTL)(?:\s?\.\s?|\s?-\s?|\s)?([1-9][0-9]{0,3})([A-ZĐa-eđ](?![^\W_]))?(?![^\W_]|[.,]?[0-9])"
 )
+_STONE = re.compile(r"[Kk][Mm]\.?\s?([0-9]{1,4})(?:\s?\+\s?([0-9]{1,3}))?(?![^\W_]|[.,/]?[0-9])")
 _WORDED = re.compile(r"(?:đường tỉnh|tỉnh lộ|đường huyện|hương lộ)\s+(?:số\s+)?$", re.IGNORECASE)
 _NUMBER = re.compile(r"([1-9][0-9]{2})([A-ZĐ](?![^\W_]))?(?![^\W_]|[.,]?[0-9])")
 _PLATE = re.compile(r"([0-9]{2})([A-Z][A-Z0-9]?)\s?-\s?([0-9]{3})\.?([0-9]{1,2})(?![^\W_])")
 
 
 def road(source: Source, at: int) -> Token | None:
+    if stone := source.match(_STONE, at):
+        spoken = f"ki-lô-mét {cardinal(int(stone[1]), source.style)}"
+        spoken += f" cộng {cardinal(int(stone[2]), source.style)}" if stone[2] else ""
+        return source.token(at, stone.end(), spoken, Category.ROAD)
     found = source.match(_ROAD, at)
     if found is None:
         return None

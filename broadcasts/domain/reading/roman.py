@@ -12,7 +12,7 @@ from broadcasts.domain.reading.tokens import Category, Token
 _ROMAN = re.compile(r"(X{0,3})(IX|IV|V?I{0,3})(?![^\W_])")
 _CUE = re.compile(
     r"(?:quý|thế kỷ|thế kỉ|khóa|khoá|lần thứ|thứ|lần|kỳ|khu vực|vùng|hạng|loại|bậc|chương|mục|phần|cấp|cấp độ|"
-    r"giai đoạn|học kỳ|học kì|đợt|đại hội|đại hội đảng|nhóm|type|típ|độ|tập|bảng|kỳ họp thứ|phụ lục)\s+"
+    r"giai đoạn|học kỳ|học kì|đợt|đại hội|đại hội đảng|báo động|nhóm|type|típ|độ|tập|bảng|kỳ họp thứ|phụ lục)\s+"
     r"(?:[IVX]+\s?(?:,|và|-|–|hoặc|đến)\s?)*$",
     re.IGNORECASE,
 )

@@ -10,6 +10,7 @@ from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
 _SPACE = re.compile(r"\s+")
+_COUNTED = re.compile(r"[0-9]\s?[^\W\d_]{1,12}[²³23]?$")
 _KEPT = frozenset(".,;:!?…\"'“”‘’()[]«»")
 _BULLETS = frozenset("-–—•*+·●○■□▪▫➢►▶✓✔→⇒‣◦")
 _DASHES = frozenset("-–—")
@@ -32,6 +33,9 @@ def sign(source: Source, at: int) -> Token:
     if here in _DASHES:
         return source.token(at, at + 1, _dash(source, at), Category.SIGN)
     if here == "/":
+        counted = at + 1 < len(text) and text[at + 1].isdigit() and source.follows(_COUNTED, at)
+        if counted:
+            return source.token(at, at + 1, " trên ", Category.SIGN, ", ")
         return source.token(at, at + 1, ", ", Category.SIGN)
     if here in _KEPT:
         return source.token(at, at + 1, here, Category.PLAIN)

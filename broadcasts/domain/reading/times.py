@@ -16,7 +16,7 @@ _CLOCK = re.compile(
     rf"|\s?(?:h|H){_END}"
     rf"|(?::)(?P<colon>[0-9]{{2}})(?::(?P<s>[0-9]{{2}}))?\s?(?:h|giờ)?{_END})"
 )
-_BARE = re.compile(r"([0-9]{1,2})\s?g" + _END)
+_BARE = re.compile(r"([0-9]{1,2})g(?!\s?/)" + _END)
 _DASH = re.compile(r"\s?(?:-|–|—|÷)\s?")
 _HOUR_FIRST = re.compile(r"([0-9]{1,2})\s?[-–—]\s?(?=(?P<to>[0-9]{1,2})\s?(?:h|H|g[0-9]|giờ))")
 _AT = re.compile(r"(?:lúc|từ|đến|vào|trước|sau|khoảng|tới|hồi|[0-9]g?\s?[-–])\s*$", re.IGNORECASE)

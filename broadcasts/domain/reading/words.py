@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+from broadcasts.domain.reading import units
 from broadcasts.domain.reading.letters import is_latin, is_syllable, spell
 from broadcasts.domain.reading.numerals import cardinal, digits
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
+from broadcasts.domain.reading.values import RUN
 
 _PLACES = {
     "TP": "thành phố", "Tp": "thành phố", "TX": "thị xã", "Tx": "thị xã", "TT": "thị trấn", "P": "phường", "Q": "quận",
@@ -16,6 +18,8 @@ _PLACES = {
 _PLACE = re.compile(r"(TP|Tp|TX|Tx|TT|KV|KP|[PQHXTĐ])\.\s?(?=([A-ZÀ-ỸĐ][a-zà-ỹđ]|[0-9]{1,2}(?![0-9/]|[.,][0-9])))")
 _NUMBERED = re.compile(r"([PQ])([0-9]{1,2})(?![^\W_]|[.,/]?[0-9])")
 _CODE = re.compile(r"(?=[A-Za-zĐđ]*[0-9])(?=[0-9]*[A-Za-zĐđ])[A-Za-zĐđ0-9]{2,24}(?![^\W_])")
+_SPLIT_UNIT = re.compile(r"[0-9]+(?:m|tr|tỷ|[xX])[0-9]{1,2}(?![^\W_])")
+"""1m65, 2tr5, 3x4: figures on both sides of a unit."""
 _HEADLINE = re.compile(r"[^\W\d_]{2,}")
 _MOST_SPELLED = 24
 
@@ -38,6 +42,9 @@ def code(source: Source, at: int) -> Token | None:
     """Letters and figures in one: H5N1, 4G, A80. One letter keeps its form, more are spelled; long: doubtful."""
     found = source.match(_CODE, at)
     if found is None:
+        return None
+    figures = RUN.match(source.text, at, found.end())
+    if figures and (units.unit(source, figures.end()) or source.match(_SPLIT_UNIT, at)):
         return None
     parts = re.findall(r"[0-9]+|[^\W\d_]+", found[0])
     said = []
