@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
 from controller.db.tables import (
+    Asset,
     AuditEntry,
     Broadcast,
     Bulletin,
@@ -26,25 +30,46 @@ def within_reach(session: Session, areas: frozenset[str]) -> set[str]:
 
 def may_listen(session: Session, actor: Actor, sha256: str) -> bool:
     """Whoever added it, and everybody in whose area something uses it. `actor` looks: as `Right.LOOK` narrows it."""
+    return sha256 in heard_among(session, actor, {sha256})
+
+
+def heard_among(session: Session, actor: Actor, names: Collection[str]) -> set[str]:
+    """Those of these recordings that this person may listen to. One query where all are; for others the tree of areas
+    is climbed too, in search of a sound that is kept above."""
+    names = set(names) - {""}
+    if not names:
+        return set()
+    heard = {str(row[0]) for row in session.execute(_used_or_added(actor, names))}
+    if missing := names - heard:
+        kept = select(KeptSound.asset_sha256).where(
+            KeptSound.asset_sha256.in_(missing), KeptSound.area_id.in_(within_reach(session, actor.areas))
+        )
+        heard |= set(session.scalars(kept))
+    return heard
+
+
+def find_heard(session: Session, actor: Actor, sha256: str) -> Asset | None:
+    """The recording, for a page that shows it; none where it is not there, or is none of this person's business."""
+    return session.get(Asset, sha256) if sha256 and may_listen(session, actor, sha256) else None
+
+
+def _used_or_added(actor: Actor, names: Collection[str]) -> CompoundSelect[Any]:
     used = (
-        select(Rendition.id)
+        select(Rendition.asset_sha256)
         .join(Bulletin, Rendition.bulletin_id == Bulletin.id)
         .join(Station, Bulletin.station_id == Station.id)
-        .where(Rendition.asset_sha256 == sha256, Station.area_id.in_(actor.areas))
+        .where(Rendition.asset_sha256.in_(names), Station.area_id.in_(actor.areas))
     )
     in_programme = (
-        select(ProgrammePart.position)
+        select(ProgrammePart.asset_sha256)
         .join(Broadcast, ProgrammePart.broadcast_id == Broadcast.id)
         .join(Station, Broadcast.station_id == Station.id)
-        .where(ProgrammePart.asset_sha256 == sha256, Station.area_id.in_(actor.areas))
+        .where(ProgrammePart.asset_sha256.in_(names), Station.area_id.in_(actor.areas))
     )
-    preloaded = select(EmergencyRecording.kind).where(
-        EmergencyRecording.asset_sha256 == sha256, EmergencyRecording.area_id.in_(actor.areas)
+    preloaded = select(EmergencyRecording.asset_sha256).where(
+        EmergencyRecording.asset_sha256.in_(names), EmergencyRecording.area_id.in_(actor.areas)
     )
-    kept = select(KeptSound.id).where(
-        KeptSound.asset_sha256 == sha256, KeptSound.area_id.in_(within_reach(session, actor.areas))
+    mine = select(AuditEntry.about).where(
+        AuditEntry.act == "recording.add", AuditEntry.about.in_(names), AuditEntry.actor == actor.name
     )
-    mine = select(AuditEntry.id).where(
-        AuditEntry.act == "recording.add", AuditEntry.about == sha256, AuditEntry.actor == actor.name
-    )
-    return any(session.scalar(query.limit(1)) is not None for query in (used, in_programme, preloaded, mine, kept))
+    return union(used, in_programme, preloaded, mine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import islice, pairwise
 
@@ -25,6 +25,7 @@ from controller.db.tables import Asset, Cluster, Delivery, Station
 from controller.services import airtime, clashing, origins, programmes, relaying, routing, targets
 from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
+from controller.services.listening import heard_among
 from controller.services.renditions import Hearing, hearings, layouts, wishes
 from controller.services.replaced import Span, replaced
 from controller.services.rights import Actor, Right
@@ -138,6 +139,7 @@ def look_ahead(
     editing: str | None = None,
     part: Span | None = None,
 ) -> Preview:
+    draft = without_foreign(session, actor, draft)
     wrong: list[LoaError] = []
     wrong += targets.problems(session, actor, draft, now)
     clusters = targets.resolve(session, actor.areas, draft)
@@ -212,6 +214,21 @@ def look_ahead(
         relayed=source.name if (source := relaying.source_of(session, draft.relay)) else "",
         fallback=_fallback(session, draft),
         silence_s=draft.relay.silence_s if draft.relay else 0,
+    )
+
+
+def without_foreign(session: Session, actor: Actor, draft: Draft) -> Draft:
+    """The draft with recordings that this person may not listen to under names that nothing has: whoever hands such a
+    one in could listen to it then, and even its length is nobody's business."""
+    named = {draft.asset, *(part.asset for part in draft.parts), *(each.asset for each in draft.more)} - {""}
+    foreign = {name: f"-{name}" for name in named - heard_among(session, actor, named)}
+    if not foreign:
+        return draft
+    return replace(
+        draft,
+        asset=foreign.get(draft.asset, draft.asset),
+        parts=tuple(replace(part, asset=foreign.get(part.asset, part.asset)) for part in draft.parts),
+        more=tuple(replace(each, asset=foreign.get(each.asset, each.asset)) for each in draft.more),
     )
 
 

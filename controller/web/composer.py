@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from broadcasts.errors import LoaError
 from controller.db.tables import Asset
 from controller.services.library import add_recording
+from controller.services.listening import find_heard
 from controller.services.recordings import add_sample
 from controller.services.rights import Right
 from controller.services.views.places import everywhere, not_offered, places
@@ -87,7 +88,7 @@ class Composer(Generic[F]):
             offered = places(session, actor, desk.today)
             top = everywhere(session, actor, desk.today) if len(offered) > 1 else ""
             gone = not_offered(session, form.areas, offered, top)
-            asset = session.get(Asset, form.asset) if form.asset else None
+            asset = find_heard(session, actor, form.asset)
             more = self.more(desk, session, form)
         failure = error or recording_error
         frame = {

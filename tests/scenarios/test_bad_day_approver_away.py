@@ -11,7 +11,7 @@ from support.bad_day import DAY, BadDay, at
 
 from broadcasts.errors import Refused
 from controller.db.tables import Cluster, RoleGrant, Station, User
-from controller.services import accounts, approving, composing, delegating
+from controller.services import accounts, approving, audit, composing, delegating
 from controller.services.composing import Draft
 from controller.services.rights import Actor, Right, Role
 from controller.services.views.broadcast import whole
@@ -42,6 +42,8 @@ class Commune:
     def write(self, sound: str, start: str, by: str = "viet") -> str:
         told = {"areas": (self.area,), "first_day": DAY, "at": time.fromisoformat(start), "push_now": True}
         asset = self.day.studio.sounds[sound]
+        with self.ctx.db.write() as session:  # he adds the file too
+            audit.record(session, self.ctx.wall.now(), by, "recording.add", asset)
         draft = Draft(title=sound, field=1, language="vi", asset=asset, **told)  # type: ignore[arg-type]
         return composing.submit(self.ctx, self.actor(by), draft)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import update
-from support.services import HERE, House
+from support.services import HERE, UPLOADERS, House
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.campaign import Status
@@ -32,6 +32,8 @@ def proposal(house: House, template: str = "democracy", *, first: datetime | Non
 
 def begin(house: House, template: str = "democracy", *, by: str = "author", approved: bool = True, **told: Any) -> str:
     """The id of a series that was handed in, and approved."""
+    if by not in UPLOADERS:
+        house.add_as(by)
     campaign = campaigns.create(house.ctx, house.actor(by), proposal(house, template, **told))
     if approved:
         house.approve(broadcast(house, campaign))

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from support.audio import recording
 from support.postgres import empty_database, first_route, postgres_by
 from support.room import quick_room
@@ -41,7 +42,7 @@ from controller.bootstrap.keys import FileKeyring
 from controller.db import migrate
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Delivery, OwnException, UnitPlan
-from controller.services import accounts, approving, compiling, composing, library
+from controller.services import accounts, approving, audit, compiling, composing, library
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.heard import Heard, Tally
@@ -63,6 +64,8 @@ PEOPLE = (
     ("stranger", Role.APPROVER, THERE),
     ("neighbour", Role.BROADCASTER, THERE),
 )
+UPLOADERS = ("phatthanh", "author", "neighbour")
+"""Who added the two recordings: all who write."""
 SOON = timedelta(hours=2)
 
 
@@ -185,10 +188,18 @@ class Workshop:
                 for name, role, commune in PEOPLE:
                     accounts.create_user(ctx, session, first[name], name, name, role, f"c-{commune}", "test")
                 for prepared in (self.bulletin, self.other):
-                    library.remember(ctx, session, prepared)
+                    for name in UPLOADERS:
+                        added_by(ctx, session, name, prepared)
         finally:
             db.close()
         return Template(engine, url, seeded, passwords)
+
+
+def added_by(ctx: Context, session: Session, name: str, prepared: Prepared) -> str:
+    """As `library.add_recording` does once a file is prepared; its hash."""
+    asset = library.remember(ctx, session, prepared)
+    audit.record(session, ctx.clock.now(), name, "recording.add", asset.sha256, {"name": "t.wav"})
+    return asset.sha256
 
 
 def _hurry(server_url: str) -> None:
@@ -250,7 +261,15 @@ class House:
         return Draft(**told | changed)
 
     def submit(self, by: str = "author", **changed: Any) -> str:
+        if by not in UPLOADERS:
+            self.add_as(by)
         return composing.submit(self.ctx, self.actor(by), self.draft(**changed))
+
+    def add_as(self, name: str) -> None:
+        """This person adds both recordings too: it is the same file, and he may use it from then on."""
+        with self.ctx.db.write() as session:
+            for prepared in (self.bulletin, self.other):
+                added_by(self.ctx, session, name, prepared)
 
     def seen(self, broadcast: str, by: str = "boss") -> str:
         """The hash of what an approver looks at."""

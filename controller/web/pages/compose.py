@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.programme import PartKind
 from broadcasts.errors import LoaError, Refused
-from controller.db.tables import Asset, Broadcast
+from controller.db.tables import Broadcast
 from controller.services import kept_forms, programmes, sounds
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
 from controller.services.groups import groups
+from controller.services.listening import find_heard
+from controller.services.previewing import without_foreign
 from controller.services.relaying import usable
 from controller.services.rescheduling import Extent, change, draft_for, span_of
 from controller.services.rights import Right
@@ -150,8 +152,9 @@ def _save(desk: Desk, form: DraftForm) -> str:
 
 
 def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
+    actor = desk.actor.need(Right.COMPOSE)
     return {
-        "spoken": [(each, session.get(Asset, each.asset)) for each in form.more.translations],
+        "spoken": [(each, find_heard(session, actor, each.asset)) for each in form.more.translations],
         "saved": groups(session, desk.actor),
         "kept_sounds": sounds.offered(session, desk.actor),
         "own_chime": sounds.chime_of(session, desk.actor),
@@ -170,8 +173,9 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     if not form.programme:
         return found
     with desk.office.ctx.db.read() as session:
+        mine = without_foreign(session, desk.actor.need(Right.COMPOSE), draft)
         return found | {
-            "steps": programmes.steps(session, draft.parts, draft.relay.slot if draft.relay else None),
+            "steps": programmes.steps(session, mine.parts, draft.relay.slot if draft.relay else None),
             "sources": usable(session, desk.actor),
             "limit": programmes.session_limit(session, seen.clusters),
             "wrong_parts": _wrong_parts(draft, wrong),

@@ -39,6 +39,7 @@ def people_of_the_province(house: House) -> None:
             ("head", Role.APPROVER, "p-94"),
         ):
             accounts.create_user(house.ctx, session, accounts.FirstPassword.make(), name, name, role, area, "test")
+    house.add_as("writer")
 
 
 def today(house: House) -> date:

@@ -17,7 +17,7 @@ from support.pages import Form, Page, Person, person
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.programme import Part, PartKind
 from controller.db.tables import Asset, Broadcast, KeptSound, RelaySource, Station
-from controller.services import sounds
+from controller.services import audit, sounds
 from controller.services.approving import draft_of, look_at
 from controller.services.library import add_recording
 from controller.services.rights import Role
@@ -267,6 +267,8 @@ def test_a_bulletin_begins_with_the_chime_of_its_station_unless_its_author_says_
     page = author.get("/broadcasts/new")
     form = page.form("/broadcasts")
     assert ("chime", assets[0].sha256) in form.fields
+    with house.ctx.db.write() as session:  # the same file, added by another person
+        audit.record(session, house.clock.now(), "cua-xa", "recording.add", assets[1].sha256)
     told = {"asset": assets[1].sha256, "title": "Họp dân", "when": "once", "day": tomorrow(house), "time": "17:00"}
     seen = author.send(form, act="preview", **told)
     listed = seen.html.split('<ol class="programme">')[1].split("</ol>")[0]
@@ -350,3 +352,21 @@ def test_programs_keep_sounds_and_choose_a_chime_too(house: House, assets: list[
     assert refused.status_code == 422, "an opening is no chime"
     assert author.client.post(f"/api/v1/sounds/{found[0]['id']}/drop", headers=headers).status_code == 404
     assert author.client.post(f"/api/v1/sounds/{found[1]['id']}/drop", headers=headers).status_code == 204
+
+
+def test_a_page_shows_nothing_of_a_recording_that_the_person_may_not_hear(
+    house: House, author: Person, assets: list[Asset]
+) -> None:
+    with house.ctx.db.write() as session:
+        like = session.get_one(Asset, assets[0].sha256)
+        told = {each.name: getattr(like, each.name) for each in Asset.__table__.columns}
+        session.add(Asset(**{**told, "sha256": "e" * 64, "duration_ms": 754_000}))
+    page = three_parts(house, author, assets)
+    foreign = author.send(builder(page), act="look", part_asset=[assets[1].sha256, "e" * 64, assets[2].sha256])
+    known, gone = f"/assets/{assets[1].sha256}/listen", f"/assets/{'e' * 64}/listen"
+    assert known in foreign.html
+    assert gone not in foreign.html
+    assert "12 phút 34" not in foreign.text
+    alone = author.send(author.get("/broadcasts/new").form("/broadcasts"), act="look", asset="e" * 64, title="Tin")
+    assert gone not in alone.html
+    assert "12 phút 34" not in alone.text
