@@ -1,4 +1,4 @@
-"""What a box computes of its own sound while it plays (CONTRACT.md, section 12): one byte each 250 ms.
+"""What a box computes of its own sound while it plays (CONTRACT.md, section 12): one byte each 256 ms.
 
 Written from the contract and not from the controller's code, which computes the same in another way. A small box runs
 nine biquads sample by sample; here each is its impulse response, cut off where nothing of it is left.
@@ -56,8 +56,8 @@ class Told:
 
 
 class EnvelopeEar:
-    """Fed with samples at 8 kHz in -1 to 1, in pieces of any length, from the begin of a sounding. Keeps an eighth of a
-    second of sound, and bytes."""
+    """Fed with samples at 8 kHz in -1 to 1, in pieces of any length, from the begin of a sounding. Keeps less than
+    half a second of sound, and bytes."""
 
     def __init__(self) -> None:
         self._past = np.zeros(_RINGING - 1)

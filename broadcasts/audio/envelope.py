@@ -21,17 +21,17 @@ RATE = 8_000
 BANDS = 9
 SIGNS = BANDS - 1
 LOWEST_HZ, HIGHEST_HZ = 300.0, 3_400.0
-FRAME_MS = 250
-HOP_MS = 50
-"""Of the asset we keep five rows a frame: a unit's frames lie anywhere between."""
+FRAME_MS = 256
+HOP_MS = 64
+"""Of the asset we keep four rows a frame: a unit's frames lie anywhere between."""
 HOPS = FRAME_MS // HOP_MS
 HOP = RATE * HOP_MS // 1000
 QUIETEST = 2.0**-40
 """Added to a mean power before its logarithm."""
 SLOWNESS = 8
-"""The slow mean takes an eighth of the way at each frame: 1.9 s."""
+"""The slow mean takes an eighth of the way at each frame: 2 s."""
 
-_BLOCK = 80
+_BLOCK = 64
 _STEP_DB, _LEAST_DB = 0.5, -120.0
 _KEPT = b"loa-envelope-1\n"
 Signal = NDArray[np.float64]
@@ -66,7 +66,7 @@ class Bank:
         self._state = np.zeros(BANDS, complex)
 
     def run(self, samples: Signal) -> Signal:
-        """(blocks, BANDS, block): of whole blocks of 80 samples, in order."""
+        """(blocks, BANDS, block): of whole blocks of 64 samples, in order."""
         blocks = samples.reshape(-1, _BLOCK)
         given = blocks @ self._to_state
         before = np.empty_like(given)
@@ -80,7 +80,7 @@ class Bank:
 
 def powers(stream: Iterable[Signal]) -> Iterator[Signal]:
     """Mean power of each band, (hops, BANDS) at a time, of samples at 8 kHz in -1 to 1 that come in pieces of any
-    length. What is left after the last whole hop of 50 ms is dropped."""
+    length. What is left after the last whole hop of 64 ms is dropped."""
     bank, rest = Bank(), np.empty(0)
     for piece in stream:
         rest = np.concatenate([rest, piece.astype(np.float64)])
@@ -93,7 +93,7 @@ def powers(stream: Iterable[Signal]) -> Iterator[Signal]:
 
 @dataclass(frozen=True)
 class AssetEnvelope:
-    """`levels`: (hops, BANDS), a row every 50 ms from the begin of the asset, in steps of 0.5 dB above -120 dBFS."""
+    """`levels`: (hops, BANDS), a row every 64 ms from the begin of the asset, in steps of 0.5 dB above -120 dBFS."""
 
     levels: Levels
 
@@ -113,7 +113,7 @@ class AssetEnvelope:
         return np.asarray(10 ** ((self.levels * _STEP_DB + _LEAST_DB) / 10), np.float64)
 
     def to_bytes(self) -> bytes:
-        """To keep: 180 bytes a second."""
+        """To keep: 141 bytes a second."""
         return _KEPT + self.levels.tobytes()
 
     @classmethod
@@ -137,7 +137,7 @@ def contrasts(frame_power: Signal, floor: Signal | float = QUIETEST) -> Signal:
 
 
 def signs_of(samples: Signal) -> bytes:
-    """The packed envelope of samples at 8 kHz, one byte a frame of 250 ms: what a unit has to send."""
+    """The packed envelope of samples at 8 kHz, one byte a frame of 256 ms: what a unit has to send."""
     rows = list(powers([samples]))
     hops = np.concatenate(rows) if rows else np.empty((0, BANDS))
     frames = hops[: len(hops) // HOPS * HOPS].reshape(-1, HOPS, BANDS).mean(axis=1)

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from broadcasts.audio.envelope import BANDS, FRAME_MS, HOP_MS, HOPS, SIGNS, SLOWNESS, AssetEnvelope, contrasts, unpacked
 
-WINDOW = 40
+WINDOW = 39
 """Frames of a window, 10 s: less than that is told apart from a stranger only by luck."""
 AROUND_MS = 2_000
 """A clock, a sound card and the way from the horn: what was heard may lie so far from where the unit believes it."""
-SURE_OF_40, SURE_LEAST = 0.43, 0.30
+SURE_OF_10_S, SURE_LEAST = 0.43, 0.30
 """Score from which it is the file: over 10 s strangers reach 0.40 once in a thousand; more sound, less of it."""
-NOT_40, NOT_LEAST = 0.26, 0.18
+NOT_OF_10_S, NOT_LEAST = 0.26, 0.18
 """Score below which it is not: the file at 0 dB reads 0.45 and more, noise alone 0.19."""
 WINDOW_HEARD = 0.27
 """A window whose place is known: strangers read 0 with a spread of 0.08."""
@@ -37,7 +37,7 @@ DRIFT_PPM = 1_000
 PAUSE = 0.3
 """A window that moves by less than this share of the mean is a pause, of which nothing can be said."""
 
-_LAGS = np.arange(-AROUND_MS // HOP_MS, AROUND_MS // HOP_MS + 1)
+_LAGS = np.arange(-(AROUND_MS // HOP_MS), AROUND_MS // HOP_MS + 1)
 Signal = NDArray[np.float64]
 
 
@@ -219,10 +219,10 @@ def _best_path(agree: Signal, weight: Signal, windows: Sequence[_Window]) -> tup
 def _decided(score: float, frames: int, share: float) -> tuple[Decision, Why]:
     """`frames` of which something can be said; `share` of them that was heard."""
     length = sqrt(WINDOW / max(frames, 1))
-    if score < max(SURE_OF_40 * length, SURE_LEAST):
+    if score < max(SURE_OF_10_S * length, SURE_LEAST):
         if frames < WINDOW:
             return Decision.UNKNOWN, Why.TOO_SHORT
-        if score < max(NOT_40 * length, NOT_LEAST):
+        if score < max(NOT_OF_10_S * length, NOT_LEAST):
             return Decision.NO, Why.OTHER
         # One window that is surely the file among others that are not: a bulletin that was cut, not noise.
         return Decision.UNKNOWN, Why.TOO_NOISY

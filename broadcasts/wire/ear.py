@@ -9,10 +9,11 @@ from pydantic import Field
 
 from broadcasts.wire.base import DurationMs, Name, Reference, Sha256, UnixMs, Versioned
 
-ENVELOPE_FRAME_MS = 250
-ENVELOPE_PART_MS = 300_000
-"""A longer sounding is told in parts: each stays small beside the 32 KiB of a batch, and a cut costs at most one."""
-ENVELOPE_MOST_FRAMES = ENVELOPE_PART_MS // ENVELOPE_FRAME_MS
+ENVELOPE_FRAME_MS = 256
+ENVELOPE_MOST_FRAMES = 1_170
+ENVELOPE_PART_MS = ENVELOPE_FRAME_MS * ENVELOPE_MOST_FRAMES
+"""A sounding of more than 5 minutes is told in parts: each stays small beside the 32 KiB of a batch, and a cut costs at
+most one."""
 CLIP_MOST_S = 10
 CLIP_MOST_BYTES = 16_000
 """13 kbit/s over 10 s; Opus at 8 kbit/s needs about 9,000. Coded for JSON and signed it stays below 32 KiB."""

@@ -136,7 +136,7 @@ class CommandResult(Entry):
 
 
 class Envelope(Entry):
-    """What the unit heard while it sounded: one frame every 250 ms, 8 signs each (CONTRACT.md, section 12). At most 5
+    """What the unit heard while it sounded: one frame every 256 ms, 8 signs each (CONTRACT.md, section 12). At most 5
     minutes; a longer sounding is told in parts, each with its own `offset_ms`. Written after what it tells of."""
 
     kind: Literal["envelope"] = "envelope"
@@ -149,7 +149,7 @@ class Envelope(Entry):
     frames: Annotated[int, Field(ge=1, le=ENVELOPE_MOST_FRAMES)]
     source: Source
     level_dbfs: Annotated[int, Field(ge=-120, le=0)] | None = None
-    """Mean level of what was heard, in the bands of the envelope; told only when that is below -60: bytes are a bill."""
+    """Mean level of what was heard, in the bands of the envelope; told only when below -60: bytes are a bill."""
     data: Annotated[Base64Url, Field(max_length=(ENVELOPE_MOST_FRAMES * 4 + 2) // 3)]
     """One byte a frame. Another length is nobody's evidence, and spoils no batch."""
 

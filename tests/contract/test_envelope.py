@@ -80,7 +80,7 @@ def test_the_table_of_coefficients_is_what_the_formula_gives() -> None:
 
 def test_the_level_and_the_parts_of_a_long_sounding_follow_from_the_stream() -> None:
     ear, rng = EnvelopeEar(), np.random.default_rng(1)
-    samples = rng.standard_normal((ENVELOPE_MOST_FRAMES + 10) * 2_000) * 0.1
+    samples = rng.standard_normal((ENVELOPE_MOST_FRAMES + 10) * 2_048) * 0.1
     ear.feed(samples)
     assert ear.full
     first, second = ear.take(), ear.take()
@@ -101,7 +101,7 @@ def test_the_level_and_the_parts_of_a_long_sounding_follow_from_the_stream() -> 
 @pytest.mark.parametrize("minutes", [1, 2, 5, 15, 120])
 def test_a_minute_of_sound_costs_at_most_600_bytes_of_the_journal(minutes: int) -> None:
     left, cost, seq = minutes * 60_000, 0, 900_001
-    while left > 0:
+    while left >= ENVELOPE_FRAME_MS:
         length = min(left, ENVELOPE_MOST_FRAMES * ENVELOPE_FRAME_MS)
         frames = length // ENVELOPE_FRAME_MS
         entry = Envelope(
@@ -114,10 +114,9 @@ def test_a_minute_of_sound_costs_at_most_600_bytes_of_the_journal(minutes: int) 
             offset_ms=minutes * 60_000 - left,
             frames=frames,
             source=Source.MICROPHONE,
-            level_dbfs=-31,
             data=ours.packed(bytes(range(256)) * 5)[: (frames * 4 + 2) // 3],
         )
         cost, left, seq = cost + len(encode(entry)) + 1, left - length, seq + 1
     assert cost <= BUDGET * minutes
     if minutes >= 5:
-        assert cost <= 400 * minutes, "signed and coded again it is still below the budget"
+        assert cost <= 450 * minutes, "signed and coded again it is still below the budget"
