@@ -27,7 +27,7 @@ STATES = (
 )
 FAULTS = (
     *("clock_untrusted", "clock_drift", "clock_jump", "autonomy_over", "asset_corrupt", "cache_full"),
-    *("firmware_refused", "speaker_wire", "relay_silent", "plan_refused", "broadcast_broken"),
+    *("firmware_refused", "speaker_wire", "relay_silent", "plan_refused", "broadcast_broken", "no_encoding"),
 )
 """What stands in the way of a unit; a unit may know others."""
 COMMAND_STATES = ("waiting", "sent", "done", "not_done", "expired")

@@ -10,7 +10,7 @@ from typing import Any
 import av
 
 from broadcasts.audio import child
-from broadcasts.audio.chain import WORK_RATE, Chain, Limits
+from broadcasts.audio.chain import Chain, Limits
 from broadcasts.audio.decode import Tally, frames, opened
 from broadcasts.audio.encode import Encoded, encode
 from broadcasts.audio.graph import SILENCE_LUFS, Row, Shape
@@ -30,7 +30,7 @@ def recode(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     lufs = measured(source, job["demuxer"], limits).lufs
     if lufs <= SILENCE_LUFS:
         raise Refused("audio.silent")
-    pcm = _decoded(source, job["demuxer"], limits, out.with_name("raw.pcm"))
+    pcm = _decoded(source, job["demuxer"], chain.codec.sample_rate, limits, out.with_name("raw.pcm"))
     encoded, found = _encoded(pcm, lufs, chain, out, limits)
     return {
         "duration_ms": encoded.samples * 1000 // chain.codec.sample_rate,
@@ -40,17 +40,17 @@ def recode(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     }
 
 
-def _decoded(source: Path, demuxer: str, limits: Limits, raw: Path) -> Pcm:
+def _decoded(source: Path, demuxer: str, rate: int, limits: Limits, raw: Path) -> Pcm:
     row: Row | None = None
     with opened(source, demuxer, limits) as (container, stream), raw.open("wb") as out:
         for frame in frames(container, stream, demuxer, limits, Tally()):
-            row = row or Row(Shape.of(frame), (("aresample", str(WORK_RATE)), _MONO))
+            row = row or Row(Shape.of(frame), (("aresample", str(rate)), _MONO))
             for done in row.push(frame):
                 out.write(done.to_ndarray().tobytes())
         assert row is not None
         for done in row.finish():
             out.write(done.to_ndarray().tobytes())
-    return Pcm.whole(raw, "flt")
+    return Pcm.whole(raw, "flt", rate)
 
 
 _MONO = ("aformat", "sample_fmts=flt:channel_layouts=mono")

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
 from broadcasts.audio.child import Progress
 from broadcasts.audio.pipeline import Cut, Prepared, prepare
+from broadcasts.audio.recoding import encode_as
 from broadcasts.audio.store import Store, StoredAsset
 from broadcasts.errors import Fault
 from controller.settings import Settings
@@ -38,6 +39,11 @@ class StoredAudio:
                 return prepare(source, self._store, chain=chain, cut=cut, limits=self._limits, progress=progress)
         finally:
             self._line.release()
+
+    def encode(self, sha256: str, codec: str) -> Prepared:
+        chain = replace(self._ordinary, codec=CODECS[codec])
+        with self._cores:
+            return encode_as(self.path(sha256), self._store, chain=chain, limits=self._limits)
 
     def original(self, sha256: str) -> Path:
         return self._store.original(sha256)

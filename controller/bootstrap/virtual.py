@@ -27,11 +27,12 @@ from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.officers import Officers
 from controller.db import migrate
 from controller.db.engine import Database
-from controller.db.tables import Approval, Delivery, StandingAlert, Unit
+from controller.db.tables import Approval, Delivery, Encoding, StandingAlert, Unit
 from controller.mqtt.canary import Canary
 from controller.mqtt.inbound import Inbound, Received
 from controller.services import commanding, compiling, files, reconciling, settling, trusting, valid_approvals
 from controller.services.context import Context
+from controller.services.recoding import Encoder
 from controller.services.seeding import seed
 
 SOON = timedelta(seconds=3)
@@ -85,6 +86,7 @@ class _Process:
             "compile": lambda at: compiling.step(ctx, at),
             "reconcile": lambda at: reconciling.step(ctx, link, at),
             "command": lambda at: commanding.step(ctx, link, at),
+            "recode": Encoder(ctx).step,
             "settle": lambda at: settling.step(ctx, at),
             "canary": self.canary.step,
         }
@@ -266,6 +268,9 @@ class VirtualController:
             for alert in session.scalars(select(StandingAlert)):
                 meant = units if alert.entry["target"] == "all" else alert.entry["target"]
                 found |= {(unit, part["asset"]["sha256"]) for unit in meant for part in alert.entry["content"]}
+            for encoding in session.scalars(select(Encoding)):
+                same = {(unit, encoding.encoded_sha256) for unit, asset in found if asset == encoding.asset_sha256}
+                found |= same
         return found
 
     def close(self) -> None:

@@ -55,6 +55,7 @@ class UnitStatus(Base):
     """What a unit last said of itself."""
 
     __tablename__ = "unit_status"
+    __table_args__ = (only_where("ix_unit_status_simple", "unit_id", where="codecs IS NOT NULL"),)
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), primary_key=True)
     connected: Mapped[bool | None]
     boot_id: Mapped[int | None] = mapped_column(Big)
@@ -68,6 +69,8 @@ class UnitStatus(Base):
     trust_version: Mapped[int | None] = mapped_column(Big)
     alert_versions: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     held: Mapped[list[str]] = mapped_column(JSON, default=list)
+    codecs: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """What it decodes, the best first; none: what every unit does that says nothing of it."""
     reported: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     reported_at: Mapped[datetime | None]
     complete_at: Mapped[datetime | None]

@@ -27,7 +27,9 @@ from controller.db.people import (
     User,
 )
 from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
+from controller.db.recodings import Encoding, Unnamed
 from controller.db.relays import RelaySource
+from controller.db.uploads import Upload
 from controller.db.wanted import EmergencyRecording, WantedState
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "Delivery",
     "DeliveryMove",
     "EmergencyRecording",
+    "Encoding",
     "FactorReset",
     "Invitation",
     "JournalEntry",
@@ -73,6 +76,8 @@ __all__ = [
     "UnitFault",
     "UnitPlan",
     "UnitStatus",
+    "Unnamed",
+    "Upload",
     "User",
     "WantedState",
 ]

@@ -90,7 +90,7 @@ class Inbound:
             except Exception:  # noqa: BLE001 - any bug of one message
                 _LOG.exception("a batch of %d could not be stored, now one by one", len(batch))
                 tally = self._one_by_one(heard, bad, seen)
-        if tally.outranked or tally.commands_due:
+        if tally.outranked or tally.commands_due or tally.plays_other:
             self._ctx.wake()
         for seconds in tally.applied:
             self._ctx.measures.applied(seconds)

@@ -18,9 +18,8 @@ from broadcasts.wire import codec, topics
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.trust import Use
 from controller.db.tables import ScopeDocument, StandingAlert
-from controller.services import audit, library
+from controller.services import audit, library, other_codecs
 from controller.services.context import Context
-from controller.services.plan_document import asset as wire_asset
 from controller.services.rights import Actor, Right
 from controller.services.stations import area_of_scope
 from controller.services.trusting import TRUST
@@ -64,8 +63,7 @@ def sound(
     with ctx.db.read() as session:
         _check_place(session, actor, scope)
         renditions = [
-            wire.Rendition(language=language, asset=wire_asset(library.find(session, sha256)))
-            for language, sha256 in content
+            other_codecs.rendition(session, language, library.find(session, sha256)) for language, sha256 in content
         ]
     entry = wire.Alert(
         id=name,
@@ -175,6 +173,32 @@ def issue_pending(ctx: Context, now: datetime) -> None:
             _sign(ctx, scope, now)
         except ValueError:  # one list that cannot be written must not keep back the others, nor the plans
             _LOG.exception("the alert list of %s could not be issued", scope)
+
+
+def also(session: Session, sha256: str, now: datetime) -> None:
+    """A recording was written in another codec: the alerts that stand name it too, where their lists have room."""
+    standing = session.scalars(
+        select(StandingAlert).where(StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+    )
+    for alert in standing:
+        content = alert.entry.get("content", [])
+        if all(each["asset"]["sha256"] != sha256 for each in content):
+            continue
+        asset = library.find(session, sha256)
+        told = [
+            each if each["asset"]["sha256"] != sha256
+            else other_codecs.rendition(session, each["language"], asset).model_dump(mode="json")
+            for each in content
+        ]  # fmt: skip
+        entry = alert.entry | {"content": told}
+        others = [each for each in _standing(session, alert.scope, now) if each.id != alert.id]
+        try:
+            _need_room(others, wire.Alert.model_validate(entry, strict=False))
+        except Refused:
+            _LOG.warning("no room in the list of %s for %s in another codec", alert.scope, sha256)
+            continue
+        alert.entry = entry
+        _intend(session, alert.scope, now)
 
 
 def _check_place(session: Session, actor: Actor, scope: str) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Select, bindparam, exists, func, insert, or_, select, union_all, update
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.domain.versions import next_version
-from broadcasts.errors import Fault
 from broadcasts.wire import codec
 from broadcasts.wire.jws import SigningKey, Typ, digest
 from broadcasts.wire.plan import MAX_AHEAD_MS, Plan, Policy
@@ -25,7 +23,6 @@ from broadcasts.wire.trust import Use
 from controller.db.tables import (
     Asset,
     Assignment,
-    Broadcast,
     Cluster,
     Delivery,
     Station,
@@ -33,10 +30,19 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import emergency_set, faults, plan_document, planned, returning, targets, wanting
+from controller.services import (
+    emergency_set,
+    expanding,
+    faults,
+    other_codecs,
+    plan_document,
+    planned,
+    returning,
+    targets,
+    wanting,
+)
 from controller.services.context import HORIZON, Context
-from controller.services.deliveries import expand
-from controller.services.stations import lines, units_of
+from controller.services.stations import lines
 
 ROLL = timedelta(days=1)
 LOOK_AGAIN = timedelta(minutes=10)
@@ -44,15 +50,11 @@ LOOK_AHEAD = timedelta(hours=1)
 """How long before its last item a plan that had to be cut is followed by the next."""
 REFUSED = "plan_refused"
 """The fault of a unit whose plan cannot be made of what the tables say."""
-BROKEN = "broadcast_broken"
-"""The fault of the units that should play a broadcast of which no deliveries can be made."""
 _LOG = logging.getLogger("loa.compiling")
 BATCH = 250
 """Plans that are made together and written in one transaction: what lies in memory does not grow with the fleet."""
 FIRST = 50
 """Of these, so that the first plans are on their way while the others are made."""
-TOGETHER = 20
-"""Broadcasts expanded in one transaction: nobody else can write meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def step(ctx: Context, now: datetime) -> datetime:
 
     A unit whose plan cannot be made keeps its mark and gets a fault; nobody else waits for it, and nothing is woken."""
     targets.join_all(ctx, now)
-    _expand_all(ctx, now)
+    expanding.step(ctx, now)
     with ctx.db.read() as session:
         refused_before = faults.standing(session, REFUSED)
     units = _after_routing(ctx, now)
@@ -169,73 +171,6 @@ def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
     return _Made(want, body, plan, document, due)
 
 
-def _expand_all(ctx: Context, now: datetime) -> None:
-    """Broadcasts whose deliveries do not reach past the horizon any more. One of which the tables say what no calendar
-    knows leaves a fault at its units; all others go on."""
-    not_over = {"reach": now + HORIZON, "day": (now - timedelta(days=2)).date()}
-    with ctx.db.read() as session:
-        rows = [row for query in _behind() for row in session.execute(query, not_over)]
-        broken_before = faults.standing(session, BROKEN)
-    names = [name for name, until, ahead in rows if _is_behind(until, ahead, now)]
-    broken: dict[str, str] = {}
-    for start in range(0, len(names), TOGETHER):
-        some = names[start : start + TOGETHER]
-        try:
-            _expand(ctx, some, now)
-        except (Fault, OperationalError, InterfaceError):
-            raise  # nothing is wrong with the broadcasts: they are tried again
-        except Exception:  # noqa: BLE001 - any nonsense in one row
-            broken |= {name: why for name in some if (why := _why_not(ctx, name, now)) is not None}
-    if broken or broken_before:
-        _tell_broken(ctx, broken, broken_before, now)
-
-
-@cache
-def _behind() -> Sequence[Any]:
-    """One after the other, because each has its own part of the index: what is long over is not looked at."""
-    behind = or_(Broadcast.expanded_until.is_(None), Broadcast.expanded_until < bindparam("reach"))
-    known = (Broadcast.id, Broadcast.expanded_until, Broadcast.ahead_minutes)
-    query = select(*known).where(Broadcast.status == "approved", behind)
-    return query.where(Broadcast.last_day.is_(None)), query.where(Broadcast.last_day >= bindparam("day"))
-
-
-def _is_behind(until: datetime | None, ahead: int | None, now: datetime) -> bool:
-    """`ahead` in minutes: of a warning, which is never as far ahead as the others."""
-    return until is None or ahead is None or until < now + timedelta(minutes=ahead)
-
-
-def _expand(ctx: Context, names: Sequence[str], now: datetime) -> None:
-    with ctx.db.write() as session:
-        for name in names:
-            broadcast = session.get_one(Broadcast, name)
-            if broadcast.status == "approved":
-                expand(session, broadcast, now)
-
-
-def _why_not(ctx: Context, name: str, now: datetime) -> str | None:
-    """Expand this one alone; what kept it from that."""
-    try:
-        _expand(ctx, [name], now)
-    except (Fault, OperationalError, InterfaceError):
-        raise
-    except Exception as failure:  # noqa: BLE001 - whatever it was, the next one has its turn
-        return f"{name}: {' '.join(str(failure).split()) or type(failure).__name__}"
-    return None
-
-
-def _tell_broken(ctx: Context, broken: Mapping[str, str], before: Collection[str], now: datetime) -> None:
-    with ctx.db.write() as session:
-        found: dict[str, str] = {}
-        for name, why in sorted(broken.items()):
-            clusters = session.get_one(Broadcast, name).clusters
-            for unit in units_of(session, clusters if isinstance(clusters, list) else []).values():
-                found.setdefault(unit, why)
-        news = faults.settle(session, BROKEN, found, [unit for unit in before if unit not in found], now)
-    if news or not before:
-        for why in broken.values():
-            _LOG.error("a broadcast cannot be expanded: %s", why)
-
-
 def _wanting_a_look(session: Session, now: datetime) -> Sequence[str]:
     """Units whose plan is marked or due, and those that have none; each part has its own index."""
     return session.scalars(_wanting(), {"now": now}).all()
@@ -258,7 +193,11 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
     """Of these, whose plan still has to be looked at."""
     # Columns, not objects: a thousand plans are made anew while somebody waits.
     plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
-    status = (UnitStatus.plan_version.label("reported"), UnitStatus.seen_plan_version.label("seen"))
+    status = (
+        UnitStatus.plan_version.label("reported"),
+        UnitStatus.seen_plan_version.label("seen"),
+        UnitStatus.codecs,
+    )
     rows = session.execute(
         select(Unit.id, Assignment.since, Cluster.id.label("cluster"), Cluster.site, Cluster.station_id, *plan, *status)
         .join(Assignment, Assignment.unit_id == Unit.id)
@@ -282,6 +221,11 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
     areas = {station.area_id for station in stations.values()}
     above = lines(session, areas)
     sets = emergency_set.held_below(session, areas)
+    others = other_codecs.known(
+        session,
+        {*assets, *(each.sha256 for held in sets.values() for each in held)},
+        [row.codecs for row in rows],
+    )
     wanted = wanting.wants(session, [row.id for row in rows])
     policies: dict[tuple[str, str], Policy] = {}
     hours = {name: planned.Hours(station, now) for name, station in stations.items()}
@@ -296,6 +240,7 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
                 unit=unit,
                 build=partial(
                     _build,
+                    (others, row.codecs),
                     unit,
                     (row.cluster, row.since),
                     policies,
@@ -320,6 +265,7 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
 
 
 def _build(
+    decodes: tuple[other_codecs.Encodings, Sequence[str] | None],
     unit: str,
     assignment: tuple[str, datetime],
     policies: dict[tuple[str, str], Policy],
@@ -338,9 +284,11 @@ def _build(
     if (station.id, site) not in policies:
         policies[station.id, site] = plan_document.policy(station, scopes, now, site)
     policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
-    return plan_document.build(
+    plan = plan_document.build(
         unit, assignment, policy, hours.of(deliveries), assets, emergency, wants or wanting.Wants(), relays
     )
+    others, codecs = decodes
+    return others.given(plan, codecs)
 
 
 def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:

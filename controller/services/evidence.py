@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
@@ -14,7 +14,7 @@ from broadcasts.domain.delivery import Actor, State
 from broadcasts.errors import Conflict
 from broadcasts.wire.journal import FaultEntry
 from controller.db.tables import Assignment, Delivery, JournalEntry, UnitFault
-from controller.services import relay_evidence
+from controller.services import other_codecs, relay_evidence
 from controller.services.correcting import corrected
 from controller.services.deliveries import move
 from controller.services.heard import Heard, Tally, printable
@@ -41,7 +41,11 @@ def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
         if not _served(session, one.unit, delivery):
             continue
         evidence = session.scalars(_TOLD, {"item": delivery.id, "unit": one.unit}).all()
-        found = rules.judge(_evidence(evidence), delivery.asset_sha256, delivery.end - delivery.start)
+        others = {
+            str(row.entry["asset"]) for row in evidence if row.entry.get("asset") not in (None, delivery.asset_sha256)
+        }
+        firsts = other_codecs.firsts(session, others)
+        found = rules.judge(_evidence(evidence, firsts), delivery.asset_sha256, delivery.end - delivery.start)
         if found is None:
             continue
         found = corrected(session, found, evidence)
@@ -59,7 +63,8 @@ def _served(session: Session, unit: str, delivery: Delivery) -> bool:
     return session.scalar(_ASSIGNED, {"unit": unit, "cluster": delivery.cluster_id, **when}) is not None
 
 
-def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
+def _evidence(rows: Iterable[JournalEntry], firsts: Mapping[str, str]) -> list[rules.Evidence]:
+    """`firsts`: of which recording a file is an encoding; the proof of the one is the proof of the other."""
     found = []
     for order, row in enumerate(rows):
         entry = row.entry
@@ -74,7 +79,7 @@ def _evidence(rows: Iterable[JournalEntry]) -> list[rules.Evidence]:
                 amplifier=entry.get("amplifier"),
                 late=timedelta(milliseconds=entry.get("late_ms", 0)),
                 by=entry.get("by"),
-                asset=entry.get("asset"),
+                asset=firsts.get(entry.get("asset", ""), entry.get("asset")),
                 detail=entry.get("reason", "") or entry.get("detail", ""),
             )
         )

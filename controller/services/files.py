@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from controller.db.tables import Area, Assignment, Cluster, Delivery, StandingAlert, Station, Unit
-from controller.services import emergency_set, wanting
+from controller.services import emergency_set, other_codecs, wanting
 from controller.services.context import Context
 
 
@@ -25,11 +25,12 @@ def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Path:
         known = str(row.secret_hashes.get("sha256", "")) if row else ""
         if not hmac.compare_digest(told, known) or row is None or row.revoked_at is not None:
             raise Refused("unit.unknown")
-        if not (
-            _planned(session, unit, sha256)
-            or emergency_set.named_for(session, unit, sha256)
-            or wanting.named_for(session, unit, sha256)
-            or _alerted(session, unit, sha256, now)
+        if not any(
+            _planned(session, unit, name)
+            or emergency_set.named_for(session, unit, name)
+            or wanting.named_for(session, unit, name)
+            or _alerted(session, unit, name, now)
+            for name in other_codecs.same_sound(session, sha256)
         ):
             raise Refused("asset.not_yours")
     return ctx.audio.path(sha256)

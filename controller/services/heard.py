@@ -41,6 +41,8 @@ class Tally:
     """A unit for which a command waits is there again, or has answered the one before."""
     outranked: int = 0
     """Plans out there that are newer than ours: we were restored, and must make ours anew."""
+    plays_other: bool = False
+    """A unit decodes other things than it said before: its plan has to name other files."""
     put_aside: list[str] = field(default_factory=list)
     """Why messages that the contract allows were not believed, and journal entries of a kind that we do not know: for
     the count of violations."""
@@ -53,6 +55,7 @@ class Tally:
         self.illegal_moves += other.illegal_moves
         self.outranked += other.outranked
         self.commands_due |= other.commands_due
+        self.plays_other |= other.plays_other
         self.put_aside += other.put_aside
         self.applied += other.applied
 

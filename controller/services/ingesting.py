@@ -39,7 +39,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import answering, commanding, evidence
+from controller.services import answering, commanding, evidence, other_codecs
 from controller.services.correcting import touched_by
 from controller.services.deliveries import move_all
 from controller.services.heard import Bad, Heard, Tally, printable
@@ -208,6 +208,7 @@ def _reported(
     status.plan_version, status.plan_hash = message.plan_version, message.plan_hash
     status.trust_version, status.alert_versions = message.trust_version, dict(message.alerts)
     status.held = list(message.assets)
+    tally.plays_other |= other_codecs.taught(session, status, message.codecs, at)
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
     if message.journal_id is not None:
@@ -272,7 +273,7 @@ def _readiness(session: Session, statuses: Mapping[str, UnitStatus], changed: Ma
         return
     told = {unit: statuses[unit] for unit in changed}
     at = min(status.reported_at for status in told.values() if status.reported_at is not None)
-    held = {unit: set(status.held) for unit, status in told.items()}
+    held = other_codecs.held(session, told)
     ready: list[tuple[str, str]] = []
     lost: list[tuple[str, str]] = []
     rows: list[Any] = []

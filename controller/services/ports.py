@@ -82,6 +82,11 @@ class AudioRoom(Protocol):
         (no audio, empty, too large, …) or Fault (disk full, "audio.busy": too many wait)."""
         ...
 
+    def encode(self, sha256: str, codec: str) -> Prepared:
+        """The same sound as this asset in another codec (`broadcasts.audio.chain.CODECS`), as loud and as long. Raises
+        Refused("asset.unknown", and for what is no sound), Fault."""
+        ...
+
     def original(self, sha256: str) -> Path:
         """Where what was uploaded lies, by its own hash. Raises Refused("asset.unknown")."""
         ...

@@ -27,7 +27,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import approving, compiling, deliveries
+from controller.services import approving, compiling, deliveries, expanding
 from controller.services.context import HORIZON
 
 UNIT = f"u-{HERE}-1"
@@ -354,7 +354,7 @@ def test_a_database_that_cannot_write_is_no_fault_of_the_broadcasts(
     def full(*_: object) -> None:
         raise Fault("database_full")
 
-    monkeypatch.setattr(compiling, "expand", full)
+    monkeypatch.setattr(expanding, "expand", full)
     with pytest.raises(Fault):
         house.compile()
 

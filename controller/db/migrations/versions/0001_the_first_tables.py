@@ -140,6 +140,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_units")),
     )
     op.create_table(
+        "unnamed_files",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("since", base.Instant(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "sha256", name=op.f("pk_unnamed_files")),
+    )
+    op.create_table(
         "audit_checkpoints",
         sa.Column(
             "through_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -179,6 +186,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("emergency_recordings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_emergency_recordings_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
+        "encodings",
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("codec", sa.String(length=8), nullable=False),
+        sa.Column("encoded_sha256", sa.String(length=64), nullable=False),
+        sa.Column("made_at", base.Instant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_encodings_asset_sha256_assets")),
+        sa.ForeignKeyConstraint(["encoded_sha256"], ["assets.sha256"], name=op.f("fk_encodings_encoded_sha256_assets")),
+        sa.PrimaryKeyConstraint("asset_sha256", "codec", name=op.f("pk_encodings")),
+    )
+    with op.batch_alter_table("encodings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_encodings_encoded_sha256"), ["encoded_sha256"], unique=False)
 
     op.create_table(
         "journal_marks",
@@ -316,6 +336,7 @@ def upgrade() -> None:
         sa.Column("trust_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("alert_versions", sa.JSON(), nullable=False),
         sa.Column("held", sa.JSON(), nullable=False),
+        sa.Column("codecs", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("reported", sa.JSON(), nullable=False),
         sa.Column("reported_at", base.Instant(timezone=True), nullable=True),
         sa.Column("complete_at", base.Instant(timezone=True), nullable=True),
@@ -327,6 +348,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_unit_status_unit_id_units")),
         sa.PrimaryKeyConstraint("unit_id", name=op.f("pk_unit_status")),
     )
+    with op.batch_alter_table("unit_status", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_unit_status_simple",
+            ["unit_id"],
+            unique=False,
+            sqlite_where=sa.text("codecs IS NOT NULL"),
+            postgresql_where=sa.text("codecs IS NOT NULL"),
+        )
+
     op.create_table(
         "users",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -574,6 +604,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_regulations")),
         sa.UniqueConstraint("station_id", "revision", name=op.f("uq_regulations_station_id_revision")),
     )
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("use", sa.String(length=16), nullable=False),
+        sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("cut_of", sa.String(length=64), nullable=True),
+        sa.Column("cut_from_ms", sa.Integer(), nullable=True),
+        sa.Column("cut_to_ms", sa.Integer(), nullable=True),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("opened_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("changed_at", base.Instant(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_uploads_asset_sha256_assets")),
+        sa.ForeignKeyConstraint(["cut_of"], ["assets.sha256"], name=op.f("fk_uploads_cut_of_assets")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_uploads_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
+    )
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_uploads_state"), ["state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_uploads_user_id"), ["user_id"], unique=False)
+
     op.create_table(
         "assignments",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -924,6 +981,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_assignments_cluster_since")
 
     op.drop_table("assignments")
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_uploads_user_id"))
+        batch_op.drop_index(batch_op.f("ix_uploads_state"))
+
+    op.drop_table("uploads")
     op.drop_table("regulations")
     with op.batch_alter_table("recovery_codes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_recovery_codes_user_id"))
@@ -977,6 +1039,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_users_area_id"))
 
     op.drop_table("users")
+    with op.batch_alter_table("unit_status", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_unit_status_simple",
+            sqlite_where=sa.text("codecs IS NOT NULL"),
+            postgresql_where=sa.text("codecs IS NOT NULL"),
+        )
+
     op.drop_table("unit_status")
     with op.batch_alter_table("unit_plans", schema=None) as batch_op:
         batch_op.drop_index("ix_unit_plans_due_again")
@@ -1013,12 +1082,17 @@ def downgrade() -> None:
         )
 
     op.drop_table("journal_marks")
+    with op.batch_alter_table("encodings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_encodings_encoded_sha256"))
+
+    op.drop_table("encodings")
     with op.batch_alter_table("emergency_recordings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_emergency_recordings_asset_sha256"))
 
     op.drop_table("emergency_recordings")
     op.drop_table("cluster_groups")
     op.drop_table("audit_checkpoints")
+    op.drop_table("unnamed_files")
     op.drop_table("units")
     op.drop_table("scope_documents")
     op.drop_table("quarantine")
