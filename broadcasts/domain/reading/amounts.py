@@ -12,30 +12,35 @@ from broadcasts.domain.reading.values import RUN, Figure, figure
 
 _DASH = re.compile(r"\s?[-–—÷~]\s?(?=[0-9])")
 _SIGN = re.compile(r"[-−–+±](?=[0-9])")
-_SCORE = re.compile(r"(?:tỷ số|tỉ số|thắng|hòa|hoà|thua)\s+$", re.IGNORECASE)
-_SCHOOL_YEAR = re.compile(r"(?:năm học|niên khóa|niên khoá|nhiệm kỳ|vụ|mùa|đông xuân|hè thu|khóa)\s+$", re.IGNORECASE)
+_SCORE = re.compile(r"(?<!\w)(?:tỷ số|tỉ số|thắng|hòa|hoà|thua)\s+$", re.IGNORECASE)
+_SCHOOL_YEAR = re.compile(
+    r"(?<!\w)(?:năm học|niên khóa|niên khoá|nhiệm kỳ|vụ|mùa|đông xuân|hè thu|khóa)\s+$", re.IGNORECASE
+)
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _CODE = re.compile(
-    r"(?:tài khoản|stk|mã|căn cước|cccd|cmnd|định danh|mã số|mã số thuế|mst|biển số|mã hồ sơ|chứng minh|hộ chiếu|imei)"
-    r"(?:\s(?:số|công dân|nhân dân|thuế|là))*[\s:]+$",
+    r"(?<!\w)(?:tài khoản|stk|mã|căn cước|cccd|cmnd|định danh|mã số|mã số thuế|mst|biển số|mã hồ sơ|"
+    r"chứng minh|hộ chiếu|imei)(?:\s(?:số|công dân|nhân dân|thuế|là))*[\s:]+$",
     re.IGNORECASE,
 )
 _ACCOUNT = re.compile(r"[0-9]+(?: [0-9]{2,6}(?![^\W_]|[.,/-][0-9]))*")
-_ORDINAL = re.compile(r"thứ\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc|hay)\s?)*$", re.IGNORECASE)
+_ORDINAL = re.compile(r"(?<!\w)thứ\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc|hay)\s?)*$", re.IGNORECASE)
 _LEVEL = re.compile(
-    r"(cấp|thứ|tháng|vùng|loại|hạng|khu vực|lớp|khối|ấp|tổ|khóm|tuần|quý|đợt|số|tầng)\s+$", re.IGNORECASE
+    r"(?<!\w)(cấp|thứ|tháng|vùng|loại|hạng|khu vực|lớp|khối|ấp|tổ|khóm|tuần|quý|đợt|số|tầng)\s+$", re.IGNORECASE
 )
 _SAME = frozenset(
     {"cấp", "thứ", "tháng", "vùng", "lớp", "khối", "ấp", "tổ", "khóm", "loại", "hạng", "khu vực", "tuần", "quý", "đợt"}
 )
-_TALL = re.compile(r"(?:cao|sâu|dài|rộng|ngập|dâng|mực nước|hơn|khoảng|dày)\s+$", re.IGNORECASE)
+_CHAIN = re.compile(r"[0-9]{1,4}(?:-[0-9]{1,4}){2,5}(?![^\W_]|[-/.,]?[0-9])")
+"""What is neither a date nor a number to call: 16-16-8."""
+_PRIME = re.compile(r"([0-9]{1,3})\s?['’′](?![^\W_])")
+_TALL = re.compile(r"(?<!\w)(?:cao|sâu|dài|rộng|ngập|dâng|mực nước|hơn|khoảng|dày)\s+$", re.IGNORECASE)
 _HEIGHT = re.compile(r"([0-9]{1,3})\s?(m|tr|tỷ)([0-9]{1,2})(?![^\W_]|[.,]?[0-9])")
 _CHAINAGE = re.compile(r"([0-9]{1,4})\+([0-9]{3})(?![0-9])")
 _MORE = re.compile(r"-|/[0-9]")
 _TIMES = re.compile(r"\s?[xX×*]\s?(?=[0-9])")
 _SCALE = re.compile(r"\s(?:triệu|tỷ|tỉ|nghìn|ngàn|trăm|đồng)(?!\w)")
 _RATIO = re.compile(r"([0-9]{1,3})\s?:\s?([0-9]{1,3}(?:\.[0-9]{3})?)(?![0-9:])")
-_RATIO_CUE = re.compile(r"(?:tỷ lệ|tỉ lệ|tỷ lệ bản đồ)\s+$", re.IGNORECASE)
+_RATIO_CUE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|tỷ lệ bản đồ)\s+$", re.IGNORECASE)
 
 
 def amount(source: Source, at: int) -> Token | None:
@@ -77,6 +82,11 @@ def _special(source: Source, at: int, written: str) -> Token | None:
     if found := source.match(_CHAINAGE, at):
         spoken = f"{cardinal(int(found[1]), style)} cộng {cardinal(int(found[2]), style)}"
         return source.token(at, found.end(), spoken, Category.NUMBER)
+    if (prime := source.match(_PRIME, at)) and (at == 0 or source.text[at - 1] not in "'‘’"):
+        return source.token(at, prime.end(), f"{cardinal(int(prime[1]), style)} phút", Category.UNIT)
+    if chain := source.match(_CHAIN, at):
+        spoken = " ".join(cardinal(int(part), style) for part in chain[0].split("-"))
+        return source.token(at, chain.end(), spoken, Category.NUMBER, digits(chain[0]))
     found = source.match(_HEIGHT, at)
     if found and (found[3] not in ("2", "3") or found[2] != "m" or source.follows(_TALL, at)):
         name = {"m": "mét", "tr": "triệu", "tỷ": "tỷ"}[found[2]]
@@ -151,7 +161,10 @@ def _plain(source: Source, at: int, written: str) -> Token:
     stop, name, category = found
     stop, by = units.per(source, stop)
     tail = f" {name} {by}".rstrip()
-    return source.token(at, stop, read.spoken + tail, category, *(each + tail for each in read.others))
+    others = [each + tail for each in read.others]
+    if read.value in (1, 2) and source.text[end : end + 2] in ("m2", "m3") and not by:
+        others.append(f"{read.spoken} mét {'hai' if source.text[end + 1] == '2' else 'ba'}")
+    return source.token(at, stop, read.spoken + tail, category, *others)
 
 
 def _value(written: str) -> float:

@@ -22,26 +22,31 @@ _DAYS = re.compile(rf"({_D})\s?[-–—]\s?(?={_D}[/.-]{_D})")
 _MONTH = re.compile(rf"({_D})[/-]({_YEAR})(?![^\W_]|[-/])")
 _MONTHS = re.compile(rf"({_D})\s?[-–—]\s?(?={_D}[/-]{_YEAR}(?![^\W_]|[-/]))")
 _DASH = re.compile(r"\s?[-–—]\s?")
-_AFTER_DAY = re.compile(r"(?:ngày|mùng|mồng|rằm)\s+$", re.IGNORECASE)
-_AFTER_MONTH = re.compile(r"tháng\s+$", re.IGNORECASE)
-_MONTH_CUE = re.compile(r"tháng\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc)\s?)*$", re.IGNORECASE)
+_AFTER_DAY = re.compile(r"(?<!\w)(?:ngày|mùng|mồng|rằm)\s+$", re.IGNORECASE)
+_AFTER_MONTH = re.compile(r"(?<!\w)tháng\s+$", re.IGNORECASE)
+_MONTH_CUE = re.compile(r"(?<!\w)tháng\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc)\s?)*$", re.IGNORECASE)
+_QUARTER = re.compile(r"(?<!\w)quý\s+$", re.IGNORECASE)
 _CUE = re.compile(
-    r"(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|hạn|hạn nộp|"
-    r"hạn chót|hạn cuối|"
-    r"chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[\s,(]+"
+    r"(?<!\w)(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|"
+    r"hạn|hạn nộp|hạn chót|hạn cuối|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[\s,(]+"
     r"(?:[0-9]{1,2}(?:/[0-9]{1,2})?\s?(?:,|và|-|–|đến|hoặc)\s?)*)$",
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
-    r"(?:từ|đến|trước|sau|hết|tới|kể từ|vào|qua|khoảng|giờ|phút|[0-9]h|[0-9]h[0-9]{2}|[0-9]:[0-9]{2})[\s,]+$",
+    r"(?<!\w)(?:từ|đến|trước|sau|hết|tới|kể từ|vào|qua|khoảng|giờ|phút|[0-9]h|[0-9]h[0-9]{2}|[0-9]:[0-9]{2})[\s,]+$",
     re.IGNORECASE,
 )
 _UNTIL = re.compile(
-    r"[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{4})?(?:\s\([^()]{1,20}\))?\s+(?:đến|tới|đến hết|và|,)\s+$", re.IGNORECASE
+    r"(?<!\w)[0-9]{1,2}/[0-9]{1,2}(?:/[0-9]{4})?(?:\s\([^()]{1,20}\))?\s+(?:đến|tới|đến hết|và|,)\s+$", re.IGNORECASE
 )
-_STREET = re.compile(r"(?:đường|phố|cầu|chợ|trường|công viên|quảng trường|bệnh viện)\s+$", re.IGNORECASE)
+_STREET = re.compile(r"(?<!\w)(?:đường|phố|cầu|chợ|trường|công viên|quảng trường|bệnh viện)\s+$", re.IGNORECASE)
+_FEAST = re.compile(
+    r"(?<!\w)(?:ngày|lễ|tết|kỷ niệm|dịp|mừng|giải|quốc khánh|phụ nữ)(?:\s+[^\W\d_]+){0,6}\s+$", re.IGNORECASE
+)
 _HOUSE = re.compile(
-    r"(?:số nhà|nhà số|số|hẻm|kiệt|ngõ|địa chỉ|thửa|lô|tờ|thửa đất|lớp|phòng|căn|tổ|ấp|khóm)[\s:]+$", re.IGNORECASE
+    r"(?<!\w)(?:số nhà|nhà số|số|hẻm|kiệt|ngõ|địa chỉ|thửa|lô|tờ|thửa đất|lớp|phòng|căn|tổ|ấp|khóm|bậc|hạng|"
+    r"huyết áp|tỷ lệ|tỉ lệ|tỷ số)[\s:]+$",
+    re.IGNORECASE,
 )
 _TO_HOUSE = re.compile(r"[\s,]+(?:đường|hẻm|ấp|khóm|khu phố|khu vực|tổ|phường|xã|Đ\.|P\.)", re.IGNORECASE)
 _COUNTED = re.compile(
@@ -148,7 +153,10 @@ def _months(source: Source, at: int) -> Token | None:
     found = source.match(_MONTH, at)
     if found is None or not 1 <= int(found[1]) <= 12:
         return None
-    spoken = f"{prefix}{month(int(found[1]))} năm {cardinal(int(found[2]), source.style)}"
+    year_words = f"năm {cardinal(int(found[2]), source.style)}"
+    if source.follows(_QUARTER, at) and int(found[1]) <= 4:
+        return source.token(at, found.end(), f"{cardinal(int(found[1]), source.style)} {year_words}", Category.DATE)
+    spoken = f"{prefix}{month(int(found[1]))} {year_words}"
     if source.follows(_HOUSE, at):
         return source.token(at, found.end(), _strokes(source, found[0]), Category.FRACTION, spoken)
     return source.token(at, found.end(), spoken, Category.DATE)
@@ -163,24 +171,30 @@ def _two_figures(source: Source, at: int) -> Token | None:
     if found is None:
         return _house(source, at)
     top, bottom, end = int(found[1]), int(found[2]), found.end()
-    stroke, part = _strokes(source, found[0]), f"{cardinal(top, source.style)} phần {cardinal(bottom, source.style)}"
+    stroke, part = _strokes(source, found[0]), _part(source, top, bottom)
     lunar = source.match(_LUNAR, end) is not None
     day = words(source, top, bottom, None, prefix_of(source, at), lunar) if is_day(top, bottom) else ""
     if not day:
         return source.token(at, end, stroke, Category.FRACTION, *([part] if 0 < top < bottom <= 10 else []))
-    if source.follows(_STREET, at):
-        named = words(source, top, bottom, None, "")
-        return source.token(at, end, named, Category.DATE, *([] if (top, bottom) in HOLIDAYS else [stroke]))
+    if source.follows(_STREET, at) and (top, bottom) in HOLIDAYS:
+        return source.token(at, end, words(source, top, bottom, None, ""), Category.DATE)
     if source.follows(_CUE, at) or source.follows(_UNTIL, at) or lunar:
         return source.token(at, end, day, Category.DATE)
     if source.follows(_HOUSE, at) or _TO_HOUSE.match(source.after(end)):
         return source.token(at, end, stroke, Category.FRACTION, *([] if source.follows(_HOUSE, at) else [day]))
+    if (top, bottom) in HOLIDAYS and source.follows(_FEAST, at):
+        return source.token(at, end, day, Category.DATE)
     if _COUNTED.match(source.after(end)):
         small = top < bottom <= 5
         return source.token(at, end, part if small else stroke, Category.FRACTION, stroke if small else part, day)
     if source.follows(_PREPOSITION, at) and (top >= bottom or _TO_DATE.match(source.after(end))):
         return source.token(at, end, day, Category.DATE)
     return source.token(at, end, day, Category.DATE, stroke, *([part] if top < bottom else []))
+
+
+def _part(source: Source, top: int, bottom: int) -> str:
+    """A half, three quarters: "ba phần tư"."""
+    return f"{cardinal(top, source.style)} phần {'tư' if bottom == 4 else cardinal(bottom, source.style)}"
 
 
 def _house(source: Source, at: int) -> Token | None:

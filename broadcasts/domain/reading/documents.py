@@ -36,6 +36,7 @@ _ISSUERS = {
 }  # fmt: skip
 _DOUBTFUL = frozenset({"BCH", "TU", "VP", "CA", "TL"})
 _ASSEMBLY = re.compile(r"QH([0-9]{1,2})")
+_NUMBERED = re.compile(r"(?<!\w)số\s*$", re.IGNORECASE)
 _TOLD = re.compile(r"(?:[\s,]+ngày[\s0-9/.-]{3,16})?\s*(?:của|do)\s", re.IGNORECASE)
 """The issuer is named right afterwards."""
 
@@ -54,6 +55,7 @@ def document(source: Source, at: int) -> Token | None:
     parts = re.split(r"[-/.]", tail)
     number = _number(found[1], source)
     spoken = f"{number}, năm {cardinal(int(year), source.style)}" if year else number
+    numbered = source.follows(_NUMBERED, at)
     kind = _KINDS.get(parts[0])
     doubtful = False
     said: list[str] = []
@@ -66,8 +68,9 @@ def document(source: Source, at: int) -> Token | None:
         doubtful |= not sure
     if kind and len(parts) > 1:
         issuers = ", ".join(said[1:] if said[0] == kind else said)
-        front = f", {kind}" if said[0] == kind else ""
-        spoken += front if told else f"{front} của {issuers}"
+        if said[0] == kind:
+            spoken = f"{spoken}, {kind}" if numbered else f"{kind} số {spoken}"
+        spoken += "" if told else f" của {issuers}"
     elif _ASSEMBLY.fullmatch(parts[0]):
         spoken += f" của {said[0]}"
     elif said:

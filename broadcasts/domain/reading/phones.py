@@ -17,7 +17,7 @@ _PHONE = re.compile(
 )
 _HOTLINE = re.compile(r"(?:11[1-9]|1022|18[0-9]{3}|19[0-9]{3})(?![^\W_]|[.,/-]?[0-9])")
 _CUE = re.compile(
-    r"(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
+    r"(?<!\w)(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
     r"chữa cháy|cứu nạn|công an|liên hệ|sđt|đt|trẻ em|số điện thoại|zalo|qua số|các số|theo số|đến số|về số|"
     r"số khẩn cấp|alo)"
     r"(?:\s(?:số|ngay|là|khẩn cấp|theo|qua|máy|nóng))*[\s:.,(]+"
@@ -45,9 +45,17 @@ def _hotline(source: Source, at: int) -> Token | None:
 
 def _groups(written: str) -> str:
     parts = [part for part in re.split(r"[\s.()-]+", written) if part]
-    if len(parts) == 1 and len(written) == 10 and written[0] == "0":
-        parts = [written[:4], written[4:7], written[7:]]
+    if len(parts) == 1:
+        parts = _usual(written)
     return ", ".join(_group(part) for part in parts)
+
+
+def _usual(written: str) -> list[str]:
+    """How a number without spaces is told: 4-3-3 a mobile, 4-4-3 a fixed line, 4-4 a service."""
+    if written.startswith("+84"):
+        return ["+84", written[3:6], written[6:9], written[9:]]
+    middle = 8 if len(written) == 11 or written[0] == "1" else 7
+    return [part for part in (written[:4], written[4:middle], written[middle:]) if part]
 
 
 def _group(part: str) -> str:

@@ -36,13 +36,14 @@ _FIGURES: tuple[Rule, ...] = (
     roads.plate,
     documents.document,
     phones.phone,
+    times.round_the_clock,
     dates.date,
     times.clock,
     roads.road_number,
     words.code,
     amounts.amount,
 )
-_LETTERS: tuple[Rule, ...] = (addresses.address, roads.road, words.place, roman.roman)
+_LETTERS: tuple[Rule, ...] = (addresses.address, roads.boat, roads.road, words.place, roman.roman)
 _MORE_LETTERS: tuple[Rule, ...] = (words.code, words.word)
 _SIGNS: tuple[Rule, ...] = (signs.space, phones.phone, amounts.amount, units.slash, signs.sign)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from broadcasts.domain.reading.letters import spell
 from broadcasts.domain.reading.numerals import cardinal, digits
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
@@ -20,8 +21,9 @@ _ROAD = re.compile(
     r"(QL|ĐT|TL|ĐH|HL|LTL)(?:\s?\.\s?|\s?-\s?|\s)?([1-9][0-9]{0,3})([A-ZĐa-eđ](?![^\W_]))?(?![^\W_]|[.,]?[0-9])"
 )
 _STONE = re.compile(r"[Kk][Mm]\.?\s?([0-9]{1,4})(?:\s?\+\s?([0-9]{1,3}))?(?![^\W_]|[.,/]?[0-9])")
-_WORDED = re.compile(r"(?:đường tỉnh|tỉnh lộ|đường huyện|hương lộ)\s+(?:số\s+)?$", re.IGNORECASE)
+_WORDED = re.compile(r"(?<!\w)(?:đường tỉnh|tỉnh lộ|đường huyện|hương lộ)\s+(?:số\s+)?$", re.IGNORECASE)
 _NUMBER = re.compile(r"([1-9][0-9]{2})([A-ZĐ](?![^\W_]))?(?![^\W_]|[.,]?[0-9])")
+_BOAT = re.compile(r"([A-Z]{2})\s?-\s?([0-9]{4,5})\s?-?\s?(TS|BTS)(?![^\W_])")
 _PLATE = re.compile(r"([0-9]{2})([A-Z][A-Z0-9]?)\s?-\s?([0-9]{3})\.?([0-9]{1,2})(?![^\W_])")
 
 
@@ -43,6 +45,15 @@ def road_number(source: Source, at: int) -> Token | None:
     if found is None or not source.follows(_WORDED, at):
         return None
     return source.token(at, found.end(), _number(source, found[1], found[2]), Category.ROAD)
+
+
+def boat(source: Source, at: int) -> Token | None:
+    """The number of a fishing boat: ST-90123-TS."""
+    found = source.match(_BOAT, at)
+    if found is None:
+        return None
+    spoken = f"{spell(found[1])}, {digits(found[2])}, {spell(found[3])}"
+    return source.token(at, found.end(), spoken, Category.PLATE)
 
 
 def plate(source: Source, at: int) -> Token | None:

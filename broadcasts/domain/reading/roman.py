@@ -11,12 +11,12 @@ from broadcasts.domain.reading.tokens import Category, Token
 
 _ROMAN = re.compile(r"(X{0,3})(IX|IV|V?I{0,3})(?![^\W_])")
 _CUE = re.compile(
-    r"(?:quý|thế kỷ|thế kỉ|khóa|khoá|lần thứ|thứ|lần|kỳ|khu vực|vùng|hạng|loại|bậc|chương|mục|phần|cấp|cấp độ|"
-    r"giai đoạn|học kỳ|học kì|đợt|đại hội|đại hội đảng|báo động|nhóm|type|típ|độ|tập|bảng|kỳ họp thứ|phụ lục)\s+"
+    r"(?<!\w)(?:quý|HK|thế kỷ|thế kỉ|khóa|khoá|lần thứ|thứ|lần|kỳ|khu vực|vùng|hạng|loại|bậc|chương|mục|phần|cấp|"
+    r"cấp độ|giai đoạn|học kỳ|học kì|đợt|đại hội|đại hội đảng|báo động|nhóm|type|típ|độ|tập|bảng|kỳ họp thứ|phụ lục)\s+"
     r"(?:[IVX]+\s?(?:,|và|-|–|hoặc|đến)\s?)*$",
     re.IGNORECASE,
 )
-_RANK = re.compile(r"thứ\s+(?:[IVX]+\s?(?:,|và|-|–|hoặc|đến)\s?)*$", re.IGNORECASE)
+_RANK = re.compile(r"(?<!\w)thứ\s+(?:[IVX]+\s?(?:,|và|-|–|hoặc|đến)\s?)*$", re.IGNORECASE)
 _HEADING = re.compile(r"\s?[.)/:-]\s")
 _DASH = re.compile(r"\s?[-–]\s?(?=[IVX])")
 _YEAR = re.compile(r"\s?[/-]\s?((?:19|20)[0-9]{2})(?![^\W_]|[/-])")

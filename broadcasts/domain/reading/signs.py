@@ -15,9 +15,10 @@ _KEPT = frozenset(".,;:!?…\"'“”‘’()[]«»")
 _BULLETS = frozenset("-–—•*+·●○■□▪▫➢►▶✓✔→⇒‣◦")
 _DASHES = frozenset("-–—")
 _WORDS = {"&": "và", "%": "phần trăm", "‰": "phần ngàn", "=": "bằng", "+": "cộng", ">": "lớn hơn", "<": "nhỏ hơn",
-          "≥": "từ", "≤": "không quá", "°": "độ", "@": "a còng", "±": "cộng trừ", "×": "nhân", "½": "một phần hai",
-          "¼": "một phần tư", "¾": "ba phần tư", "€": "ơ-rô", "$": "đô-la", "₫": "đồng"}  # fmt: skip
-_SURE = frozenset("&%‰½¼¾₫")
+          "≥": "từ", "≤": "không quá", "°": "độ", "~": "khoảng", "@": "a còng", "±": "cộng trừ", "×": "nhân",
+          "½": "một phần hai", "¼": "một phần tư", "¾": "ba phần tư",
+          "€": "ơ-rô", "$": "đô-la", "₫": "đồng"}  # fmt: skip
+_SURE = frozenset("&%‰½¼¾₫~")
 
 
 def space(source: Source, at: int) -> Token | None:
@@ -56,7 +57,7 @@ def _dash(source: Source, at: int) -> str:
     text = source.text
     inside = 0 < at < len(text) - 1 and text[at - 1].isalpha() and text[at + 1].isalpha()
     if inside:
-        return "-" if text[at - 1].islower() and text[at + 1].islower() else ", "
+        return "-" if text[at + 1].islower() else ", "
     return ", "
 
 

@@ -13,24 +13,21 @@ _MINUTES = r"(?:\s?(?:phút|ph|p|'|’|′)(?![^\W_]))?"
 _CLOCK = re.compile(
     rf"(?P<h>[0-9]{{1,2}})(?:"
     rf"\s?(?:h|H|g|giờ|G)\s?(?P<m>[0-9]{{2}}){_MINUTES}{_END}"
-    rf"|\s?(?:h|H){_END}"
+    rf"|\s?(?:h|H|giờ){_END}"
     rf"|(?::)(?P<colon>[0-9]{{2}})(?::(?P<s>[0-9]{{2}}))?\s?(?:h|giờ)?{_END})"
 )
 _BARE = re.compile(r"([0-9]{1,2})g(?!\s?/)" + _END)
+_TRUNCATED = re.compile(r"([0-9]{1,2})[hHg]([0-9])" + _END)
+_DUTY = re.compile(r"(?<!\w)(?:trực|trực ban|hoạt động|phục vụ|mở cửa|tiếp nhận|liên tục|hỗ trợ)\s+$", re.IGNORECASE)
 _DASH = re.compile(r"\s?(?:-|–|—|÷)\s?")
 _HOUR_FIRST = re.compile(r"([0-9]{1,2})\s?[-–—]\s?(?=(?P<to>[0-9]{1,2})\s?(?:h|H|g[0-9]|giờ))")
-_AT = re.compile(r"(?:lúc|từ|đến|vào|trước|sau|khoảng|tới|hồi|[0-9]g?\s?[-–])\s*$", re.IGNORECASE)
-_SCORE = re.compile(r"(?:tỷ lệ|tỉ lệ|tỷ số|tỉ số|tỷ lệ bản đồ|mức)\s*$", re.IGNORECASE)
+_AT = re.compile(r"(?<!\w)(?:lúc|từ|đến|vào|trước|sau|khoảng|tới|hồi|[0-9]g?\s?[-–])\s*$", re.IGNORECASE)
+_SCORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|tỷ số|tỉ số|tỷ lệ bản đồ|mức)\s*$", re.IGNORECASE)
 _ROUND = re.compile(r"24/24\s?(?:giờ|h)?(?![^\W_/])|24h/24h?(?![^\W_/])|24/7(?![^\W_/])")
 
 
 def clock(source: Source, at: int) -> Token | None:
     """A time, or a stretch of two."""
-    if found := source.match(_ROUND, at):
-        day = found[0].startswith("24/7")
-        words = "hai mươi tư trên bảy" if day else "hai mươi tư trên hai mươi tư"
-        hours = "" if day or ("h" not in found[0] and "giờ" not in found[0]) else " giờ"
-        return source.token(at, found.end(), words + hours, Category.TIME)
     first = _one(source, at)
     if first is None and (opening := source.match(_HOUR_FIRST, at)):
         last = _one(source, opening.end())
@@ -38,11 +35,33 @@ def clock(source: Source, at: int) -> Token | None:
             words = f"{cardinal(int(opening[1]), source.style)} giờ đến {last[1]}"
             return source.token(at, last[0], words, Category.TIME)
     if first is None:
-        return _grams_or_hours(source, at)
+        return _short(source, at) or _grams_or_hours(source, at)
     end, words = first
     if (dash := source.match(_DASH, end)) and (second := _one(source, dash.end())):
         return source.token(at, second[0], f"{words} đến {second[1]}", Category.TIME)
     return source.token(at, end, words, Category.TIME)
+
+
+def round_the_clock(source: Source, at: int) -> Token | None:
+    """24/24 at any place; 24/7 where somebody is on duty, else it is the 24th of July."""
+    found = source.match(_ROUND, at)
+    if found is None:
+        return None
+    if found[0] == "24/7":
+        sure = source.follows(_DUTY, at)
+        return source.token(at, found.end(), "hai mươi tư trên bảy", Category.TIME) if sure else None
+    hours = " giờ" if "h" in found[0] or "giờ" in found[0] else ""
+    return source.token(at, found.end(), f"hai mươi tư trên hai mươi tư{hours}", Category.TIME)
+
+
+def _short(source: Source, at: int) -> Token | None:
+    """7h5 is five past or ten to eight."""
+    found = source.match(_TRUNCATED, at)
+    if found is None or int(found[1]) > 24:
+        return None
+    hour, minute = int(found[1]), int(found[2])
+    words = [spoken(hour, minutes, 0, source.style) for minutes in (minute, minute * 10) if minutes < 60]
+    return source.token(at, found.end(), words[0], Category.TIME, *words[1:], doubtful=True)
 
 
 def _one(source: Source, at: int) -> tuple[int, str] | None:

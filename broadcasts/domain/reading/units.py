@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from broadcasts.domain.reading.numerals import cardinal
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
@@ -35,6 +36,8 @@ _UNIT = re.compile(
     + r")(?![^\W_]|[²³])"
 )
 _PER = re.compile(r"\s?/\s?([^\W\d_]{1,12}[²³23]?)(?![^\W_]|[²³])")
+_IN_HOURS = re.compile(r"\s?/\s?([0-9]{1,2})\s?(h|giờ|phút|ngày)(?![^\W_])")
+_MEASURED = re.compile(r"(?<![^\W\d_])(?:[mk]?m[²³23]?|m?l|[mk]?g|gr|lít|gam|mét|khối|ki-lô-mét)\s?$")
 _FLOWS = frozenset({"h", "s", "giờ", "giây", "l", "L", "lít"})
 """What is measured by these is a speed, a flow or a strength: "trên"."""
 _BY = {"h": "giờ", "s": "giây", "p": "phút", "đ": "đồng", "kg": "ki-lô-gam"}
@@ -56,12 +59,16 @@ def unit(source: Source, at: int) -> tuple[int, str, Category] | None:
 def per(source: Source, at: int) -> tuple[int, str]:
     """What the unit that ends at `at` is counted by: "/h", "/hộ/tháng"; the end and the words, "" where nothing."""
     words: list[str] = []
+    if (hours := source.match(_IN_HOURS, at)) is not None:
+        number = cardinal(int(hours[1]), source.style)
+        return hours.end(), f"trong {number} {_BY.get(hours[2], hours[2])}"
     for _ in range(3):
         found = source.match(_PER, at)
         if found is None or "\n" in found[0]:
             break
         written = found[1]
-        link = "trên" if written in _FLOWS and not words else "một"
+        flows = written in _FLOWS and not words and source.follows(_MEASURED, at)
+        link = "trên" if flows else "một"
         words.append(f"{link} {_BY.get(written) or NAMES.get(written, written)}")
         at = found.end()
     return at, " ".join(words)

@@ -53,7 +53,7 @@ def code(source: Source, at: int) -> Token | None:
             said.append(cardinal(int(part), source.style) if len(part) <= 2 and part[0] != "0" else digits(part))
         else:
             said.append(part.upper() if len(part) == 1 else spell(part))
-    doubtful = len(found[0]) > 3
+    doubtful = len(found[0]) > 3 or not found[0].isupper()
     return source.token(at, found.end(), " ".join(said), Category.SPELLED, doubtful=doubtful)
 
 
