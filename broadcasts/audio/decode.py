@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -22,7 +21,6 @@ from av.error import MemoryError as FFmpegMemoryError
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.graph import Shape
-from broadcasts.audio.pcm import Samples
 from broadcasts.errors import Refused
 
 _UNDECLARED = ("aac", "matroska")
@@ -37,6 +35,7 @@ class Tally:
     packets: int = 0
     bad: int = 0
     samples: int = 0
+    rate: int = 0
     seconds: float = 0.0
 
     @property
@@ -87,6 +86,7 @@ def frames(
     for frame in _decoded(container, stream, tally):
         if shape is None:
             shape = Shape.of(frame)
+            tally.rate = shape.rate
             _check_shape(frame.layout.nb_channels, frame.sample_rate, limits)
         elif Shape.of(frame) != shape:
             tally.bad += 1
@@ -98,14 +98,6 @@ def frames(
         yield frame
     if not tally.samples or tally.bad > limits.max_bad_share * max(tally.packets, 1):
         raise Refused("audio.broken")
-
-
-def by_channel(frame: av.AudioFrame) -> Samples:
-    """The frame's samples as floats of any scale, one row a channel."""
-    samples: Samples = frame.to_ndarray().astype(np.float64)
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    return samples - 128 if frame.format.name.startswith("u8") else samples
 
 
 def _decoded(container: InputContainer, stream: AudioStream, tally: Tally) -> Iterator[av.AudioFrame]:

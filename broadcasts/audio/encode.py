@@ -28,12 +28,12 @@ class Encoded:
 
 
 def encode(pcm: Pcm, gain_db: float, limiter_dbfs: float, codec: Codec, out: Path) -> Encoded:
+    """`pcm` at the codec's rate."""
     row = Row(
         Shape(pcm.kind, "mono", pcm.rate),
         (
             ("aformat", "sample_fmts=flt"),
             *gain_and_limit(gain_db, limiter_dbfs),
-            ("aresample", str(codec.sample_rate)),
             ("aformat", "sample_fmts=s16"),
         ),
     )

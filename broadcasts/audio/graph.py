@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +9,7 @@ from fractions import Fraction
 from av import AudioFrame
 from av.filter import Graph
 
-from broadcasts.audio.pcm import Pcm
+from broadcasts.audio.pcm import Pcm, Samples
 
 Filters = Iterable[tuple[str, str]]
 SILENCE_LUFS = -70.0
@@ -74,27 +73,21 @@ class Row:
     def lufs(self) -> float:
         return max(float(self.metadata.get("lavfi.r128.I", SILENCE_LUFS)), SILENCE_LUFS)
 
-    @property
-    def true_peak_dbtp(self) -> float:
-        """The meter's linear value has three decimals: good to 0.1 dB near full scale."""
-        peak = float(self.metadata.get("lavfi.r128.true_peak", 0))
-        return 20 * math.log10(peak) if peak > 0 else -99.0
+
+METER = ("ebur128", "metadata=1:framelog=quiet")
+"""Measured here: at most 0.02 LU off in EBU Tech 3341's cases, five times faster than loudnorm. What comes out of it
+are frames of 100 ms."""
 
 
-def meter(peak: bool = False) -> tuple[str, str]:
-    """Measured here: at most 0.02 LU off in EBU Tech 3341's cases, five times faster than loudnorm."""
-    return "ebur128", "metadata=1:framelog=quiet" + (":peak=true" if peak else "")
-
-
-def frames_of(pcm: Pcm) -> Iterator[AudioFrame]:
-    for block in pcm.blocks():
-        frame = AudioFrame.from_ndarray(block.reshape(1, -1), format=pcm.kind, layout="mono")
-        frame.sample_rate = pcm.rate
-        yield frame
+def frame_of(block: Samples, kind: str, rate: int) -> AudioFrame:
+    """A mono frame; `kind` is flt or s16."""
+    frame = AudioFrame.from_ndarray(block.reshape(1, -1), format=kind, layout="mono")
+    frame.sample_rate = rate
+    return frame
 
 
 def through(pcm: Pcm, row: Row) -> Iterator[AudioFrame]:
     """Everything that comes out of `row` when all of `pcm` goes in."""
-    for frame in frames_of(pcm):
-        yield from row.push(frame)
+    for block in pcm.blocks():
+        yield from row.push(frame_of(block, pcm.kind, pcm.rate))
     yield from row.finish()

@@ -38,6 +38,7 @@ WARNINGS: dict[str, str] = {
     "audio.truncated": "the file promises more sound than it holds; somebody must confirm that it is complete",
     "audio.damaged": "parts could not be decoded and are missing",
     "audio.out_of_phase": "left and right cancel each other, only the left channel is used",
+    "audio.peaks_left": "the encoder made peaks above the limit that could not be taken away",
     "audio.level_missed": "too quiet or too uneven to reach the wanted loudness",
 }
 """key -> what it means, for the one who writes the sentence."""

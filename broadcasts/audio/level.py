@@ -1,23 +1,20 @@
-"""How loud something is, how much gain it needs, and where its silence ends. Runs in the child process only."""
+"""How loud something is, and how much gain it needs. Runs in the child process only."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from broadcasts.audio.chain import Chain, Limits
 from broadcasts.audio.decode import Tally, frames, opened
-from broadcasts.audio.graph import SILENCE_LUFS, Row, Shape, meter, through
+from broadcasts.audio.graph import METER, SILENCE_LUFS, Row, Shape, frame_of, through
+from broadcasts.audio.mix import Mix
 from broadcasts.audio.pcm import Pcm
+from broadcasts.audio.truepeak import TruePeak
 
 _ROUNDS = 4
 _NEAR_LU = 0.1
 _STEP_DB, _LEAST_SLOPE = 8.0, 0.15
-_WINDOW_MS, _PAD_MS = 20, 150
-_BELOW_SPEECH_DB, _FLOOR_DBFS = 35.0, -65.0
 
 
 @dataclass(frozen=True)
@@ -39,12 +36,10 @@ def gain_and_limit(gain_db: float, limiter_dbfs: float) -> tuple[tuple[str, str]
     )
 
 
-def loudness(pcm: Pcm, gain_db: float = 0.0, limiter_dbfs: float = 0.0) -> float:
-    """Integrated LUFS of `pcm` after gain and limiter."""
-    row = Row(
-        Shape(pcm.kind, "mono", pcm.rate),
-        (("aformat", "sample_fmts=flt"), *gain_and_limit(gain_db, limiter_dbfs), meter()),
-    )
+def loudness(pcm: Pcm, gain_db: float | None = None, limiter_dbfs: float = 0.0) -> float:
+    """Integrated LUFS of `pcm` as it is, or after gain and limiter."""
+    between = () if gain_db is None else gain_and_limit(gain_db, limiter_dbfs)
+    row = Row(Shape(pcm.kind, "mono", pcm.rate), (("aformat", "sample_fmts=flt"), *between, METER))
     for _ in through(pcm, row):
         pass
     return row.lufs
@@ -70,9 +65,9 @@ class Approach:
         return abs(self.gain_db - self._before[0]) > 0.01
 
 
-def gain_for(pcm: Pcm, chain: Chain) -> float | None:
-    """dB to reach the chain's target, the limiter's and the encoder's losses made up for; None for silence."""
-    aim = chain.target_lufs + chain.codec.loss_lu
+def gain_for(pcm: Pcm, chain: Chain, target_lufs: float) -> float | None:
+    """dB to bring `pcm` to the target, the limiter's and the encoder's losses made up for; None for silence."""
+    aim = target_lufs + chain.codec.loss_lu
     found = loudness(pcm)
     if found <= SILENCE_LUFS:
         return None
@@ -84,46 +79,15 @@ def gain_for(pcm: Pcm, chain: Chain) -> float | None:
     return approach.gain_db
 
 
-def trimmed(pcm: Pcm) -> Pcm:
-    """Without the silence before the first and after the last sound, 150 ms of it kept.
-
-    Silent is what lies 35 dB below the loudest windows of the recording, at least -65 dBFS.
-    """
-    window = pcm.rate * _WINDOW_MS // 1000
-    levels: list[float] = []
-    for block in pcm.blocks():
-        whole = block[: len(block) // window * window].reshape(-1, window).astype(np.float64)
-        levels.extend(10 * np.log10(np.mean(whole**2, axis=1) + 1e-12))
-    if not levels:
-        return pcm
-    threshold = max(float(np.percentile(levels, 95)) - _BELOW_SPEECH_DB, _FLOOR_DBFS)
-    loud = np.flatnonzero(np.asarray(levels) > threshold)
-    if not loud.size:
-        return pcm
-    pad = pcm.rate * _PAD_MS // 1000
-    start = max(int(loud[0]) * window - pad, 0)
-    end = (int(loud[-1]) + 1) * window + pad
-    # The last window may be incomplete and was not looked at: what is that near the end stays.
-    return pcm.part(start, pcm.samples if end + window > pcm.samples else end)
-
-
 def measured(path: Path, demuxer: str, limits: Limits) -> Measured:
     """A finished file, decoded again from its first byte to its last."""
-    tally = Tally()
+    tally, peak = Tally(), TruePeak()
     with opened(path, demuxer, limits) as (container, stream):
-        row: Row | None = None
-        rate = stream.rate
-        for frame in frames(container, stream, demuxer, limits, tally):
-            row = row or Row(Shape.of(frame), (("aformat", "sample_fmts=flt"), meter(peak=True)))
-            rate = frame.sample_rate
-            for _ in row.push(frame):
+        row = Row(Shape("flt", "mono", stream.rate), (METER,))
+        for block in Mix().mixed(frames(container, stream, demuxer, limits, tally)):
+            peak.add(block)
+            for _ in row.push(frame_of(block, "flt", stream.rate)):
                 pass
-        assert row is not None
         for _ in row.finish():
             pass
-    return Measured(row.lufs, row.true_peak_dbtp, tally.samples, rate)
-
-
-def decibels(ratio: float) -> float:
-    """Of an energy ratio."""
-    return 10 * math.log10(ratio) if ratio > 0 else -math.inf
+    return Measured(row.lufs, peak.dbtp, tally.samples, stream.rate)

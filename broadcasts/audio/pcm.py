@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broadcasts.audio.chain import WORK_RATE
-
 Samples = NDArray[Any]
 _BLOCK_S = 1
 
@@ -24,10 +22,10 @@ class Pcm:
     kind: str
     start: int
     end: int
-    rate: int = WORK_RATE
+    rate: int
 
     @classmethod
-    def whole(cls, path: Path, kind: str, rate: int = WORK_RATE) -> Pcm:
+    def whole(cls, path: Path, kind: str, rate: int) -> Pcm:
         return cls(path, kind, 0, path.stat().st_size // np.dtype(_TYPES[kind]).itemsize, rate)
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from broadcasts.audio import child
 from broadcasts.audio.chain import ORDINARY, Chain, Limits
 from broadcasts.audio.magic import demuxer_of
+from broadcasts.audio.mastering import Mastering
 from broadcasts.audio.store import Store, told_as_faults
 from broadcasts.errors import Refused
 
@@ -25,6 +26,7 @@ class Prepared:
     `duration_ms` counts encoded samples, rounded down; loudness and peak are measured on the finished file, mono.
     `original_lufs` is the upload's own loudness as mono, None when it had none to speak of. `warnings` are keys of
     `keys.WARNINGS`. `peaks`: pairs of signed bytes (minimum, maximum), twenty a second, at most 2,000 pairs.
+    `mastering`: what was done in between; None for what was made from a finished file.
     """
 
     sha256: str
@@ -41,6 +43,7 @@ class Prepared:
     original_lufs: float | None
     warnings: tuple[str, ...]
     peaks: bytes
+    mastering: Mastering | None = None
 
 
 def prepare(
@@ -95,6 +98,7 @@ def prepare(
         original_lufs=done["original_lufs"],
         warnings=tuple(done["warnings"]),
         peaks=base64.b64decode(done["peaks"]),
+        mastering=Mastering(**done["mastering"]),
     )
 
 

@@ -16,13 +16,15 @@ import numpy as np
 from broadcasts.audio import child
 from broadcasts.audio.chain import WORK_RATE, Limits
 from broadcasts.audio.decode import Tally, frames, opened
-from broadcasts.audio.graph import Row, Shape
+from broadcasts.audio.graph import Row, Shape, frame_of
 from broadcasts.audio.join import MOST_SECONDS, join
-from broadcasts.audio.level import trimmed
+from broadcasts.audio.mix import Mix
 from broadcasts.audio.pcm import Pcm
+from broadcasts.audio.silence import Windows, trimmed
 from broadcasts.errors import Refused
 
 _FADE_MS = 3
+_FLOAT = ("aformat", "sample_fmts=flt")
 
 
 def together(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
@@ -52,19 +54,17 @@ def together(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 def _decoded(source: Path, demuxer: str, limits: Limits, work: Path) -> bytes:
     row: Row | None = None
+    tally = Tally()
     with opened(source, demuxer, limits) as (container, stream), work.open("wb") as raw:
-        for frame in frames(container, stream, demuxer, limits, Tally()):
-            if row is None:
-                channels = frame.layout.nb_channels
-                mix = "+".join(f"{1 / channels:.6f}*c{n}" for n in range(channels))
-                to_mono = (("aformat", "sample_fmts=fltp"), ("pan", f"mono|c0={mix}"), ("aresample", str(WORK_RATE)))
-                row = Row(Shape.of(frame), (*to_mono, ("aformat", "sample_fmts=flt")))
-            for done in row.push(frame):
+        for block in Mix().mixed(frames(container, stream, demuxer, limits, tally)):
+            row = row or Row(Shape("flt", "mono", tally.rate), (("aresample", str(WORK_RATE)), _FLOAT))
+            for done in row.push(frame_of(block, "flt", tally.rate)):
                 raw.write(done.to_ndarray().tobytes())
         for done in row.finish() if row is not None else ():
             raw.write(done.to_ndarray().tobytes())
-    heard = np.frombuffer(trimmed(Pcm.whole(work, "flt")).read(), "<f4")
-    sound: bytes = np.round(np.clip(np.nan_to_num(heard), -1, 1) * 32767).astype("<i2").tobytes()
+    pcm = Pcm.whole(work, "flt", WORK_RATE)
+    heard = np.frombuffer(trimmed(pcm, Windows.of(pcm)).read(), "<f4")
+    sound: bytes = np.round(np.clip(heard, -1, 1) * 32767).astype("<i2").tobytes()
     return sound
 
 

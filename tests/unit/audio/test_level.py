@@ -8,8 +8,9 @@ import pytest
 from support.audio import Sound
 
 from broadcasts.audio.chain import EMERGENCY, ORDINARY, WORK_RATE, Chain
-from broadcasts.audio.level import Approach, gain_for, loudness, trimmed
+from broadcasts.audio.level import Approach, gain_for, loudness
 from broadcasts.audio.pcm import Pcm
+from broadcasts.audio.silence import Windows, trimmed
 
 MakePcm = Callable[[Sound], Pcm]
 
@@ -19,7 +20,7 @@ def pcm(tmp_path: Path) -> MakePcm:
     def make(sound: Sound) -> Pcm:
         path = tmp_path / "sound.pcm"
         path.write_bytes(sound.astype("<f4").tobytes())
-        return Pcm.whole(path, "flt")
+        return Pcm.whole(path, "flt", WORK_RATE)
 
     return make
 
@@ -56,7 +57,7 @@ def test_the_gain_found_reaches_the_target_through_the_limiter(chain: Chain, pcm
     sound = sine(6, -40)
     sound[:: WORK_RATE // 4] = 0.9
 
-    gain = gain_for(made := pcm(sound), chain)
+    gain = gain_for(made := pcm(sound), chain, chain.target_lufs)
 
     assert gain is not None
     reached = loudness(made, gain, chain.limiter_dbfs)
@@ -64,7 +65,7 @@ def test_the_gain_found_reaches_the_target_through_the_limiter(chain: Chain, pcm
 
 
 def test_silence_has_no_gain(pcm: MakePcm) -> None:
-    assert gain_for(pcm(np.zeros(3 * WORK_RATE)), ORDINARY) is None
+    assert gain_for(pcm(np.zeros(3 * WORK_RATE)), ORDINARY, -16.0) is None
 
 
 def test_the_gain_stops_where_only_noise_would_be_raised() -> None:
@@ -91,7 +92,7 @@ def test_silence_at_the_ends_is_cut_to_150_ms(before: float, pcm: MakePcm) -> No
     still = np.zeros(round(before * WORK_RATE))
     made = pcm(np.concatenate((still, sine(1, -20), np.zeros(WORK_RATE), sine(1, -20), still)))
 
-    found = trimmed(made)
+    found = trimmed(made, Windows.of(made))
 
     kept = min(before, 0.15)
     assert found.seconds == pytest.approx(3 + 2 * kept, abs=0.041)
@@ -101,11 +102,11 @@ def test_silence_at_the_ends_is_cut_to_150_ms(before: float, pcm: MakePcm) -> No
 def test_a_steady_sound_loses_nothing(pcm: MakePcm) -> None:
     made = pcm(sine(1.2345, -20))
 
-    assert trimmed(made) == made
+    assert trimmed(made, Windows.of(made)) == made
 
 
 def test_room_noise_counts_as_silence_next_to_a_voice(pcm: MakePcm) -> None:
     room = sine(2, -60)
     made = pcm(np.concatenate((room, sine(2, -20), room)))
 
-    assert trimmed(made).seconds == pytest.approx(2.3, abs=0.05)
+    assert trimmed(made, Windows.of(made)).seconds == pytest.approx(2.3, abs=0.05)
