@@ -48,6 +48,17 @@ STATUS: dict[str, int] = {
     "database_busy": 503,
     "sandbox.silent": 503,
     "audio.busy": 503,
+    "upload.unknown": 404,
+    "upload.version": 412,
+    "upload.beyond": 413,
+    "upload.body": 415,
+    "upload.busy": 423,
+    "upload.too_many": 429,
+    "upload.too_much": 429,
+    "upload.kind": 400,
+    "upload.header": 400,
+    "upload.metadata": 400,
+    "upload.checksum": 460,
 }
 """Key to status; what is not here follows from its family."""
 

@@ -23,6 +23,7 @@ from controller.api import (
     schedule,
     sounds,
     targets,
+    uploads,
     wanted,
     why,
 )
@@ -52,6 +53,7 @@ def router() -> APIRouter:
         people,
         audit,
         targets,
+        uploads,
         wanted,
         why,
     ):
@@ -65,7 +67,7 @@ def is_ours(request: Request) -> bool:
 
 
 def error_answer(request: Request, error: LoaError, sentence: str) -> Response:
-    headers = {}
+    headers = dict(uploads.SAID) if request.url.path.startswith(uploads.PATH) else {}
     if error.key == "unit.unknown":
         headers["www-authenticate"] = 'Basic realm="loa unit", charset="UTF-8"'
     elif error.key == "metrics.token":

@@ -26,7 +26,7 @@ from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
 from broadcasts.wire import topics
-from controller.bootstrap.audio_room import audio_room
+from controller.bootstrap.audio_room import CORES, audio_room
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.sandbox import Sandbox
 from controller.bootstrap.voices import voices
@@ -39,11 +39,24 @@ from controller.mqtt.canary import Canary
 from controller.mqtt.embedded import EmbeddedBroker
 from controller.mqtt.inbound import Inbound, Received
 from controller.mqtt.link import BrokerAddress, PahoLink
-from controller.services import commanding, compiling, enrolling, files, measuring, reconciling, settling, trusting
+from controller.services import (
+    commanding,
+    compiling,
+    enrolling,
+    files,
+    measuring,
+    preparing,
+    reconciling,
+    settling,
+    trusting,
+    uploads,
+)
 from controller.services.account_rules import AccountRules
 from controller.services.context import Context
 from controller.services.office import Office
 from controller.services.ports import NoMeasures
+from controller.services.preparing import Workshop
+from controller.services.uploads import Shelf
 from controller.settings import Settings
 from controller.ticker import Ticker
 from monitoring.metrics import FleetMetrics, Step
@@ -56,6 +69,7 @@ HELD_S, MOST_HELD = 1.0, 5_000
 plans, and for each report nobody."""
 _TIME_ASK = f"/out/{topics.Out.TIME_ASK}"
 CHAIN_EVERY_S = 3600.0
+SWEEP_EVERY = timedelta(hours=1)
 
 
 class Wake:
@@ -167,10 +181,13 @@ class Service:
                 "settle": lambda now: settling.step(self.ctx, now),
                 "canary": self._canary.step,
                 "broker": self._keep_broker,
+                "sweep": self._sweep,
             },
             self._ran,
         )
         self._wake.call = self._ticker.wake
+        self._shelf = Shelf(settings.data / "audio" / "unfinished", settings.max_upload_mb * 1_000_000)
+        self._workshop = Workshop(self.ctx, self._shelf, self._closing)
 
     def start(self) -> None:
         """Raises Fault when the broker cannot start or a port is taken."""
@@ -181,10 +198,14 @@ class Service:
         trusting.ensure_trust(self.ctx, self.ctx.clock.now())
         self._spawn("mqtt", self.link.run)
         self._spawn("ingest", self._ingest)
+        preparing.take_up(self.ctx)
+        for core in range(CORES):
+            self._spawn(f"prepare-{core}", self._workshop.run)
         self._ticker.start()
 
     def stop(self) -> None:
         self._closing.set()
+        self._workshop.wake()
         self._ticker.stop()
         self.link.close()
         for name in ("ingest", "mqtt"):
@@ -211,7 +232,12 @@ class Service:
             max_upload_bytes=self.settings.max_upload_mb * 1_000_000,
             metrics_token=self.settings.metrics_token,
             closing=self._closing,
+            came=self._workshop.wake,
         )
+
+    def _sweep(self, now: datetime) -> datetime:
+        uploads.sweep(self.ctx, self._shelf)
+        return now + SWEEP_EVERY
 
     def _keep_broker(self, now: datetime) -> datetime:
         """A broker that died starts again; what it had retained is still on its disk."""

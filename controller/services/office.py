@@ -12,6 +12,7 @@ from broadcasts.errors import Refused
 from controller.services.context import Context
 from controller.services.rights import Actor
 from controller.services.sandbox import SandboxControl
+from controller.services.uploads import Shelf
 
 SESSION_COOKIE = "loa"
 """Over TLS it is called `__Host-loa`: no other host, no other path can set it."""
@@ -39,6 +40,14 @@ class Office:
     """When the demo's stations may sound, in minutes of the local day; said only with a sandbox."""
     closing: Event = field(default_factory=Event)
     """Set when the server is about to stop, so that live streams end."""
+
+    came: Callable[[], None] = lambda: None
+    """A recording came whole and waits to be prepared."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where recordings lie that come in pieces: beside the other uploads, and kept when the server starts again."""
+        return Shelf(self.upload_folder.parent / "unfinished", self.max_upload_bytes)
 
     @property
     def session_cookie(self) -> str:

@@ -159,6 +159,12 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("POST", "/api/v1/second-factor/give"): (ALL, 401),
     ("POST", "/api/v1/second-factor/codes"): (ALL, FORM),
     ("POST", "/api/v1/recordings"): ("broadcaster", 415),
+    ("OPTIONS", "/api/v1/uploads"): (OPEN, 204),
+    ("POST", "/api/v1/uploads"): ("broadcaster province emergency", 412),
+    ("GET", "/api/v1/uploads/{upload_id}"): (ALL, 404),
+    ("HEAD", "/api/v1/uploads/{upload_id}"): (ALL, 404),
+    ("PATCH", "/api/v1/uploads/{upload_id}"): (ALL, 404),
+    ("DELETE", "/api/v1/uploads/{upload_id}"): (ALL, 404),
     ("GET", "/api/v1/broadcasts"): (ALL, 200),
     ("POST", "/api/v1/broadcasts"): ("broadcaster", FORM),
     ("POST", "/api/v1/broadcasts/preview"): ("broadcaster", 200),
@@ -309,7 +315,9 @@ def told(house: House, asset: Asset) -> dict[str, str]:
         "group_id": "never-was",
         "act": "unlock",
         "code": "never-was",
-        **dict.fromkeys(("session_id", "delegation_id", "exception_id", "alert_id", "source_id"), "never-was"),
+        **dict.fromkeys(
+            ("session_id", "delegation_id", "exception_id", "alert_id", "source_id", "upload_id"), "never-was"
+        ),
         "mark": "0",
     }
 

@@ -1,0 +1,186 @@
+"""Recordings that came whole wait for a core, one person not longer than another; the pages look on meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition, Event
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from broadcasts.audio.pipeline import Prepared
+from broadcasts.errors import Fault, LoaError, Refused
+from controller.db.tables import Asset, Upload, User
+from controller.services import audit
+from controller.services.accounts import actor_by_name
+from controller.services.context import Context
+from controller.services.library import remember
+from controller.services.uploads import RIGHTS, Shelf, State, Use
+
+log = logging.getLogger(__name__)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+IDLE_S = 5.0
+"""How often one looks without having been called."""
+
+
+class Stopped(Exception):
+    """The server ends: the recording waits for its next start."""
+
+
+class Workshop:
+    """`run` once in each of as many threads as there are cores; `wake` when something came."""
+
+    def __init__(self, ctx: Context, shelf: Shelf, closing: Event) -> None:
+        self._ctx, self._shelf, self._closing = ctx, shelf, closing
+        self._bell = Condition()
+
+    def wake(self) -> None:
+        with self._bell:
+            self._bell.notify_all()
+
+    def run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                found = self.work_one()
+            except Exception:
+                log.exception("recordings could not be looked for")
+                found = False
+            if not found and not self._closing.is_set():
+                with self._bell:
+                    self._bell.wait(IDLE_S)
+
+    def work_one(self) -> bool:
+        """Whether there was something to prepare."""
+        upload = _take(self._ctx)
+        if upload is None:
+            return False
+        self._prepare(upload)
+        return True
+
+    def _prepare(self, upload: Upload) -> None:
+        ctx = self._ctx
+        try:
+            prepared, user = self._prepared(upload)
+            with ctx.db.write() as session:
+                asset = remember(ctx, session, prepared)
+                _log(ctx, session, user, upload, asset)
+                _move(session, upload, state=State.DONE, stage="", asset_sha256=asset.sha256, changed_at=ctx.wall.now())
+        except Stopped:
+            self._back(upload)
+            return
+        except LoaError as error:
+            if error.key == "audio.busy":
+                self._back(upload)
+                self._closing.wait(1.0)
+                return
+            self._refuse(upload, error)
+        except Exception:
+            log.exception("upload %s could not be prepared", upload.id)
+            self._refuse(upload, Fault("unforeseen"))
+        self._shelf.place(upload.id).unlink(missing_ok=True)
+
+    def _prepared(self, upload: Upload) -> tuple[Prepared, str]:
+        """Raises Refused, Fault, Stopped."""
+        ctx = self._ctx
+        with ctx.db.read() as session:
+            user = session.get_one(User, upload.user_id)
+            if user.disabled_at is not None:
+                raise Refused("no_right", right=RIGHTS[Use(upload.use)])
+            # It may have waited while a right was taken away.
+            actor_by_name(session, user.name, ctx.wall.now()).need(RIGHTS[Use(upload.use)])
+            source = self._source(session, upload)
+        cut = None
+        if upload.cut_from_ms is not None and upload.cut_to_ms is not None:
+            cut = (upload.cut_from_ms, upload.cut_to_ms)
+        emergency = upload.use == Use.EMERGENCY
+        told = lambda stage: self._tell(upload, stage)  # noqa: E731
+        return ctx.audio.prepare(source, emergency=emergency, cut=cut, progress=told), user.name
+
+    def _source(self, session: Session, upload: Upload) -> Path:
+        if upload.cut_of is None:
+            return self._shelf.place(upload.id)
+        return self._ctx.audio.original(session.get_one(Asset, upload.cut_of).original_sha256)
+
+    def _tell(self, upload: Upload, stage: str) -> None:
+        if self._closing.is_set():
+            raise Stopped
+        with self._ctx.db.write() as session:
+            _move(session, upload, stage=stage)
+
+    def _back(self, upload: Upload) -> None:
+        with self._ctx.db.write() as session:
+            _move(session, upload, state=State.QUEUED, stage="")
+
+    def _refuse(self, upload: Upload, error: LoaError) -> None:
+        told = {"key": error.key, "fields": error.fields, "ours": isinstance(error, Fault)}
+        with self._ctx.db.write() as session:
+            _move(session, upload, state=State.REFUSED, stage="", error=told, changed_at=self._ctx.wall.now())
+
+
+def take_up(ctx: Context) -> None:
+    """At the start: what was at work when the server ended waits again."""
+    with ctx.db.write() as session:
+        session.execute(update(Upload).where(Upload.state == State.WORKING).values(state=State.QUEUED, stage=""))
+
+
+def failure(upload: Upload) -> LoaError | None:
+    """Why it was refused, as it was raised."""
+    if upload.error is None:
+        return None
+    fields = {str(name): value for name, value in upload.error["fields"].items()}
+    return (Fault if upload.error["ours"] else Refused)(str(upload.error["key"]), **fields)
+
+
+def before(session: Session, upload: Upload) -> int:
+    """How many stand before it in the line."""
+    order = _order(session)
+    return order.index(upload.id) if upload.id in order else 0
+
+
+def _take(ctx: Context) -> Upload | None:
+    with ctx.db.write() as session:
+        for name in _order(session):
+            taken = session.execute(
+                update(Upload).where(Upload.id == name, Upload.state == State.QUEUED).values(state=State.WORKING)
+            )
+            if taken.rowcount:  # type: ignore[attr-defined]
+                found = session.get_one(Upload, name)
+                session.refresh(found)
+                session.expunge(found)
+                return found
+    return None
+
+
+def _order(session: Session) -> list[str]:
+    """The line: everybody's first before anybody's second, what is at work counts as had; then who was served longest
+    ago."""
+    had = Counter(session.scalars(select(Upload.user_id).where(Upload.state == State.WORKING)))
+    waiting = session.execute(
+        select(Upload.id, Upload.user_id, Upload.changed_at)
+        .where(Upload.state == State.QUEUED)
+        .order_by(Upload.changed_at, Upload.id)
+    ).all()
+    done = select(Upload.user_id, func.max(Upload.changed_at)).where(
+        Upload.state.in_([State.DONE, State.REFUSED]), Upload.user_id.in_({user for _, user, _ in waiting})
+    )
+    served = {row[0]: row[1] for row in session.execute(done.group_by(Upload.user_id))}
+    places = []
+    for name, user, since in waiting:
+        places.append((had[user], served.get(user, _NEVER), since, name))
+        had[user] += 1
+    return [place[-1] for place in sorted(places)]
+
+
+def _move(session: Session, upload: Upload, **values: Any) -> None:
+    session.execute(update(Upload).where(Upload.id == upload.id).values(**values))
+
+
+def _log(ctx: Context, session: Session, user: str, upload: Upload, asset: Asset) -> None:
+    told: dict[str, Any] = {"name": upload.name}
+    if upload.cut_of is not None:
+        told |= {"cut_of": upload.cut_of, "from_ms": upload.cut_from_ms, "to_ms": upload.cut_to_ms}
+    audit.record(session, ctx.clock.now(), user, "recording.add", asset.sha256, told)
