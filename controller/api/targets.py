@@ -19,26 +19,37 @@ class GroupOut(BaseModel):
     area: str
     name: str
     clusters: list[str]
+    revision: str
 
     @classmethod
     def of(cls, group: ClusterGroup) -> GroupOut:
-        return cls(id=group.id, area=group.area_id, name=group.name, clusters=group.clusters)
+        return cls(
+            id=group.id,
+            area=group.area_id,
+            name=group.name,
+            clusters=group.clusters,
+            revision=groups.revision_of(group),
+        )
 
 
 class GroupIn(BaseModel):
     """Nothing is required here, so that who has no right to ask hears that first. Without an area: the widest in which
-    the caller writes; a change keeps the one it has."""
+    the caller writes; a change keeps the one it has. `revision`: of the group that is changed, as it was read; without
+    it, whichever is the newest is overwritten."""
 
     name: str = ""
     area: str = ""
     clusters: list[str] = []
+    revision: str | None = None
 
 
 class HearingIn(BaseModel):
-    """Languages as ISO 639 codes, in the order in which they are played."""
+    """Languages as ISO 639 codes, in the order in which they are played. `revision`: of the description that is
+    changed, as it was read; without it, whichever is the newest is overwritten."""
 
     languages: list[str] = []
     tags: list[str] = []
+    revision: str | None = None
 
 
 class DescriptionIn(HearingIn):
@@ -46,6 +57,14 @@ class DescriptionIn(HearingIn):
 
     hamlet: str | None = None
     site: str | None = None
+
+
+class DescriptionOut(BaseModel):
+    languages: list[str]
+    tags: list[str]
+    hamlet: str
+    site: str
+    revision: str
 
 
 @router.get("/groups")
@@ -61,7 +80,7 @@ def add(office: TheOffice, caller: Caller, told: GroupIn) -> GroupOut:
 
 @router.put("/groups/{group_id}")
 def change(office: TheOffice, caller: Caller, group_id: str, told: GroupIn) -> GroupOut:
-    return _one(office, groups.keep(office.ctx, caller, told.name, told.clusters, group_id=group_id))
+    return _one(office, groups.keep(office.ctx, caller, told.name, told.clusters, "", group_id, told.revision))
 
 
 @router.post("/groups/{group_id}/drop", status_code=204)
@@ -72,8 +91,14 @@ def drop(office: TheOffice, caller: Caller, group_id: str) -> Response:
 
 @router.put("/clusters/{cluster_id}/hearing", status_code=204)
 def hearing(office: TheOffice, caller: Caller, cluster_id: str, told: HearingIn) -> Response:
-    describing.set_hearing(office.ctx, caller, cluster_id, told.languages, told.tags)
+    describing.set_hearing(office.ctx, caller, cluster_id, told.languages, told.tags, told.revision)
     return Response(status_code=204)
+
+
+@router.get("/clusters/{cluster_id}/description")
+def as_described(office: TheOffice, caller: Caller, cluster_id: str) -> DescriptionOut:
+    found, revision = describing.look(office.ctx, caller, cluster_id)
+    return DescriptionOut(**{**vars(found), "revision": revision})
 
 
 @router.put("/clusters/{cluster_id}/description", status_code=204)
@@ -87,7 +112,7 @@ def description(office: TheOffice, caller: Caller, cluster_id: str, told: Descri
         hamlet=had.hamlet if told.hamlet is None else told.hamlet,
         site=had.site if told.site is None else told.site,
     )
-    describing.describe(office.ctx, caller, cluster_id, wanted)
+    describing.describe(office.ctx, caller, cluster_id, wanted, told.revision)
     return Response(status_code=204)
 
 

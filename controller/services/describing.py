@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.content import MOST_LANGUAGES
 from broadcasts.domain.delivery import OPEN
-from broadcasts.errors import Refused
+from broadcasts.errors import Conflict, Refused
 from controller.db.tables import Cluster, Delivery, Station
 from controller.services import audit, regulating
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
 from controller.services.origins import LANGUAGE
+from controller.services.revisions import revision
 from controller.services.rights import Actor, Right
 from controller.services.stations import SITES
 from controller.services.targets import look_again
@@ -39,22 +40,43 @@ def described(cluster: Cluster) -> Description:
     return Description(tuple(cluster.languages), tuple(cluster.tags), cluster.hamlet, cluster.site)
 
 
+def revision_of(cluster: Cluster) -> str:
+    had = described(cluster)
+    return revision(had.languages, had.tags, had.hamlet, had.site)
+
+
+def look(ctx: Context, actor: Actor, cluster_id: str) -> tuple[Description, str]:
+    """What it says now, with its revision. Raises Refused: "no_right", "cluster.unknown"."""
+    actor = actor.need(Right.LOOK)
+    with ctx.db.read() as session:
+        cluster = _there(session, actor, cluster_id)[0]
+        return described(cluster), revision_of(cluster)
+
+
 @audit.decided("cluster.describe")
-def describe(ctx: Context, actor: Actor, cluster_id: str, told: Description) -> None:
+def describe(ctx: Context, actor: Actor, cluster_id: str, told: Description, seen: str | None = None) -> None:
     """Put it as `told`: languages hold for the deliveries that are made from now on, volumes follow the kind of site at
     once, for all that has not begun. Who writes there says what is heard; hamlet and kind of site take Right.PLACES.
 
-    Raises Refused: "no_right", "cluster.unknown", "choice.unknown" (a language), "cluster.languages" (none, twice the
-    same, or too many), "cluster.tags", "cluster.hamlet", "regulation.site".
+    `seen`: the revision that was changed; without it, whichever is the newest. Raises Refused: "no_right",
+    "cluster.unknown", "choice.unknown" (a language), "cluster.languages" (none, twice the same, or too many),
+    "cluster.tags", "cluster.hamlet", "regulation.site"; Conflict("cluster.changed") when it is not any more as it was
+    seen.
     """
-    _describe(ctx, actor, cluster_id, told, lambda _, ours: ours)
+    _describe(ctx, actor, cluster_id, told, lambda _, ours: ours, seen)
 
 
 @audit.decided("cluster.describe")
-def set_hearing(ctx: Context, actor: Actor, cluster_id: str, languages: Sequence[str], tags: Sequence[str]) -> None:
+def set_hearing(
+    ctx: Context, actor: Actor, cluster_id: str, languages: Sequence[str], tags: Sequence[str], seen: str | None = None
+) -> None:
     """`describe` that leaves hamlet and kind of site as they are."""
     told = Description(tuple(languages), tuple(tags))
-    _describe(ctx, actor, cluster_id, told, lambda had, ours: replace(had, languages=ours.languages, tags=ours.tags))
+    _describe(
+        *(ctx, actor, cluster_id, told),
+        over=lambda had, ours: replace(had, languages=ours.languages, tags=ours.tags),
+        seen=seen,
+    )
 
 
 def _describe(
@@ -63,15 +85,15 @@ def _describe(
     cluster_id: str,
     wanted: Description,
     over: Callable[[Description, Description], Description],
+    seen: str | None,
 ) -> None:
     """`over`: what was there and what is wanted, to what it becomes."""
     writer, now = actor.need(Right.COMPOSE, Right.PLACES), ctx.clock.now()
     ours = checked(wanted)
     with ctx.db.write() as session:
-        cluster = session.get(Cluster, cluster_id)
-        station = session.get_one(Station, cluster.station_id) if cluster else None
-        if cluster is None or station is None or station.area_id not in writer.areas:
-            raise Refused("cluster.unknown", name=cluster_id[:40])
+        cluster, station = _there(session, writer, cluster_id)
+        if seen is not None and seen != revision_of(cluster):
+            raise Conflict("cluster.changed")
         had = described(cluster)
         told = over(had, ours)
         if (told.hamlet, told.site) != (had.hamlet, had.site) and station.area_id not in actor.within(Right.PLACES):
@@ -92,6 +114,14 @@ def _describe(
         }
         audit.record(session, now, actor.name, "cluster.describe", cluster.id, {"changed": changed}, station.area_id)
     ctx.wake()
+
+
+def _there(session: Session, actor: Actor, cluster_id: str) -> tuple[Cluster, Station]:
+    cluster = session.get(Cluster, cluster_id)
+    station = session.get_one(Station, cluster.station_id) if cluster else None
+    if cluster is None or station is None or station.area_id not in actor.areas:
+        raise Refused("cluster.unknown", name=cluster_id[:40])
+    return cluster, station
 
 
 def checked(told: Description) -> Description:

@@ -11,6 +11,7 @@ from broadcasts.errors import Conflict, Refused
 from controller.db.tables import ClusterGroup
 from controller.services import audit
 from controller.services.context import Context
+from controller.services.revisions import revision
 from controller.services.rights import Actor, Right
 from controller.services.stations import clusters_in
 from controller.services.targets import look_again
@@ -31,13 +32,25 @@ def one(session: Session, actor: Actor, group_id: str) -> ClusterGroup:
     return _mine(session, actor.need(Right.COMPOSE), group_id)
 
 
+def revision_of(group: ClusterGroup) -> str:
+    return revision(group.name, sorted(group.clusters))
+
+
 def keep(
-    ctx: Context, actor: Actor, name: str, clusters: Sequence[str], area: str = "", group_id: str | None = None
+    ctx: Context,
+    actor: Actor,
+    name: str,
+    clusters: Sequence[str],
+    area: str = "",
+    group_id: str | None = None,
+    seen: str | None = None,
 ) -> str:
-    """A new group of `area` (without it, the widest that the actor writes in), or the group in its new form; its id.
+    """A new group of `area` (without it, the widest that the actor writes in), or the group in its new form; its id. `seen`: the
+    `revision_of` the group that was changed; without it, of whichever is the newest.
 
     Raises Refused: "no_right", "not_yours" (area, group or a cluster elsewhere), "group.name", "target.empty";
-    Conflict("group.there") when the area has another one of that name.
+    Conflict("group.there") when the area has another one of that name, Conflict("group.changed") when it is not any
+    more as it was seen.
     """
     actor, now = actor.need(Right.COMPOSE), ctx.clock.now()
     name = name.strip()
@@ -45,6 +58,8 @@ def keep(
         raise Refused("group.name", most=LONGEST_NAME)
     with ctx.db.write() as session:
         group = _mine(session, actor, group_id) if group_id else None
+        if group is not None and seen is not None and seen != revision_of(group):
+            raise Conflict("group.changed")
         home = group.area_id if group else area or actor.area
         if home not in actor.areas:
             raise Refused("not_yours")

@@ -69,7 +69,7 @@ def describe(desk: PersonForm, cluster_id: str) -> Response:
         site=told.get("site", had.site),
     )
     try:
-        describing.describe(ctx, desk.actor, cluster_id, wanted)
+        describing.describe(ctx, desk.actor, cluster_id, wanted, told.get("revision"))
     except LoaError as error:
         if error.key in ("no_right", "cluster.unknown"):
             raise
@@ -106,6 +106,7 @@ def _one(
         may_describe=it.station.area_id in actor.within(Right.COMPOSE) | actor.within(Right.PLACES),
         may_place=it.station.area_id in actor.within(Right.PLACES),
         form=described or describing.described(it.cluster),
+        revision=desk.posted.get("revision") if described else describing.revision_of(it.cluster),
         described=described,
         planned=planned,
         told_done=told == "described",

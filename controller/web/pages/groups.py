@@ -18,7 +18,7 @@ from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 
 router = APIRouter()
-STAYS = ("group.name", "group.there", "target.empty")
+STAYS = ("group.name", "group.there", "group.changed", "target.empty")
 """What is said beside the form; all else is a page of its own."""
 
 
@@ -30,6 +30,8 @@ class GroupForm:
     name: str = ""
     area: str = ""
     clusters: frozenset[str] = frozenset()
+    revision: str = ""
+    """Of the group as it was opened."""
 
 
 @router.get("/groups")
@@ -62,7 +64,7 @@ def add(desk: PersonForm) -> Response:
 def one(desk: PersonDesk, group_id: str) -> Response:
     with desk.office.ctx.db.read() as session:
         row = groups.one(session, desk.actor, group_id)
-        form = GroupForm(row.id, row.name, row.area_id, frozenset(row.clusters))
+        form = GroupForm(row.id, row.name, row.area_id, frozenset(row.clusters), groups.revision_of(row))
     return _form(desk, form)
 
 
@@ -79,9 +81,10 @@ def change(desk: PersonForm, group_id: str) -> Response:
 
 def _keep(desk: Desk, group_id: str | None) -> Response:
     told = desk.posted
-    form = GroupForm(group_id or "", told.get("name"), told.get("area"), frozenset(told.all("clusters")))
+    clusters, seen = frozenset(told.all("clusters")), told.get("revision")
+    form = GroupForm(group_id or "", told.get("name"), told.get("area"), clusters, seen)
     try:
-        groups.keep(desk.office.ctx, desk.actor, form.name, sorted(form.clusters), form.area, group_id)
+        groups.keep(desk.office.ctx, desk.actor, form.name, sorted(form.clusters), form.area, group_id, seen)
     except LoaError as error:
         if error.key not in STAYS:
             raise

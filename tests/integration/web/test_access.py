@@ -219,6 +219,7 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/api/v1/clusters"): (FIELD, 200),
     ("GET", "/api/v1/clusters/{cluster_id}"): (FIELD, 200),
     ("PUT", "/api/v1/clusters/{cluster_id}/hearing"): ("broadcaster technician province", FORM),
+    ("GET", "/api/v1/clusters/{cluster_id}/description"): (ALL, 200),
     ("PUT", "/api/v1/clusters/{cluster_id}/description"): ("broadcaster technician province", FORM),
     ("GET", "/api/v1/areas"): (ALL, 200),
     ("POST", "/api/v1/areas/merge/preview"): ("administrator", FORM),

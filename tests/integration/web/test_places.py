@@ -127,6 +127,51 @@ def test_a_cluster_is_described_on_its_page_and_by_programs(house: House, api: T
     assert "hamlet" not in {field for field, _ in author.form(address).fields}, "who writes says what is heard, no more"
 
 
+def test_who_saves_a_group_over_the_change_of_another_is_told_and_keeps_what_he_typed(
+    house: House, author: Person, api: TestClient
+) -> None:
+    names = [cluster.id for cluster in house.clusters()]
+    page = author.send(author.get("/groups/new").form("/groups"), name="Bến phà", clusters=names[:1])
+    (address,) = [link for link in page.links if re.fullmatch(r"/groups/g.+", link)]
+    mine, theirs = author.get(address).form(address), author.get(address).form(address)
+    assert author.send(theirs, name="Bến phà", clusters=names[:2], act="save").status == 200
+    late = author.send(mine, name="Bến phà cũ", clusters=names[3:4], act="save")
+    assert late.status == 409
+    assert "Có người vừa sửa nhóm này" in late.text
+    assert ("name", "Bến phà cũ") in late.form(address).fields
+    assert author.send(late.form(address), act="save").status == 409, "it is still not the newest"
+    (read,) = [each for each in api.get("/groups", auth=("phatthanh", PASSWORD)).json() if each["name"] == "Bến phà"]
+    assert read["clusters"] == sorted(names[:2])
+    told = {"name": "Bến phà", "clusters": names[:1], "revision": read["revision"]}
+    assert api.put(f"/groups/{read['id']}", json=told, auth=("phatthanh", PASSWORD)).status_code == 200
+    again = api.put(f"/groups/{read['id']}", json=told | {"name": "Khác"}, auth=("phatthanh", PASSWORD))
+    assert (again.status_code, again.json()["type"]) == (409, "urn:loa:error:group.changed")
+
+
+def test_who_describes_a_cluster_over_the_change_of_another_is_told_and_keeps_what_he_typed(
+    house: House, api: TestClient
+) -> None:
+    technician, name = person(house, "kythuat"), house.clusters()[2].id
+    address = f"/clusters/{name}/description"
+    asked = ("kythuat", PASSWORD)
+    mine = technician.get(f"/clusters/{name}").form(address)
+    read = api.get(address, auth=asked).json()
+    told = {"languages": ["km", "vi"], "tags": ["bến"], "revision": read["revision"]}
+    assert api.put(address, json=told, auth=asked).status_code == 204
+    late = technician.send(mine, languages=["vi", "", ""], tags="chợ nổi")
+    assert late.status == 409
+    assert "Có người vừa sửa thông tin cụm này" in late.text
+    assert ("tags", "chợ nổi") in late.form(address).fields
+    assert technician.send(late.form(address)).status == 409
+    again = api.put(f"/clusters/{name}/hearing", json={"languages": ["vi"], "revision": read["revision"]}, auth=asked)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:loa:error:cluster.changed")
+    with house.ctx.db.read() as session:
+        row = session.get_one(Cluster, name)
+        assert (row.languages, row.tags) == (["km", "vi"], ["bến"])
+    fresh = technician.get(f"/clusters/{name}").form(address)
+    assert technician.send(fresh, languages=["vi", "", ""], tags="chợ nổi").status == 200
+
+
 @pytest.mark.requirement("R-010", "R-011")
 def test_programs_look_at_a_merger_before_they_do_it(house: House, api: TestClient, chief: Person) -> None:
     asked = ("quantri", PASSWORD)
