@@ -25,6 +25,8 @@ class Asset(Base):
     true_peak_dbtp: Mapped[float | None]
     original_sha256: Mapped[str] = mapped_column(String(64), default="")
     original_lufs: Mapped[float | None]
+    mastering: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    """The fields of broadcasts.audio.mastering.Mastering; empty where nothing was done."""
     warnings: Mapped[list[str]] = mapped_column(JSON, default=list)
     peaks: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     created_at: Mapped[datetime]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -62,6 +63,7 @@ def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
         true_peak_dbtp=prepared.true_peak_dbtp,
         original_sha256=prepared.original_sha256,
         original_lufs=prepared.original_lufs,
+        mastering=asdict(prepared.mastering) if prepared.mastering is not None else {},
         warnings=list(prepared.warnings),
         peaks=prepared.peaks,
         created_at=ctx.clock.now(),

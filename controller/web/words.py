@@ -8,7 +8,9 @@ from datetime import date, datetime, time, timedelta
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError
+from controller.db.tables import Asset
 from controller.web.catalogue import knows, say
+from controller.web.mastering_words import mastered
 
 PARTS_OF_DAY = (
     (1, "night"),
@@ -138,6 +140,11 @@ class Words:
             if count
         ]
         return " ".join(parts) or self.t("duration.seconds", n=0)
+
+    def mastered(self, asset: Asset) -> list[str]:
+        """What was done to a recording: sentences."""
+        comma = "." if self.language == "en" else ","
+        return mastered(self.t, comma, asset.original_lufs, asset.loudness_lufs, asset.true_peak_dbtp, asset.mastering)
 
     def failure(self, error: LoaError) -> str:
         """What happened and what to do, never the key."""

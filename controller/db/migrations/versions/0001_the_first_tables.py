@@ -58,6 +58,7 @@ def upgrade() -> None:
         sa.Column("true_peak_dbtp", sa.Double(), nullable=True),
         sa.Column("original_sha256", sa.String(length=64), nullable=False),
         sa.Column("original_lufs", sa.Double(), nullable=True),
+        sa.Column("mastering", sa.JSON(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("peaks", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", base.Instant(timezone=True), nullable=False),
