@@ -23,7 +23,7 @@ MOST_PIECE_BYTES = 60_000_000
 """Of one sentence, in any format: five minutes of uncompressed stereo."""
 SLOWEST, FASTEST = 0.6, 1.6
 """Times the voice's own pace."""
-SENTENCE_MS, PARAGRAPH_MS = 250, 700
+SENTENCE_MS = 250
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ STATUS: dict[str, int] = {
     "database_busy": 503,
     "sandbox.silent": 503,
     "audio.busy": 503,
+    "audio.voice_failed": 503,
+    "audio.voice_slow": 504,
     "upload.unknown": 404,
     "upload.version": 412,
     "upload.beyond": 413,

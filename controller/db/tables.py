@@ -29,6 +29,7 @@ from controller.db.people import (
 from controller.db.places import Area, Assignment, Cluster, ClusterGroup, RegulationChange, Station, Unit
 from controller.db.recodings import Encoding, Unnamed
 from controller.db.relays import RelaySource
+from controller.db.speech import PhrasePiece, Pronunciation, SpokenText
 from controller.db.uploads import Upload
 from controller.db.wanted import EmergencyRecording, WantedState
 
@@ -60,8 +61,10 @@ __all__ = [
     "KeptSound",
     "LoginSession",
     "OwnException",
+    "PhrasePiece",
     "PriorityDecision",
     "ProgrammePart",
+    "Pronunciation",
     "Quarantined",
     "RecoveryCode",
     "RegulationChange",
@@ -70,6 +73,7 @@ __all__ = [
     "Revision",
     "RoleGrant",
     "ScopeDocument",
+    "SpokenText",
     "StandingAlert",
     "Station",
     "Unit",

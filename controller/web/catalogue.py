@@ -36,7 +36,7 @@ def knows(key: str) -> bool:
     return key in sentences(FIRST)
 
 
-def say(language: str, key: str, **fields: object) -> str:
+def say(language: str, key: str, /, **fields: object) -> str:
     """The sentence. An unknown key comes back as it is; tests see to it that no page asks for one."""
     ours = sentences(language if language in LANGUAGES else FIRST)
     pattern = (ours.get(f"{key}.one") if fields.get("n") == 1 else None) or ours.get(key) or sentences(FIRST).get(key)

@@ -45,6 +45,8 @@ class Composer(Generic[F]):
     ahead: Callable[[Desk, F], dict[str, Any]]
     save: Callable[[Desk, F], str]
     more: Callable[[Desk, Session, F], dict[str, Any]] = lambda desk, session, form: {}
+    acts: Callable[[Composer[F], Desk, F, str], Response | None] = lambda composer, desk, form, act: None
+    """What further buttons of the form do; none for a button that is not theirs."""
 
     def look(self, desk: Desk, form: F, *, again: str = "") -> Response:
         """Only the piece below the form. `again`: the event at which the page's script asks once more."""
@@ -64,6 +66,8 @@ class Composer(Generic[F]):
                 return self.show(desk, form, error=failure)
             if asset is not None:
                 form = put(form, asset.sha256)
+        if (answer := self.acts(self, desk, form, act)) is not None:
+            return answer
         if act != "submit":
             return self.show(desk, form)
         try:

@@ -29,6 +29,7 @@ from controller.services.rights import Actor, Right
 from controller.web import catalogue, waveform
 from controller.web.schedule_form import LUNAR, NAMED, PRESETS
 from controller.web.schedule_words import told
+from controller.web.speech_form import stretches
 from controller.web.upload import Posted, read_form, read_form_with_file
 from controller.web.words import Words
 
@@ -84,6 +85,7 @@ def environment() -> Environment:
         share_of=share,
         LANGUAGES=catalogue.LANGUAGES,
         said=told,
+        stretches_of=stretches,
         PRESETS=PRESETS,
         LUNAR=LUNAR,
         NAMED=NAMED,

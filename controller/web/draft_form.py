@@ -16,11 +16,12 @@ from controller.services.composing import Draft, Preview
 from controller.services.origins import LANGUAGE
 from controller.services.rights import Actor
 from controller.services.views.places import Place, home_of
-from controller.web import more_form, parts_form, relay_form, schedule_form
+from controller.web import more_form, parts_form, relay_form, schedule_form, speech_form
 from controller.web.more_form import NOTHING_MORE, MoreForm
 from controller.web.parts_form import NO_PARTS, PartsForm, chime_before, with_chime
 from controller.web.relay_form import NO_RELAY, RelayForm
 from controller.web.schedule_form import EMPTY, YEARS, RuleForm
+from controller.web.speech_form import NO_SPEECH, SpeechForm
 from controller.web.upload import Posted
 
 STILL_MISSING = frozenset(
@@ -66,6 +67,7 @@ class DraftForm:
     """Of a programme."""
     relay: RelayForm = NO_RELAY
     """Of a plain bulletin: another station in its place."""
+    speech: SpeechForm = NO_SPEECH
 
     @property
     def unread(self) -> list[LoaError]:
@@ -158,6 +160,7 @@ def typed(posted: Posted) -> DraftForm:
         parts=parts_form.typed(posted),
         more=more_form.typed(posted),
         relay=relay_form.typed(posted),
+        speech=speech_form.typed(posted),
     )
 
 

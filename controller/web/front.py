@@ -27,11 +27,13 @@ from controller.web.pages import (
     home,
     people,
     places_on_map,
+    pronunciations,
     recordings,
     regulation,
     relays,
     sandbox,
     sounds,
+    speech,
     timetable,
 )
 from controller.web.pages.clashes import router as clashes
@@ -49,7 +51,21 @@ _TYPES = {
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
     # compose before broadcasts: /broadcasts/new is no broadcast's name.
-    first = (account, home, compose, recordings, sounds, timetable, ahead, campaigns, broadcasts, approve, clusters)
+    first = (
+        account,
+        home,
+        compose,
+        recordings,
+        speech,
+        sounds,
+        pronunciations,
+        timetable,
+        ahead,
+        campaigns,
+        broadcasts,
+        approve,
+        clusters,
+    )
     places = (places_on_map, groups, areas)
     several = (delegations, exceptions, people, audit, sandbox)
     for page in (*first, *places, regulation, emergency_set, relays, alerts, *several):

@@ -34,7 +34,7 @@ class Words:
     language: str
     now: datetime
 
-    def t(self, key: str, **fields: object) -> str:
+    def t(self, key: str, /, **fields: object) -> str:
         return say(self.language, key, **fields)
 
     def maybe(self, prefix: str, name: object, fallback: str = "other") -> str:
@@ -46,6 +46,11 @@ class Words:
         """Their names, in order; one that the catalogue lacks by its code."""
         names = [self.t(f"spoken.{code}") if knows(f"spoken.{code}") else code for code in codes]
         return (f" {then} " if then else ", ").join(names)
+
+    def voice(self, voice_id: str) -> str:
+        """A voice's name as people say it; one that the catalogue lacks by its own."""
+        key = f"voice.{voice_id}"
+        return self.t(key) if knows(key) else voice_id.partition("/")[2] or voice_id
 
     def answer(self, told: str) -> str:
         """What a unit answers in a word or two; what the catalogue lacks as it was said."""
@@ -157,4 +162,6 @@ class Words:
             return self.when(value)
         if isinstance(value, timedelta):
             return self.duration(value)
+        if isinstance(value, LoaError):
+            return self.failure(value)
         return f"{value:g}" if isinstance(value, float) else value

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
-from controller.services import relaying
+from controller.services import relaying, speaking
 from controller.services.approving import approve, draft_of, look_at, reject
 from controller.services.delegating import borrowed
 from controller.services.four_eyes import by_right
@@ -74,6 +74,8 @@ def _page(
         draft = draft_of(session, broadcast)
         told = relaying.facts(session, broadcast) or {}
         title = by_right(session, actor, broadcast, ctx.wall.now())
+        texts = [(it.asset.sha256, it.rendition.text), *((one.sha256, each.text) for each, one in it.others)]
+        read_as = speaking.all_of(session, texts)
     end = proposed_end(broadcast, now, ctx.standing_approval)
     latest = last_day_of(now + ctx.standing_approval - timedelta(days=1))
     return desk.page(
@@ -83,6 +85,7 @@ def _page(
         hash=digest,
         may_approve=not seen.problems and title.against is None,
         title=title,
+        read_as=read_as,
         end=end,
         until=until if until is not None else last_day_of(end.at).isoformat() if end else "",
         days=(desk.words.local(now).isoformat(), latest.isoformat()),

@@ -40,6 +40,7 @@ from controller.web.draft_form import (
     whole_number,
 )
 from controller.web.kept_form import KeepingAuthorForm
+from controller.web.pages import speech
 from controller.web.upload import Posted
 
 router = APIRouter()
@@ -160,7 +161,7 @@ def _more(desk: Desk, session: Session, form: DraftForm) -> dict[str, Any]:
         "own_chime": sounds.chime_of(session, desk.actor),
         "known": sounds.bulletins(session, desk.actor) if form.programme else [],
         "sources": usable(session, desk.actor),
-    }
+    } | speech.offered(desk, session, form)
 
 
 def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
@@ -217,6 +218,7 @@ BULLETIN = Composer(
     ahead=_ahead,
     save=_save,
     more=_more,
+    acts=speech.acts,
 )
 PROGRAMME = replace(
     BULLETIN,

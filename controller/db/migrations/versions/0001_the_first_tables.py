@@ -221,6 +221,37 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "phrase_pieces",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("language", sa.String(length=3), nullable=False),
+        sa.Column("piece", sa.String(length=200), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("recorded_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_phrase_pieces_area_id_areas")),
+        sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_phrase_pieces_asset_sha256_assets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_phrase_pieces")),
+        sa.UniqueConstraint("area_id", "language", "piece", name=op.f("uq_phrase_pieces_area_id_language_piece")),
+    )
+    with op.batch_alter_table("phrase_pieces", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_phrase_pieces_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
+        "pronunciations",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("area_id", sa.String(length=32), nullable=False),
+        sa.Column("written", sa.String(length=60), nullable=False),
+        sa.Column("spoken", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.String(length=200), nullable=False),
+        sa.Column("alternatives", sa.JSON(), nullable=False),
+        sa.Column("changed_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["area_id"], ["areas.id"], name=op.f("fk_pronunciations_area_id_areas")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pronunciations")),
+        sa.UniqueConstraint("area_id", "written", name=op.f("uq_pronunciations_area_id_written")),
+    )
+    op.create_table(
         "relay_sources",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -254,6 +285,28 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sounds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sounds_asset_sha256"), ["asset_sha256"], unique=False)
+
+    op.create_table(
+        "spoken_texts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("heard", sa.String(length=64), nullable=False),
+        sa.Column("asset_sha256", sa.String(length=64), nullable=False),
+        sa.Column("language", sa.String(length=3), nullable=False),
+        sa.Column("written", sa.Text(), nullable=False),
+        sa.Column("spoken", sa.Text(), nullable=False),
+        sa.Column("words", sa.JSON(), nullable=False),
+        sa.Column("voice", sa.String(length=120), nullable=False),
+        sa.Column("version", sa.String(length=80), nullable=False),
+        sa.Column("percent", sa.Integer(), nullable=False),
+        sa.Column("sent_out", sa.Boolean(), nullable=False),
+        sa.Column("made_at", base.Instant(timezone=True), nullable=False),
+        sa.Column("made_by", sa.String(length=60), nullable=False),
+        sa.ForeignKeyConstraint(["asset_sha256"], ["assets.sha256"], name=op.f("fk_spoken_texts_asset_sha256_assets")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spoken_texts")),
+    )
+    with op.batch_alter_table("spoken_texts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_spoken_texts_asset_sha256"), ["asset_sha256"], unique=False)
+        batch_op.create_index(batch_op.f("ix_spoken_texts_heard"), ["heard"], unique=False)
 
     op.create_table(
         "stations",
@@ -1067,6 +1120,11 @@ def downgrade() -> None:
 
     op.drop_table("unit_faults")
     op.drop_table("stations")
+    with op.batch_alter_table("spoken_texts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_spoken_texts_heard"))
+        batch_op.drop_index(batch_op.f("ix_spoken_texts_asset_sha256"))
+
+    op.drop_table("spoken_texts")
     with op.batch_alter_table("sounds", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sounds_asset_sha256"))
 
@@ -1075,6 +1133,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_relay_sources_area_id"))
 
     op.drop_table("relay_sources")
+    op.drop_table("pronunciations")
+    with op.batch_alter_table("phrase_pieces", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_phrase_pieces_asset_sha256"))
+
+    op.drop_table("phrase_pieces")
     with op.batch_alter_table("journal_marks", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_journal_marks_untold",
