@@ -232,7 +232,13 @@ e-mail = i-meo
 
 _SHORT = """
 TP = thành phố
+Tp = thành phố
 TX = thị xã
+Tx = thị xã
+Ô. = ông | ô
+QL = Quốc lộ
+USD = đô-la Mỹ
+sđt = số điện thoại
 TT = thị trấn | trung tâm | thông tư | thông tin
 CN = Chủ nhật | công nghiệp | chi nhánh
 T2 = thứ hai | tháng hai | tê hai

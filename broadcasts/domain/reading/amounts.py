@@ -99,7 +99,7 @@ def _range(source: Source, at: int, written: str) -> Token | None:
     """7-8, 60–70 km/h, 15%-20%, 1,9-2,1m. Only upwards: 3-1 is a result, and anything else is doubtful."""
     end = at + len(written)
     left_unit = units.unit(source, end)
-    dash = source.match(_DASH, left_unit[0] if left_unit else end)
+    dash = source.match(_DASH, units.per(source, left_unit[0])[0] if left_unit else end)
     second = RUN.match(source.text, dash.end()) if dash else None
     if dash is None or second is None or second.end() - second.start() > AHEAD // 2:
         return None

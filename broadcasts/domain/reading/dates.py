@@ -18,6 +18,9 @@ _SHORT_YEAR = re.compile(rf"({_D})(?P<s>[/-])({_D})(?P=s)([0-9]{{2}}){_END}")
 _DAY = re.compile(rf"({_D})/({_D})(?![^\W_]|/|[.,]?[0-9])")
 _STROKE = re.compile(r"([0-9]{1,3})/([0-9]{1,4})(?![^\W_]|/[0-9]|[.,]?[0-9])")
 _DASHED = re.compile(rf"({_D})-({_D})(?![^\W_]|[-/]|[.,]?[0-9])")
+_DOTTED = re.compile(rf"({_D})\.({_D})(?![^\W_]|[.,/-]?[0-9])")
+_BEFORE = re.compile(r"(?<!\w)(?:từ|đến|trước|sau|hết|tới|vào)\s+$", re.IGNORECASE)
+_SHARE = re.compile(r"(?<!\w)(?:gần|hơn|khoảng|đạt|chiếm|trên|quá|bằng|được|ít nhất|tối thiểu)\s+$", re.IGNORECASE)
 _DAYS = re.compile(rf"({_D})\s?[-–—]\s?(?={_D}[/.-]{_D})")
 _MONTH = re.compile(rf"({_D})[/-]({_YEAR})(?![^\W_]|[-/])")
 _MONTHS = re.compile(rf"({_D})\s?[-–—]\s?(?={_D}[/-]{_YEAR}(?![^\W_]|[-/]))")
@@ -25,7 +28,7 @@ _DASH = re.compile(r"\s?[-–—]\s?")
 _AFTER_DAY = re.compile(r"(?<!\w)(?:ngày|mùng|mồng|rằm)\s+$", re.IGNORECASE)
 _AFTER_MONTH = re.compile(r"(?<!\w)tháng\s+$", re.IGNORECASE)
 _MONTH_CUE = re.compile(r"(?<!\w)tháng\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc)\s?)*$", re.IGNORECASE)
-_QUARTER = re.compile(r"(?<!\w)quý\s+$", re.IGNORECASE)
+_QUARTER = re.compile(r"(?<!\w)(?:quý|đợt|kỳ|kì|lần|vụ|khóa|học kỳ|phiên|tuần)\s+$", re.IGNORECASE)
 _CUE = re.compile(
     r"(?<!\w)(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|"
     r"hạn|hạn nộp|hạn chót|hạn cuối|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[\s,(]+"
@@ -157,6 +160,11 @@ def _months(source: Source, at: int) -> Token | None:
     if source.follows(_QUARTER, at) and int(found[1]) <= 4:
         return source.token(at, found.end(), f"{cardinal(int(found[1]), source.style)} {year_words}", Category.DATE)
     spoken = f"{prefix}{month(int(found[1]))} {year_words}"
+    dash = source.match(_DASH, found.end())
+    last = source.match(_MONTH, dash.end()) if dash else None
+    if last and 1 <= int(last[1]) <= 12:
+        spoken += f" đến tháng {month(int(last[1]))} năm {cardinal(int(last[2]), source.style)}"
+        return source.token(at, last.end(), spoken, Category.DATE)
     if source.follows(_HOUSE, at):
         return source.token(at, found.end(), _strokes(source, found[0]), Category.FRACTION, spoken)
     return source.token(at, found.end(), spoken, Category.DATE)
@@ -164,7 +172,19 @@ def _months(source: Source, at: int) -> Token | None:
 
 def _two_figures(source: Source, at: int) -> Token | None:
     """12/4: a day, a part of a whole, a house. What stands around it decides; where nothing does it is doubtful."""
+    dotted = source.match(_DOTTED, at)
+    if dotted and source.follows(_CUE, at) and is_day(int(dotted[1]), int(dotted[2])):
+        spoken = words(source, int(dotted[1]), int(dotted[2]), None, prefix_of(source, at))
+        return source.token(at, dotted.end(), spoken, Category.DATE)
     dashed = source.match(_DASHED, at)
+    if (
+        dashed
+        and source.follows(_BEFORE, at)
+        and int(dashed[1]) > int(dashed[2])
+        and is_day(*map(int, dashed.groups()))
+    ):
+        spoken = words(source, int(dashed[1]), int(dashed[2]), None, "ngày ")
+        return source.token(at, dashed.end(), spoken, Category.DATE, _strokes(source, dashed[0]))
     if dashed and source.follows(_AFTER_DAY, at) and is_day(int(dashed[1]), int(dashed[2])):
         return _dashed(source, at, dashed)
     found = source.match(_STROKE, at)
@@ -185,8 +205,12 @@ def _two_figures(source: Source, at: int) -> Token | None:
     if (top, bottom) in HOLIDAYS and source.follows(_FEAST, at):
         return source.token(at, end, day, Category.DATE)
     if _COUNTED.match(source.after(end)):
+        if top == bottom:
+            return source.token(at, end, stroke, Category.FRACTION)
         small = top < bottom <= 5
         return source.token(at, end, part if small else stroke, Category.FRACTION, stroke if small else part, day)
+    if top < bottom <= 10 and source.follows(_SHARE, at):
+        return source.token(at, end, part, Category.FRACTION, day)
     if source.follows(_PREPOSITION, at) and (top >= bottom or _TO_DATE.match(source.after(end))):
         return source.token(at, end, day, Category.DATE)
     return source.token(at, end, day, Category.DATE, stroke, *([part] if top < bottom else []))

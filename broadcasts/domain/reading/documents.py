@@ -81,7 +81,8 @@ def document(source: Source, at: int) -> Token | None:
 def _is_said(source: Source, at: int, kind: str, short: str) -> bool:
     """The kind stands before the number, in full or in short."""
     before = source.before(at)
-    return kind in before.lower()[-40:] or re.search(rf"(?<![^\W_]){short}\s(?:số\s)?$", before) is not None
+    said = re.search(rf"(?<!\w){kind}(?:\s[^\W\d_]+){{0,4}}\s*$", before, re.IGNORECASE)
+    return said is not None or re.search(rf"(?<![^\W_]){short}\s(?:số\s)?$", before) is not None
 
 
 def _number(written: str, source: Source) -> str:

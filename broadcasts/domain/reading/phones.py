@@ -8,12 +8,13 @@ from broadcasts.domain.reading.numerals import digits
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
-_G = r"[\s.-]"
+_G = r"[\s.-]?"
+_END = r"(?![^\W_]|/?[0-9])"
 _PHONE = re.compile(
-    rf"(?:\+84|\(\+84\)|\(0[0-9]{{2,3}}\)|0[0-9]{{2,3}}){_G}?(?:[0-9x]{{2,4}}{_G}){{1,3}}[0-9x]{{2,4}}(?![^\W_]|[.,/-]?[0-9])"
-    r"|(?:\+84|\(0[0-9]{2,3}\)\s?)[0-9]{7,9}(?![^\W_]|[.,/-]?[0-9])"
-    r"|0[0-9]{9,10}(?![^\W_]|[.,/-]?[0-9])"
-    rf"|1[89]00{_G}?[0-9x]{{2,4}}(?:{_G}?[0-9]{{2}})?(?![^\W_]|[.,/-]?[0-9])"
+    rf"(?:\+84|\(\+84\))(?:{_G}[0-9x]){{9,10}}{_END}"
+    rf"|\(0[0-9]{{2,4}}\)(?:{_G}[0-9x]){{5,8}}{_END}"
+    rf"|0[0-9]{{2,3}}(?:{_G}[0-9x]){{6,8}}{_END}"
+    rf"|1[89]00(?:{_G}[0-9x]){{2,6}}{_END}"
 )
 _HOTLINE = re.compile(r"(?:11[1-9]|1022|18[0-9]{3}|19[0-9]{3})(?![^\W_]|[.,/-]?[0-9])")
 _CUE = re.compile(
@@ -28,9 +29,17 @@ _CUE = re.compile(
 
 def phone(source: Source, at: int) -> Token | None:
     found = source.match(_PHONE, at)
-    if found and sum(each.isdigit() or each == "x" for each in found[0]) >= 6:
+    if found and _is_whole(found[0]):
         return source.token(at, found.end(), _groups(found[0]), Category.PHONE, doubtful="x" in found[0])
     return _hotline(source, at)
+
+
+def _is_whole(written: str) -> bool:
+    """As many digits as numbers here have: ten or eleven from the nought on, six to ten of a service."""
+    count = sum(each.isdigit() or each == "x" for each in written)
+    if written[0] == "1":
+        return 6 <= count <= 10
+    return count in (11, 12) if "+" in written else count in (10, 11)
 
 
 def _hotline(source: Source, at: int) -> Token | None:

@@ -18,6 +18,7 @@ _CLOCK = re.compile(
 )
 _BARE = re.compile(r"([0-9]{1,2})g(?!\s?/)" + _END)
 _TRUNCATED = re.compile(r"([0-9]{1,2})[hHg]([0-9])" + _END)
+_POINT = re.compile(r"([0-9]{1,2})\.([0-9]{2})\s?(?:h|giờ)" + _END)
 _DUTY = re.compile(r"(?<!\w)(?:trực|trực ban|hoạt động|phục vụ|mở cửa|tiếp nhận|liên tục|hỗ trợ)\s+$", re.IGNORECASE)
 _DASH = re.compile(r"\s?(?:-|–|—|÷)\s?")
 _HOUR_FIRST = re.compile(r"([0-9]{1,2})\s?[-–—]\s?(?=(?P<to>[0-9]{1,2})\s?(?:h|H|g[0-9]|giờ))")
@@ -34,6 +35,9 @@ def clock(source: Source, at: int) -> Token | None:
         if last and int(opening[1]) < int(opening["to"]) <= 24:
             words = f"{cardinal(int(opening[1]), source.style)} giờ đến {last[1]}"
             return source.token(at, last[0], words, Category.TIME)
+    if first is None and (odd := source.match(_POINT, at)) and int(odd[1]) <= 24 and int(odd[2]) < 60:
+        words = spoken(int(odd[1]), int(odd[2]), 0, source.style)
+        return source.token(at, odd.end(), words, Category.TIME, doubtful=True)
     if first is None:
         return _short(source, at) or _grams_or_hours(source, at)
     end, words = first

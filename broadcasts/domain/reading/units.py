@@ -17,7 +17,7 @@ KG=ki-lô-gam ml=mi-li-lít mL=mi-li-lít l=lít L=lít
 °C=độ_C ºC=độ_C oC=độ_C ℃=độ_C °=độ º=độ °F=độ_F
 V=vôn kV=ki-lô-vôn KV=ki-lô-vôn W=oát kW=ki-lô-oát KW=ki-lô-oát MW=mê-ga-oát kWh=ki-lô-oát_giờ KWh=ki-lô-oát_giờ
 kwh=ki-lô-oát_giờ kVA=ki-lô-vôn-ampe KVA=ki-lô-vôn-ampe MVA=mê-ga-vôn-ampe Hz=héc kHz=ki-lô-héc KHz=ki-lô-héc
-MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu
+mmHg=mi-li-mét_thủy_ngân MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu
 ph=phút phút=phút giây=giây tháng=tháng năm=năm
 """
 NAMES = {written: spoken.replace("_", " ") for written, spoken in (pair.split("=") for pair in _TABLE.split())}
@@ -31,7 +31,7 @@ SHARES = {"%": "phần trăm", "‰": "phần %"}
 _ONLY_CLOSE = frozenset({"V", "W", "K", "Đ", "L", "º"})
 """With a space between they are letters of a name: "khu 5 V"."""
 _UNIT = re.compile(
-    r"(\s?)("
+    r"((?:,-)?\s?)("
     + "|".join(re.escape(each) for each in sorted({*NAMES, *MONEY, *SHARES}, key=len, reverse=True))
     + r")(?![^\W_]|[²³])"
 )
@@ -74,6 +74,22 @@ def per(source: Source, at: int) -> tuple[int, str]:
     return at, " ".join(words)
 
 
+def _after_figure(source: Source, at: int) -> Token | None:
+    """9,5/10 is out of ten; 25.000/kg for one; anything else is a pause."""
+    out_of = source.match(_OUT_OF, at)
+    if out_of:
+        return source.token(at, out_of.end(), " trên ", Category.FRACTION)
+    found = source.match(_PER, at)
+    if found and (found[1] in NAMES or found[1] in _SHARED):
+        end, words = per(source, at)
+        return source.token(at, end, f" {words}", Category.UNIT)
+    return None
+
+
+_OUT_OF = re.compile(r"/(?=[0-9])")
+_POINT = re.compile(r"^\s*[^\W\d_]$")
+"""A point of a list: "a/ Thời gian"."""
+_SHARED = frozenset({"ngày", "hộ", "người", "lần", "con", "giờ", "tuần", "suất", "vé", "chuyến", "lượt", "xe", "bao"})
 _COUNTED = re.compile(r"[0-9](?:\s?[^\W\d_]{1,12}\.?){1,4}$")
 _BESIDE = re.compile(r"\s?/\s?(?=[^\W\d_])")
 
@@ -81,8 +97,12 @@ _BESIDE = re.compile(r"\s?/\s?(?=[^\W\d_])")
 def slash(source: Source, at: int) -> Token | None:
     """A slash between words. After something counted it says "một" ("2 lần/ngày"); else nobody knows whether it means
     "and" or "or": a pause, doubtful."""
-    if source.text[at] != "/" or at == 0 or not source.text[at - 1].isalpha():
+    if source.text[at] != "/" or at == 0 or not source.text[at - 1].isalnum():
         return None
+    if source.text[at - 1].isdigit():
+        return _after_figure(source, at)
+    if source.follows(_POINT, at):
+        return source.token(at, at + 1, ",", Category.SIGN)
     if source.follows(_COUNTED, at):
         end, words = per(source, at)
         if words:

@@ -60,8 +60,13 @@ def _whole(written: str, style: Style, counted: bool) -> Figure:
 def _decimal(found: re.Match[str], style: Style, counted: bool) -> Figure:
     whole, part = found[1].replace(".", ""), found[2]
     words = f"{cardinal(int(whole), style)} phẩy {decimals(part, style)}"
+    if part == "00" and (counted or "." in found[1]):
+        return Figure(cardinal(int(whole), style), int(whole))
     could_be_english = len(part) == 3 and "." not in found[1] and len(whole) <= 3 and not whole.startswith("0")
-    return Figure(words, None, (cardinal(int(whole + part), style),) if could_be_english else ())
+    thousands = cardinal(int(whole + part), style)
+    if could_be_english and part == "000":
+        return Figure(thousands, int(whole + part), (words,))
+    return Figure(words, None, (thousands,) if could_be_english else ())
 
 
 def in_parts(written: str, style: Style) -> str:

@@ -20,6 +20,7 @@ _NUMBERED = re.compile(r"([PQ])([0-9]{1,2})(?![^\W_]|[.,/]?[0-9])")
 _CODE = re.compile(r"(?=[A-Za-zĐđ]*[0-9])(?=[0-9]*[A-Za-zĐđ])[A-Za-zĐđ0-9]{2,24}(?![^\W_])")
 _SPLIT_UNIT = re.compile(r"[0-9]+(?:m|tr|tỷ|[xX])[0-9]{1,2}(?![^\W_])")
 """1m65, 2tr5, 3x4: figures on both sides of a unit."""
+_MEASURE = re.compile(r"[0-9]\s?[^\W\d_]{0,3}[²³]?\s$")
 _HEADLINE = re.compile(r"[^\W\d_]{2,}")
 _MOST_SPELLED = 24
 
@@ -71,6 +72,8 @@ def word(source: Source, at: int) -> Token | None:
     end = run_of_letters(source.text, at)
     if end == at:
         return None
+    if end == at + 1 and source.text[at] in "xX" and source.follows(_MEASURE, at):
+        return source.token(at, end, "nhân", Category.SIGN)
     written = source.text[at:end]
     if len(written) < 2 or not written.isupper():
         if _is_mixed(written):
