@@ -56,6 +56,7 @@ from controller.services.context import Context
 from controller.services.office import Office
 from controller.services.ports import NoMeasures
 from controller.services.preparing import Workshop
+from controller.services.recoding import Encoder
 from controller.services.uploads import Shelf
 from controller.settings import Settings
 from controller.ticker import Ticker
@@ -179,6 +180,7 @@ class Service:
                 "reconcile": lambda now: reconciling.step(self.ctx, self.link, now),
                 "command": lambda now: commanding.step(self.ctx, self.link, now),
                 "settle": lambda now: settling.step(self.ctx, now),
+                "recode": Encoder(self.ctx).step,
                 "canary": self._canary.step,
                 "broker": self._keep_broker,
                 "sweep": self._sweep,
