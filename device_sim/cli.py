@@ -83,6 +83,11 @@ def _run_options(part: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the streams of relays where the plan says, instead of simulating",
     )
+    part.add_argument(
+        "--streams-inside",
+        action="store_true",
+        help="as --streams, also from this machine and private networks: for a demo, whose stations are there",
+    )
     part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")
 
 
@@ -116,7 +121,14 @@ def _run(asked: argparse.Namespace) -> int:
     file = read_fleet(asked.fleet).at(asked.broker, asked.files, asked.certificates)
     _allow_many_sockets()
     stop = threading.Event()
-    fleet = Fleet(file, clock, ca=asked.ca, state=asked.state, streams=asked.streams)
+    fleet = Fleet(
+        file,
+        clock,
+        ca=asked.ca,
+        state=asked.state,
+        streams=asked.streams or asked.streams_inside,
+        inside=asked.streams_inside,
+    )
     with contextlib.ExitStack() as undo:
         undo.callback(fleet.close)
         control = None

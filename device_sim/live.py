@@ -96,9 +96,11 @@ class Fleet:
         state: Path | None = None,
         config: Config | None = None,
         streams: bool = False,
+        inside: bool = False,
     ) -> None:
-        """`streams`: those of relays are read from where the plan says, instead of simulated. Raises Refused:
-        `sim_broker_address`, `sim_ca`, `sim_certificate`, `sim_state`, `sim_state_taken`."""
+        """`streams`: those of relays are read from where the plan says, instead of simulated; `inside`: also from this
+        machine and private networks. Raises Refused: `sim_broker_address`, `sim_ca`, `sim_certificate`, `sim_state`,
+        `sim_state_taken`."""
         self._clock = clock
         self._config = config or Config()
         self._wakes: list[tuple[int, str]] = []
@@ -110,7 +112,8 @@ class Fleet:
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
             undo.callback(self._fetches.close)
-            self._streams = Streams(clock, self._links.wake, None if ca is None else trusting(ca)) if streams else None
+            trusted = None if ca is None else trusting(ca)
+            self._streams = Streams(clock, self._links.wake, trusted, inside=inside) if streams else None
             undo.callback(lambda: None if self._streams is None else self._streams.close())
             self._agenda = Agenda(self.true_ms())
             self.airwaves: Airwaves[Pillar] = Airwaves(

@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
 
@@ -30,6 +30,7 @@ HEAD_MOST = 16 * 1024
 PIECE = 4_096
 MOST_STREAMS = 256
 _PLAIN = re.compile(r"[!-~]+")
+_GLOBAL_UNICAST = ip_network("2000::/3")
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -65,7 +66,9 @@ class _Answer(http.client.HTTPResponse):
 class Stream:
     """One station at one pole."""
 
-    def __init__(self, tune: Tune, clock: Clock, ready: Callable[[], None], tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, tune: Tune, clock: Clock, ready: Callable[[], None], tls: ssl.SSLContext | None, inside: bool
+    ) -> None:
         self.tune = tune
         self.meter: Meter | None = None
         """None until audio comes."""
@@ -74,8 +77,8 @@ class Stream:
         self._clock, self._ready, self._tls = clock, ready, tls
         self._socket: socket.socket | None = None
         self._closed = False
-        self._public = False
-        """The first address that we were sent to is one of the public Internet."""
+        self._inside = inside
+        """A demo: until an address of the public Internet was met, those of this machine and its network will do."""
         threading.Thread(target=self._run, name=f"stream {tune.source}", daemon=True).start()
 
     def close(self) -> None:
@@ -99,9 +102,9 @@ class Stream:
 
     def _listen(self) -> None:
         url = self.tune.url or ""
-        for hop in range(MOST_REDIRECTS + 1):
+        for _ in range(MOST_REDIRECTS + 1):
             with contextlib.ExitStack() as undo:
-                line = undo.enter_context(contextlib.closing(self._connect(url, first=hop == 0)))
+                line = undo.enter_context(contextlib.closing(self._connect(url)))
                 answer = undo.enter_context(contextlib.closing(self._ask(line, url)))
                 if answer.status in REDIRECTS:
                     url = _next(url, answer.getheader("Location") or "")
@@ -115,17 +118,17 @@ class Stream:
                 return
         raise _Stranger("too many redirects")
 
-    def _connect(self, url: str, first: bool) -> socket.socket:
-        """TCP, and TLS where the address says so. Raises OSError, and _Stranger before anything was said."""
+    def _connect(self, url: str) -> socket.socket:
+        """TCP, and TLS where the address says so. Whom the name leads to is asked of the line itself: what a name
+        server says, before or meanwhile, decides nothing. Raises OSError, and _Stranger before anything was said."""
         parts = urlsplit(url)
         secure, host = parts.scheme == "https", parts.hostname or ""
         line = socket.create_connection((host, parts.port or (443 if secure else 80)), PATIENCE_S)
         try:
-            public = ip_address(line.getpeername()[0].split("%")[0]).is_global
-            if first:
-                self._public = public
-            elif self._public and not public:
-                raise _Stranger("redirected into a private network")
+            if _public(line.getpeername()[0]):
+                self._inside = False
+            elif not self._inside:
+                raise _Stranger("leads into a private network")
             if secure:
                 tls = self._tls or ssl.create_default_context()
                 line = tls.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
@@ -157,6 +160,15 @@ class Stream:
                 self._ready()
 
 
+def _public(peer: str) -> bool:
+    """Given to anybody on the Internet, and no IPv4 address in other words."""
+    address = ip_address(peer.split("%")[0])
+    if isinstance(address, IPv6Address):
+        other = address.sixtofour or address.teredo
+        return other is None and address in _GLOBAL_UNICAST and address.is_global
+    return address.is_global and not address.is_multicast
+
+
 def _next(url: str, location: str) -> str:
     there = urljoin(url, location)
     parts = urlsplit(there)
@@ -171,9 +183,11 @@ class Streams:
     """The streams of a fleet: at most one for each unit. Only called by the fleet's own loop; `ready` is called from
     any thread when `take` may have something."""
 
-    def __init__(self, clock: Clock, ready: Callable[[], None], tls: ssl.SSLContext | None = None) -> None:
-        """`tls`: whom to trust, instead of the system's list."""
-        self._clock, self._ready, self._tls = clock, ready, tls
+    def __init__(
+        self, clock: Clock, ready: Callable[[], None], tls: ssl.SSLContext | None = None, *, inside: bool = False
+    ) -> None:
+        """`tls`: whom to trust, instead of the system's list. `inside`: a demo, whose stations are on this machine."""
+        self._clock, self._ready, self._tls, self._inside = clock, ready, tls, inside
         self._open: dict[str, Stream] = {}
         self._refused: list[tuple[str, SourceLost]] = []
 
@@ -183,7 +197,7 @@ class Streams:
             self._refused.append((unit, SourceLost(tune.source, "too many streams")))
             self._ready()
         else:
-            self._open[unit] = Stream(tune, self._clock, self._ready, self._tls)
+            self._open[unit] = Stream(tune, self._clock, self._ready, self._tls, self._inside)
 
     def end(self, unit: str) -> None:
         if (stream := self._open.pop(unit, None)) is not None:

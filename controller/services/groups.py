@@ -45,8 +45,8 @@ def keep(
     group_id: str | None = None,
     seen: str | None = None,
 ) -> str:
-    """A new group of `area` (without it, the widest that the actor writes in), or the group in its new form; its id. `seen`: the
-    `revision_of` the group that was changed; without it, of whichever is the newest.
+    """A new group of `area` (without it, the widest that the actor writes in), or the group in its new form; its id.
+    `seen`: the `revision_of` the group that was changed; without it, of whichever is the newest.
 
     Raises Refused: "no_right", "not_yours" (area, group or a cluster elsewhere), "group.name", "target.empty";
     Conflict("group.there") when the area has another one of that name, Conflict("group.changed") when it is not any

@@ -1,7 +1,11 @@
 """The registry of stations that may be relayed (R-024): who is in it, where units receive it, and who said so.
 
 An address is part of what every approver of a relay decided on. Where it changes, whatever relays that station leaves
-the air and waits for a new decision; what is taken out of the registry leaves the air for good.
+the air and waits for a new decision, and so does what sounds where the station may not be relayed any more once its
+area is a narrower one; what is taken out of the registry leaves the air for good.
+
+Whom a host's name leads to is not asked here: a name server may answer us one thing and a pole another, and tomorrow
+a third. Every pole looks at the far end of its own connection (CONTRACT.md, section 5a).
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.relay import SourceKind, check_address
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Area, Broadcast, RelaySource
+from controller.db.tables import Area, Broadcast, Cluster, RelaySource, Station
 from controller.services import audit, facts
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
@@ -96,8 +100,8 @@ def add(ctx: Context, actor: Actor, told: Told) -> str:
 
 @audit.decided("relay_source.change")
 def change(ctx: Context, actor: Actor, source_id: str, told: Told, revision: int) -> int:
-    """How many broadcasts wait for a new decision because the address is another. Raises as `add`, and
-    Conflict("relay.changed") where `revision` is not the newest any more."""
+    """How many broadcasts wait for a new decision because the address is another, or they sound outside of where it may
+    be relayed now. Raises as `add`, and Conflict("relay.changed") where `revision` is not the newest any more."""
     actor = actor.need(Right.RELAY)
     now = ctx.clock.now()
     with ctx.db.write() as session:
@@ -105,11 +109,14 @@ def change(ctx: Context, actor: Actor, source_id: str, told: Told, revision: int
         if source.retired_at is not None or source.revision != revision:
             raise Conflict("relay.changed")
         told = _checked(ctx, session, actor, told, but=source.id)
-        before = _address(source)
+        before, area = _address(source), source.area_id
         was = {"before": _shown(source)}
         _say(source, told, actor.name, now)
         session.flush()
-        reopened = _reopen(session, actor, source, now) if _address(source) != before else 0
+        users = _users(session, source, now)
+        if _address(source) == before:
+            users = _outside(session, source, users) if source.area_id != area else []
+        reopened = _reopen(session, actor, users, now)
         _record(session, actor, "relay_source.change", source, now, was | {"reopened": reopened})
     ctx.wake()
     return reopened
@@ -136,9 +143,20 @@ def retire(ctx: Context, actor: Actor, source_id: str) -> int:
     return len(users)
 
 
-def _reopen(session: Session, actor: Actor, source: RelaySource, now: datetime) -> int:
-    """A new revision of each, by whoever changed the address: he approves none of them."""
-    users = _users(session, source, now)
+def _outside(session: Session, source: RelaySource, users: Sequence[Broadcast]) -> list[Broadcast]:
+    """Those with a cluster where the source may not be relayed."""
+    if source.area_id is None:
+        return []
+    named = {cluster for each in users for cluster in (*each.clusters, *each.joined)}
+    rows = select(Cluster.id, Station.area_id).join(Station, Cluster.station_id == Station.id)
+    homes = {row[0]: row[1] for row in session.execute(rows.where(Cluster.id.in_(named)))}
+    above = lines(session, set(homes.values()))
+    out = {cluster for cluster, area in homes.items() if source.area_id not in above[area]}
+    return [each for each in users if out.intersection((*each.clusters, *each.joined))]
+
+
+def _reopen(session: Session, actor: Actor, users: Sequence[Broadcast], now: datetime) -> int:
+    """A new revision of each, by whoever changed the source: he approves none of them."""
     for broadcast in users:
         withdraw_open(session, broadcast.id, now, "edited")
         broadcast.revision += 1

@@ -93,8 +93,8 @@ class Station:
 
 
 class Listener:
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.streams = Streams(SystemClock(), lambda: None, tls)
+    def __init__(self, tls: ssl.SSLContext | None = None, *, inside: bool = True) -> None:
+        self.streams = Streams(SystemClock(), lambda: None, tls, inside=inside)
         self.told: list[SourceHeard | SourceLost] = []
 
     def tune(self, url: str) -> None:
@@ -245,8 +245,46 @@ def test_a_redirect_out_of_the_public_internet_into_a_private_network_says_nothi
     monkeypatch.setattr(stream, "ip_address", first_is_public)
     station.scripts["/away"] = redirect(f"{station.base}/live")
     listener.tune(f"{station.base}/away")
-    assert listener.until_lost() == "redirected into a private network"
+    assert listener.until_lost() == "leads into a private network"
     assert len(station.asked) == 1, "the second was closed before a word was said"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_name_that_leads_into_a_private_network_is_told_nothing(station: Station, host: str) -> None:
+    """Without a demo's leave; whatever name server says so."""
+    unit = Listener(inside=False)
+    try:
+        unit.tune(f"http://{host}:{station.port}/live")
+        assert unit.until_lost() == "leads into a private network"
+        assert station.asked == []
+    finally:
+        unit.streams.close()
+
+
+@pytest.mark.parametrize(
+    ("peer", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("0.0.0.0", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:192.168.1.1", False),
+        ("64:ff9b::c0a8:101", False),
+        ("2002:c0a8:101::1", False),
+        ("2001:0:c0a8:101::1", False),
+    ],
+)
+def test_only_what_is_given_to_anybody_is_public(peer: str, public: bool) -> None:
+    assert stream._public(peer) is public
 
 
 def test_who_asks_gives_no_name_and_no_credential(station: Station, listener: Listener) -> None:

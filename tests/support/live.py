@@ -207,7 +207,7 @@ def running_fleet(
     clock: Clock | None = None,
     streams: bool = False,
 ) -> Iterator[Running]:
-    fleet = Fleet(file, clock or SystemClock(), ca=ca, state=state, streams=streams)
+    fleet = Fleet(file, clock or SystemClock(), ca=ca, state=state, streams=streams, inside=streams)
     socket = folder / "sim.sock"
     control = Control(socket, fleet.wake)
     stop, died = threading.Event(), []

@@ -34,5 +34,5 @@ def on_air(house: House, days: int = 2, **changed: Any) -> str:
     return broadcast
 
 
-def approve(house: House, broadcast: str, until: datetime) -> None:
-    approving.approve(house.ctx, house.actor("boss"), broadcast, house.seen(broadcast), until=until)
+def approve(house: House, broadcast: str, until: datetime, by: str = "boss") -> None:
+    approving.approve(house.ctx, house.actor(by), broadcast, house.seen(broadcast, by), until=until)

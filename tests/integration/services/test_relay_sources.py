@@ -137,6 +137,31 @@ def test_a_changed_address_leaves_the_air_until_somebody_approves_it(house: Hous
     assert addresses(house) == {OTHER_URL}
 
 
+def test_a_narrower_area_takes_the_station_from_whom_it_is_not_for_any_more(house: House) -> None:
+    tinh, source = house.actor("tinh"), a_source(house)
+    here = on_air(house, **a_relay(house, source))
+    tomorrow = house.now + timedelta(days=1)
+    there = house.submit(by="neighbour", areas=(f"c-{THERE}",), **a_relay(house, source))
+    approve(house, there, tomorrow, by="stranger")
+    house.compile()
+    assert addresses(house) == {STREAM.url}
+    assert relay_sources.change(house.ctx, tinh, source, replace(STREAM, area="p-94"), 1) == 0, (
+        "all of it lies in there"
+    )
+    assert relay_sources.change(house.ctx, tinh, source, replace(STREAM, area=f"c-{THERE}"), 2) == 1
+    with house.ctx.db.read() as session:
+        told = [(session.get_one(Broadcast, each).status) for each in (here, there)]
+    assert told == ["submitted", "approved"]
+    assert addresses(house) == set()
+    with raises(Refused, "relay.elsewhere"):
+        approve(house, here, tomorrow)
+    assert relay_sources.change(house.ctx, tinh, source, replace(STREAM, area="p-94"), 3) == 0, (
+        "a wider one asks nobody"
+    )
+    approve(house, here, tomorrow)
+    assert addresses(house) == {STREAM.url}
+
+
 def test_what_is_over_is_neither_asked_again_nor_taken_back(house: House) -> None:
     source = a_source(house)
     broadcast = on_air(house, **a_relay(house, source))
