@@ -22,7 +22,7 @@ _CODE = re.compile(
     r"chứng minh|hộ chiếu|imei)(?:\s(?:số|công dân|nhân dân|thuế|là))*[\s:]+$",
     re.IGNORECASE,
 )
-_ACCOUNT = re.compile(r"[0-9]+(?: [0-9]{2,6}(?![^\W_]|[.,/-][0-9]))*")
+_ACCOUNT = re.compile(r"[0-9]+(?:\.[0-9]+)*(?: [0-9]{2,6}(?![^\W_]|[.,/-][0-9]))*")
 _ORDINAL = re.compile(r"(?<!\w)thứ\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|hoặc|hay)\s?)*$", re.IGNORECASE)
 _LEVEL = re.compile(
     r"(?<!\w)(cấp|thứ|tháng|vùng|loại|hạng|khu vực|lớp|khối|ấp|tổ|khóm|tuần|quý|đợt|số|tầng)\s+$", re.IGNORECASE
@@ -71,9 +71,9 @@ def _signed(source: Source, at: int, sign: str) -> Token | None:
 
 def _special(source: Source, at: int, written: str) -> Token | None:
     style = source.style
-    if source.follows(_CODE, at) and written.isdigit():
+    if source.follows(_CODE, at) and "," not in written:
         whole = source.match(_ACCOUNT, at)
-        groups = whole[0].split() if whole else [written]
+        groups = re.split("[ .]", whole[0]) if whole else [written]
         end = whole.end() if whole else at + len(written)
         return source.token(at, end, ", ".join(map(digits, groups)), Category.NUMBER)
     if (found := source.match(_RATIO, at)) and source.follows(_RATIO_CUE, at):
@@ -90,7 +90,9 @@ def _special(source: Source, at: int, written: str) -> Token | None:
     found = source.match(_HEIGHT, at)
     if found and (found[3] not in ("2", "3") or found[2] != "m" or source.follows(_TALL, at)):
         name = {"m": "mét", "tr": "triệu", "tỷ": "tỷ"}[found[2]]
-        spoken = f"{cardinal(int(found[1]), style)} {name} {cardinal(int(found[3]), style)}"
+        # 1m05 is not 1m5: the nought is said.
+        rest = digits(found[3]) if found[3].startswith("0") else cardinal(int(found[3]), style)
+        spoken = f"{cardinal(int(found[1]), style)} {name} {rest}"
         return source.token(at, found.end(), spoken, Category.UNIT if name == "mét" else Category.MONEY)
     return None
 

@@ -31,7 +31,8 @@ _MONTH_CUE = re.compile(r"(?<!\w)tháng\s+(?:[0-9]{1,2}\s?(?:,|và|-|–|đến|
 _QUARTER = re.compile(r"(?<!\w)(?:quý|đợt|kỳ|kì|lần|vụ|khóa|học kỳ|phiên|tuần)\s+$", re.IGNORECASE)
 _CUE = re.compile(
     r"(?<!\w)(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|"
-    r"hạn|hạn nộp|hạn chót|hạn cuối|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))[\s,(]+"
+    r"hạn|hạn nộp|hạn chót|hạn cuối|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))"
+    r"(?:\s+(?:nay|mai|qua|mốt|kia|rằm))?[\s,(]+"
     r"(?:[0-9]{1,2}(?:/[0-9]{1,2})?\s?(?:,|và|-|–|đến|hoặc)\s?)*)$",
     re.IGNORECASE,
 )

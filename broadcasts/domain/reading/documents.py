@@ -36,7 +36,7 @@ _ISSUERS = {
 }  # fmt: skip
 _DOUBTFUL = frozenset({"BCH", "TU", "VP", "CA", "TL"})
 _ASSEMBLY = re.compile(r"QH([0-9]{1,2})")
-_NUMBERED = re.compile(r"(?<!\w)số\s*$", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?<!\w)số\s*:?\s*$", re.IGNORECASE)
 _TOLD = re.compile(r"(?:[\s,]+ngày[\s0-9/.-]{3,16})?\s*(?:của|do)\s", re.IGNORECASE)
 """The issuer is named right afterwards."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from broadcasts.domain.reading.numerals import digits
+from broadcasts.domain.reading.numerals import cardinal, digits
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
@@ -17,12 +17,13 @@ _PHONE = re.compile(
     rf"|1[89]00(?:{_G}[0-9x]){{2,6}}{_END}"
 )
 _HOTLINE = re.compile(r"(?:11[1-9]|1022|18[0-9]{3}|19[0-9]{3})(?![^\W_]|[.,/-]?[0-9])")
+_NOTHING_COUNTED = re.compile(r"\s*(?:[.,;:!?)]|$|(?:và|hoặc|hay)\s)")
 _CUE = re.compile(
     r"(?<!\w)(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
     r"chữa cháy|cứu nạn|công an|liên hệ|sđt|đt|trẻ em|số điện thoại|zalo|qua số|các số|theo số|đến số|về số|"
     r"số khẩn cấp|alo)"
     r"(?:\s(?:số|ngay|là|khẩn cấp|theo|qua|máy|nóng))*[\s:.,(]+"
-    r"(?:[0-9][0-9. ]{2,9}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
+    r"(?:[0-9][0-9. ]{2,14}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
     re.IGNORECASE,
 )
 
@@ -49,6 +50,9 @@ def _hotline(source: Source, at: int) -> Token | None:
         return None
     if source.follows(_CUE, at):
         return source.token(at, found.end(), digits(found[0]), Category.PHONE)
+    if len(found[0]) == 3 and _NOTHING_COUNTED.match(source.after(found.end())):
+        words = cardinal(int(found[0]), source.style)
+        return source.token(at, found.end(), words, Category.NUMBER, digits(found[0]))
     return None
 
 

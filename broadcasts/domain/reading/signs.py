@@ -11,6 +11,8 @@ from broadcasts.domain.reading.tokens import Category, Token
 
 _SPACE = re.compile(r"\s+")
 _COUNTED = re.compile(r"[0-9]\s?[^\W\d_]{1,12}[²³23]?$")
+_CODES = re.compile(r"[-–](?=[A-Z]{0,2}[0-9])")
+"""7A1-7A3, T2-T6."""
 _KEPT = frozenset(".,;:!?…\"'“”‘’()[]«»")
 _BULLETS = frozenset("-–—•*+·●○■□▪▫➢►▶✓✔→⇒‣◦")
 _DASHES = frozenset("-–—")
@@ -31,6 +33,8 @@ def sign(source: Source, at: int) -> Token:
     text, here = source.text, source.text[at]
     if here in _BULLETS and source.begins_line(at):
         return source.token(at, at + 1, "", Category.SIGN)
+    if here in _DASHES and at and text[at - 1].isdigit() and source.match(_CODES, at):
+        return source.token(at, at + 1, " đến ", Category.RANGE, ", ")
     if here in _DASHES:
         return source.token(at, at + 1, _dash(source, at), Category.SIGN)
     if here == "/":

@@ -14,7 +14,7 @@ mm2=mi-li-mét_vuông mm²=mi-li-mét_vuông cm2=xen-ti-mét_vuông cm²=xen-ti-
 km2=ki-lô-mét_vuông km²=ki-lô-mét_vuông cm3=xen-ti-mét_khối cm³=xen-ti-mét_khối m3=mét_khối m³=mét_khối M3=mét_khối
 ha=héc-ta Ha=héc-ta HA=héc-ta g=gam gr=gam mg=mi-li-gam µg=mi-crô-gam μg=mi-crô-gam kg=ki-lô-gam Kg=ki-lô-gam
 KG=ki-lô-gam ml=mi-li-lít mL=mi-li-lít l=lít L=lít
-°C=độ_C ºC=độ_C oC=độ_C ℃=độ_C °=độ º=độ °F=độ_F
+°C=độ_C ºC=độ_C oC=độ_C ℃=độ_C °N=độ_vĩ_Bắc °E=độ_kinh_Đông °B=độ_vĩ_Bắc °Đ=độ_kinh_Đông °=độ º=độ °F=độ_F
 V=vôn kV=ki-lô-vôn KV=ki-lô-vôn W=oát kW=ki-lô-oát KW=ki-lô-oát MW=mê-ga-oát kWh=ki-lô-oát_giờ KWh=ki-lô-oát_giờ
 kwh=ki-lô-oát_giờ kVA=ki-lô-vôn-ampe KVA=ki-lô-vôn-ampe MVA=mê-ga-vôn-ampe Hz=héc kHz=ki-lô-héc KHz=ki-lô-héc
 mmHg=mi-li-mét_thủy_ngân MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu

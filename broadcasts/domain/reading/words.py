@@ -21,6 +21,8 @@ _CODE = re.compile(r"(?=[A-Za-zĐđ]*[0-9])(?=[0-9]*[A-Za-zĐđ])[A-Za-zĐđ0-9]
 _SPLIT_UNIT = re.compile(r"[0-9]+(?:m|tr|tỷ|[xX])[0-9]{1,2}(?![^\W_])")
 """1m65, 2tr5, 3x4: figures on both sides of a unit."""
 _MEASURE = re.compile(r"[0-9]\s?[^\W\d_]{0,3}[²³]?\s$")
+_NAME = re.compile(r"[a-zà-ỹ]{2}")
+"""YouTube: a name from abroad, which no letters would help."""
 _HEADLINE = re.compile(r"[^\W\d_]{2,}")
 _MOST_SPELLED = 24
 
@@ -76,6 +78,8 @@ def word(source: Source, at: int) -> Token | None:
         return source.token(at, end, "nhân", Category.SIGN)
     written = source.text[at:end]
     if len(written) < 2 or not written.isupper():
+        if _is_mixed(written) and _NAME.search(written):
+            return source.token(at, end, written, Category.SPELLED, spell(written))
         if _is_mixed(written):
             return source.token(at, end, spell(written), Category.SPELLED, written, doubtful=True)
         return source.token(at, end, written, Category.PLAIN)
