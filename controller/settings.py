@@ -123,6 +123,14 @@ class Settings:
         source="R-105: 12 months of Decree 333/2026 for services on networks, whether it applies here is not known; "
         "level 3 of TCVN 14423:2026 asks for 3 months, read second hand",
     )  # fmt: skip
+    clips_per_mille: int = _setting(
+        5,
+        "Of 1,000 plays, so many are asked for ten seconds of sound to compare; 0: only people ask.",
+        bounds=(0, 1000),
+    )
+    ear_keep_days: int = _setting(
+        90, "Days for which the envelopes stay that units heard of their sound; the results stay.", bounds=(1, 36500)
+    )
     standing_approval_days: int = _setting(31, "Days for which a relay can be approved at the most.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 

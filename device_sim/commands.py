@@ -10,6 +10,7 @@ from device_sim.disk import Disk
 from device_sim.events import RELAYED, Boot, Moment, Restart
 from device_sim.horn import Horn
 from device_sim.journal import Journal
+from device_sim.listening import Listener
 from device_sim.logbook import Logbook
 
 EARLY_MS = 2_000
@@ -49,8 +50,9 @@ class _Capture:
 
 
 class Commands:
-    def __init__(self, disk: Disk, journal: Journal, horn: Horn, logbook: Logbook) -> None:
+    def __init__(self, disk: Disk, journal: Journal, horn: Horn, logbook: Logbook, listener: Listener) -> None:
         self._disk, self._journal, self._horn, self._logbook = disk, journal, horn, logbook
+        self._listener = listener
         self._capture: _Capture | None = None
 
     def after_boot(self, m: Moment) -> None:
@@ -75,6 +77,8 @@ class Commands:
                 return Restart(Boot.COMMAND)
             case CommandKind.QUIET_TEST:
                 self._test(command, m)
+            case CommandKind.CAPTURE if "item" in command.args:
+                self._listener.asked(command, m)
             case CommandKind.CAPTURE:
                 self._listen(command, m)
             case CommandKind.UPLOAD_LOG:
@@ -113,7 +117,7 @@ class Commands:
     def _listen(self, command: Command, m: Moment) -> None:
         told = command.args.get("seconds", str(CAPTURE_DEFAULT_S))
         seconds = int(told) if told.isascii() and told.isdigit() and len(told) <= 3 else 0
-        if self._capture is not None:
+        if self._disk.capturing:
             self._journal.result(m, command.id, False, "busy")
         elif not 1 <= seconds <= CAPTURE_MOST_S:
             self._journal.result(m, command.id, False, "bad args")

@@ -26,6 +26,8 @@ class Enrolment(TypedDict):
     root_x: str
     """The root public key, base64url."""
     root_kid: str
+    ear: NotRequired[str]
+    """line_out, microphone or none (without a word): where the hardware hears its own sound."""
 
 
 class Account(TypedDict):

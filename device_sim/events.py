@@ -102,7 +102,30 @@ class SourceLost:
     reason: str = ""
 
 
-Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed | SourceHeard | SourceLost
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """To the ear: tell what was heard of this sounding, in the stretch of the asset that ends now. Answered by
+    `Overheard`. With `command`: the sound itself, coded."""
+
+    item: str
+    asset: str
+    started_at: int
+    """Of the sounding, by the unit's own clock."""
+    offset_ms: int
+    length_ms: int
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """`data` is the envelope (CONTRACT.md, section 12), or Opus in Ogg; empty where the ear has nothing to tell."""
+
+    of: Listen
+    data: bytes
+    level_dbfs: int | None = None
+
+
+Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed | SourceHeard | SourceLost | Overheard
 
 # --- outbox
 
@@ -187,7 +210,7 @@ class Untune:
     """Receive nothing any more; no answer."""
 
 
-Outbox = Connect | Disconnect | Publish | Fetch | CancelFetch | Sounding | Silent | Restart | Tune | Untune
+Outbox = Connect | Disconnect | Publish | Fetch | CancelFetch | Sounding | Silent | Restart | Tune | Untune | Listen
 
 RELAYED = "relay:"
 

@@ -64,6 +64,7 @@ class Fate:
         return {
             "unit": pillar.name,
             "cluster": pillar.member.cluster,
+            "ear": pillar.member.ear,
             "online": self._fleet.is_online(pillar),
             "power": unit is not None,
             "mains": hardware.mains,
@@ -86,6 +87,10 @@ class Fate:
             Mischief.MAINS_OFF: not hardware.mains,
             Mischief.CLOCK_OFF: hardware.clock_error_ms != 0,
             Mischief.WIRE_CUT: not pillar.pole.wire_intact,
+            Mischief.WIRE_LOOSE: pillar.pole.loose,
+            Mischief.FILES_SWAPPED: pillar.pole.wrong_file,
+            Mischief.NEIGHBOUR_LOUD: hardware.neighbour,
+            Mischief.EAR_BROKEN: hardware.ear_broken,
             Mischief.DUPLICATE_MESSAGES: pillar.doubled,
             Mischief.AMPLIFIER_STUCK: hardware.amplifier_stuck,
             Mischief.CABINET_HOT: hardware.heat_to_c > SHADE_C,
@@ -160,7 +165,17 @@ class Fate:
                 hardware.wire_intact = False
             case Mischief.WIRE_REPAIR:
                 pole.repair_wire(now)
-                hardware.wire_intact = True
+                hardware.wire_intact, hardware.wire_loose = True, False
+            case Mischief.WIRE_LOOSE:
+                pole.loosen_wire(now)
+                hardware.wire_loose = True
+            case Mischief.FILES_SWAPPED | Mischief.FILES_RIGHT:
+                hardware.wrong_file = kind is Mischief.FILES_SWAPPED
+                pole.swap_files(hardware.wrong_file, now)
+            case Mischief.NEIGHBOUR_LOUD | Mischief.NEIGHBOUR_QUIET:
+                hardware.neighbour = kind is Mischief.NEIGHBOUR_LOUD
+            case Mischief.EAR_BROKEN | Mischief.EAR_REPAIR:
+                hardware.ear_broken = kind is Mischief.EAR_BROKEN
 
     def _lie_to(self, pillar: Pillar, kind: Mischief, now: int) -> None:
         if pillar.unit is None:

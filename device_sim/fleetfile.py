@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from broadcasts.errors import Refused
+from broadcasts.wire.ear import Source
 from device_sim.unit import Enrolled
 
 OTHERS = 0o077
+EARS = ("none", *(str(source) for source in Source))
 
 
 @dataclass(frozen=True)
 class Member:
     cluster: str
     enrolled: Enrolled
+    ear: str = "none"
+    """Where the unit hears its own sound: line_out, microphone, or none."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,9 @@ def read_fleet(path: Path) -> FleetFile:
             raise Refused("sim_fleet_open", path=path)
         told = json.loads(path.read_bytes())
         root = {"root_kid": told["root"]["kid"], "root_x": told["root"]["x"]} if "root" in told else {}
-        members = tuple(Member(str(each["cluster"]), Enrolled.read({**root, **each})) for each in told["units"])
+        members = tuple(
+            Member(str(each["cluster"]), Enrolled.read({**root, **each}), ear_of(each)) for each in told["units"]
+        )
         folder = told["broker"].get("certificates")
         host, port, files = str(told["broker"]["host"]), int(told["broker"]["port"]), str(told["files"])
     except FileNotFoundError:
@@ -74,3 +82,11 @@ def read_fleet(path: Path) -> FleetFile:
         raise Refused("sim_fleet_broken", path=path, why="a unit stands twice")
     certificates = None if folder is None else path.parent / str(folder)
     return FleetFile(host, port, files, members, told["broker"].get("tls"), certificates)
+
+
+def ear_of(told: Mapping[str, Any]) -> str:
+    """What a description of hardware says of the ear. Raises ValueError for a word that nobody knows."""
+    ear = str(told.get("ear", "none"))
+    if ear not in EARS:
+        raise ValueError(f"ear {ear[:20]} is none of {', '.join(EARS)}")
+    return ear

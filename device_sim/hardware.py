@@ -26,6 +26,12 @@ class Hardware:
     drift_ppm: float = 0.0
     drift_since_ms: int = 0
     wire_intact: bool = True
+    wire_loose: bool = False
+    wrong_file: bool = False
+    ear_broken: bool = False
+    """The microphone, or the tap of the line-out, gives nothing but its own hiss."""
+    neighbour: bool = False
+    """The pole of another commune sounds its own programme here, louder than ours."""
     mains: bool = True
     amplifier_stuck: bool = False
     heat_to_c: float = SHADE_C

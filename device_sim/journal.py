@@ -125,7 +125,7 @@ class Journal:
             )
         )
 
-    def write(self, entry: Ended | Skipped) -> None:
+    def write(self, entry: Ended | Skipped | Envelope) -> None:
         """`entry.seq` must be `last_seq + 1`."""
         self._write(entry)
 

@@ -30,6 +30,13 @@ class Mischief(StrEnum):
     CLOCK_OFF = "clock_off"
     WIRE_CUT = "wire_cut"
     WIRE_REPAIR = "wire_repair"
+    WIRE_LOOSE = "wire_loose"
+    FILES_SWAPPED = "files_swapped"
+    FILES_RIGHT = "files_right"
+    NEIGHBOUR_LOUD = "neighbour_loud"
+    NEIGHBOUR_QUIET = "neighbour_quiet"
+    EAR_BROKEN = "ear_broken"
+    EAR_REPAIR = "ear_repair"
     AMPLIFIER_STUCK = "amplifier_stuck"
     AMPLIFIER_FREE = "amplifier_free"
     CABINET_HOT = "cabinet_hot"
@@ -65,6 +72,13 @@ KINDS: dict[Mischief, Kind] = {
     Mischief.CLOCK_OFF: Kind("the hardware clock is moved by so many seconds", {"seconds": float}),
     Mischief.WIRE_CUT: Kind("the wire to the horns is cut: the decoder runs, nobody hears"),
     Mischief.WIRE_REPAIR: Kind("the wire is whole again"),
+    Mischief.WIRE_LOOSE: Kind("the wire has a loose contact: 5 s of sound, 5 s of silence; a repair mends it too"),
+    Mischief.FILES_SWAPPED: Kind("another programme sounds under the name of every file"),
+    Mischief.FILES_RIGHT: Kind("files are what their names say again"),
+    Mischief.NEIGHBOUR_LOUD: Kind("a pole nearby sounds its own programme, louder than ours at the microphone"),
+    Mischief.NEIGHBOUR_QUIET: Kind("the pole nearby is quiet again"),
+    Mischief.EAR_BROKEN: Kind("the microphone, or the tap of the line-out, gives nothing but its own hiss"),
+    Mischief.EAR_REPAIR: Kind("the ear is good again"),
     Mischief.AMPLIFIER_STUCK: Kind("the amplifier's relay stays closed: it draws current and hisses between sounds"),
     Mischief.AMPLIFIER_FREE: Kind("the relay of the amplifier opens again"),
     Mischief.CABINET_HOT: Kind("the cabinet has so many degrees", {"celsius": float}),

@@ -30,6 +30,7 @@ from device_sim.events import (
     LinkUp,
     Moment,
     Outbox,
+    Overheard,
     Powered,
     Reading,
     SourceHeard,
@@ -37,6 +38,7 @@ from device_sim.events import (
     Step,
 )
 from device_sim.journal import Journal
+from device_sim.listening import Listener
 from device_sim.logbook import Logbook
 from device_sim.player import Player
 from device_sim.timekeeper import DRIFT_MS, Timekeeper
@@ -82,6 +84,8 @@ class Config:
     """There is an FM tuner in the box."""
     codecs: tuple[str, ...] = BOTH
     """What its player decodes; a simple box knows `mp3` alone."""
+    ear: str = "none"
+    """Where the unit hears its own sound: a word of the contract (`wire.ear.Source`), or "none"."""
 
 
 class Unit:
@@ -99,7 +103,8 @@ class Unit:
         self.clock = Timekeeper(disk.clock, config.battery)
         self.player = Player(self.journal, self.cache, self.clock.excuse, config.tuner)
         self.logbook = Logbook()
-        self.commands = Commands(disk, self.journal, self.player.horn, self.logbook)
+        self.listener = Listener(enrolled.unit, config.ear, disk, self.journal, self.player.horn)
+        self.commands = Commands(disk, self.journal, self.player.horn, self.logbook, self.listener)
         self.upkeep = Upkeep(disk, self.cache, self.journal, self.logbook, config.firmware)
         self._door = Door(disk.documents, enrolled.unit, enrolled.root)
         self._voice = Voice(
@@ -138,17 +143,21 @@ class Unit:
         m = self._m
         self.player.step(m)
         self.commands.step(m)
+        self.listener.step(m)
         busy, receiver = self.player.current is not None or self.player.alarmed(m), self.player.relays.receiver
         if (restart := self.upkeep.step(m, self.disk.documents.plan, busy)) is not None:
             self._out.append(restart)
-        self._out += [*self.player.horn.out, *receiver.out]
-        self.player.horn.out, receiver.out = [], []
+        # What was heard lies before what the decoder is told next.
+        self._out += [*self.listener.out, *self.player.horn.out, *receiver.out]
+        self.listener.out, self.player.horn.out, receiver.out = [], [], []
         self._out += self.cache.step(m.mono, self.online)
         self._note_faults(m)
         if self._reconnect_at is not None and m.mono >= self._reconnect_at:
             self._connect()
         if self.online:
             self._out += self._voice.speak(m, self._scopes)
+            self._out += self._voice.send(self.listener.clips)
+        self.listener.clips.clear()  # said once, or never: nobody keeps sound of the street
         return Step(tuple(self._out), self._wake_at(m))
 
     def _moment(self) -> Moment:
@@ -202,6 +211,8 @@ class Unit:
 
             case SourceHeard() | SourceLost():
                 self.player.relays.receiver.take(event, self._m)
+            case Overheard():
+                self.listener.take(event, self._m)
 
     # --- joining
 
@@ -348,7 +359,9 @@ class Unit:
 
     def _wake_at(self, m: Moment) -> int:
         marks = [self.player.wake_at(m, self.clock.mono_at), self._reconnect_at, self.cache.wake_at(self.online)]
-        marks += [self.commands.wake_at(), self.upkeep.wake_at()]
+        marks += [self.commands.wake_at(), self.upkeep.wake_at(), self.listener.wake_at()]
+        if (end := self.listener.wall_mark()) is not None:
+            marks.append(self.clock.mono_at(end))
         if self.online:
             marks += self._voice.marks()
         if (idle := self.player.horn.idle_ms(m)) is not None and idle < health.LET_GO_MS:

@@ -9,6 +9,7 @@ from broadcasts.errors import ContractViolation
 from broadcasts.wire import topics
 from broadcasts.wire.base import Message
 from broadcasts.wire.codec import decode, encode, seal
+from broadcasts.wire.ear import Clip
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.status import (
     Player,
@@ -30,6 +31,7 @@ from device_sim.journal import Journal
 from device_sim.player import Player as Sounder
 from device_sim.timekeeper import Timekeeper
 
+_SIGNED = {Out.JOURNAL: Typ.JOURNAL, Out.CLIP: Typ.CLIP}
 REPORT_GAP_MS = 1_000
 BIRTH_GAP_MS = 10_000
 TELEMETRY_IDLE_S = 900
@@ -111,15 +113,19 @@ class Voice:
         self._measure(m, out)
         return out
 
+    def send(self, clips: Sequence[Clip]) -> list[Publish]:
+        """What somebody asked to hear."""
+        return [self._say(Out.CLIP, clip) for clip in clips]
+
     def marks(self) -> list[int | None]:
         """When something becomes due (monotonic)."""
         return [self._clock.ask_at, self._journal.retry_at, self._telemetry_at, self._report_at, self._birth_at]
 
     def _say(self, kind: Out, message: Message) -> Publish:
         manner = topics.MANNERS[kind]
-        # The journal is the one document a unit signs, if it has something to sign with.
-        signs = kind is Out.JOURNAL and self._key is not None
-        payload = seal(message, Typ.JOURNAL, self._key) if signs and self._key is not None else encode(message)
+        # What proves something is signed, if there is a key to sign with.
+        typ = _SIGNED.get(kind)
+        payload = encode(message) if typ is None or self._key is None else seal(message, typ, self._key)
         return Publish(self._topics[kind], payload, manner.qos, manner.retain)
 
     def _presence(self, state: PresenceState, at: int | None) -> Presence:

@@ -40,6 +40,10 @@ REASONS = (
     OTHER,
 )
 """Why a message was put aside: the reasons of ContractViolation."""
+ANSWERS = ("yes", "no", "unknown")
+"""Of an ear."""
+DROPPED = "dropped"
+"""A clip that nobody had asked for, or that could not be read."""
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 MAX_ROUTES = 200
 """More route templates than any version of Loa has: above it somebody passes paths, and they become "other"."""
@@ -84,6 +88,9 @@ class FleetMetrics:
         self._verdicts = counter("loa_verdicts_total", "Verdicts given or changed by evidence")
         self._illegal = counter("loa_illegal_moves_total", "Evidence for a move that no delivery can make")
         self._batch = histogram("loa_ingest_batch_seconds", "Work of one batch of messages", _WORK)
+        self._heard = counter("loa_ear_matches_total", "What units heard, held against the file, by answer", "answer")
+        self._matching = histogram("loa_ear_match_seconds", "Work of one such match", _WORK)
+        self._clips = counter("loa_ear_clips_total", "Clips held against the file, by answer", "answer")
         self._violations = counter("loa_contract_violations_total", "Messages put aside, by reason", "reason")
         self._ran = gauge("loa_step_last_run_timestamp_seconds", "When the step last ended well; 0: never", "step")
         self._took = gauge("loa_step_last_duration_seconds", "Work of the last run of the step", "step")
@@ -92,6 +99,10 @@ class FleetMetrics:
             "loa_http_request_seconds", "Answers by route template", _WORK, "route", "method", "status"
         )
         # A rate needs its zero, and an alert on "never ran" its series, before the first event.
+        for answer in ANSWERS:
+            self._heard.labels(answer)
+        for answer in (*ANSWERS, DROPPED):
+            self._clips.labels(answer)
         for reason in REASONS:
             self._violations.labels(reason)
         for step in Step:
@@ -113,6 +124,15 @@ class FleetMetrics:
         self._entries.inc(entries)
         self._verdicts.inc(verdicts)
         self._illegal.inc(illegal_moves)
+
+    def listened(self, answer: str, seconds: float) -> None:
+        """What a unit heard was held against the file, with so much work. `answer`: of `ANSWERS`."""
+        self._heard.labels(answer if answer in ANSWERS else OTHER).inc()
+        self._matching.observe(max(0.0, seconds))
+
+    def clipped(self, answer: str) -> None:
+        """Ten seconds of sound were held against the file (`ANSWERS`), or thrown away (`DROPPED`)."""
+        self._clips.labels(answer if answer in (*ANSWERS, DROPPED) else OTHER).inc()
 
     def violation(self, reason: str) -> None:
         """One message was put aside. A reason that is not in `REASONS` counts as "other"."""

@@ -7,8 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from threading import BoundedSemaphore
 
+from broadcasts.audio import listening
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
 from broadcasts.audio.child import Progress
+from broadcasts.audio.envelope import AssetEnvelope
+from broadcasts.audio.listening import ClipMatch
 from broadcasts.audio.pipeline import Cut, Prepared, prepare
 from broadcasts.audio.recoding import encode_as
 from broadcasts.audio.store import Store, StoredAsset
@@ -53,6 +56,12 @@ class StoredAudio:
 
     def path(self, sha256: str) -> Path:
         return self._store.path(sha256)
+
+    def envelope(self, sha256: str, codec: str) -> AssetEnvelope:
+        return listening.envelope_of(self.path(sha256), codec, limits=self._limits)
+
+    def match_clip(self, clip: bytes, sha256: str, codec: str, offset_ms: int) -> ClipMatch:
+        return listening.match_clip(clip, self.path(sha256), codec, offset_ms=offset_ms, limits=self._limits)
 
 
 def audio_room(settings: Settings) -> StoredAudio:

@@ -4,18 +4,14 @@ threads."""
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
-import os
 import queue
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
@@ -26,6 +22,7 @@ from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
 from broadcasts.wire import topics
+from controller.bootstrap import alone
 from controller.bootstrap.audio_room import CORES, audio_room
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.sandbox import Sandbox
@@ -44,9 +41,11 @@ from controller.services import (
     compiling,
     enrolling,
     files,
+    hearing,
     measuring,
     preparing,
     reconciling,
+    sampling,
     settling,
     trusting,
     uploads,
@@ -85,12 +84,16 @@ class Wake:
     def publisher(self) -> None:
         self.call("reconcile")
 
+    def ears(self) -> None:
+        self.call("hear")
+
 
 def open_context(
     settings: Settings,
     wake: Callable[[], None],
     metrics: FleetMetrics | None = None,
     wake_publisher: Callable[[], None] | None = None,
+    wake_ears: Callable[[], None] | None = None,
 ) -> Context:
     """The use cases' context on real files. Raises Fault("database.behind") when migrations are missing."""
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,7 +116,14 @@ def open_context(
     keep = timedelta(days=settings.audit_keep_days)
     measures = metrics or NoMeasures()
     ctx = Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
-    return replace(ctx, inside_relays=settings.sandbox is not None, voices=voices(settings, wall))
+    return replace(
+        ctx,
+        voices=voices(settings, wall),
+        inside_relays=settings.sandbox is not None,
+        wake_ears=wake_ears,
+        clips_per_mille=settings.clips_per_mille,
+        ear_keep=timedelta(days=settings.ear_keep_days),
+    )
 
 
 def account_rules(settings: Settings) -> AccountRules:
@@ -163,8 +173,8 @@ class Service:
         self.settings = settings
         self._wake = Wake()
         self.metrics = FleetMetrics(CollectorRegistry())
-        self._lock = _only_one(settings.data)
-        self.ctx = open_context(settings, self._wake, self.metrics, self._wake.publisher)
+        self._lock = alone.only_one(settings.data)
+        self.ctx = open_context(settings, self._wake, self.metrics, self._wake.publisher, self._wake.ears)
         self._closing = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self.broker: EmbeddedBroker | None = None
@@ -181,6 +191,8 @@ class Service:
                 "command": lambda now: commanding.step(self.ctx, self.link, now),
                 "settle": lambda now: settling.step(self.ctx, now),
                 "recode": Encoder(self.ctx).step,
+                "hear": hearing.Listener(self.ctx).step,
+                "sample": lambda now: sampling.step(self.ctx, now),
                 "canary": self._canary.step,
                 "broker": self._keep_broker,
                 "sweep": self._sweep,
@@ -193,7 +205,7 @@ class Service:
 
     def start(self) -> None:
         """Raises Fault when the broker cannot start or a port is taken."""
-        _check_port(self.settings.host, self.settings.port)
+        alone.check_port(self.settings.host, self.settings.port)
         Store(self.settings.data / "audio").clear_work()  # what a kill left behind
         if self.broker is not None:
             self.broker.start()
@@ -361,33 +373,6 @@ def parts(batch: Sequence[Received]) -> Iterator[Sequence[Received]]:
     for some in (asking, *(rest[start : start + BATCH] for start in range(0, len(rest), BATCH))):
         if some:
             yield some
-
-
-def _only_one(data: Path) -> IO[str]:
-    """Two controllers on one data folder would be two hands at one wheel. Raises Fault("already_running")."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = (data / "loa.lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.seek(0)
-        process = lock.read().strip()
-        lock.close()
-        raise Fault("already_running", data=str(data), process=process or "?") from None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
-
-
-def _check_port(host: str, port: int) -> None:
-    """Raises Fault("port_in_use")."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as failure:
-            raise Fault("port_in_use", host=host, port=port, detail=failure.strerror or "") from None
 
 
 def _own_broker_secret(path: Path) -> str:

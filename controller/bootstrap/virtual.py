@@ -30,7 +30,17 @@ from controller.db.engine import Database
 from controller.db.tables import Approval, Delivery, Encoding, StandingAlert, Unit
 from controller.mqtt.canary import Canary
 from controller.mqtt.inbound import Inbound, Received
-from controller.services import commanding, compiling, files, reconciling, settling, trusting, valid_approvals
+from controller.services import (
+    commanding,
+    compiling,
+    files,
+    hearing,
+    reconciling,
+    sampling,
+    settling,
+    trusting,
+    valid_approvals,
+)
 from controller.services.context import Context
 from controller.services.recoding import Encoder
 from controller.services.seeding import seed
@@ -88,6 +98,8 @@ class _Process:
             "command": lambda at: commanding.step(ctx, link, at),
             "recode": Encoder(ctx).step,
             "settle": lambda at: settling.step(ctx, at),
+            "hear": hearing.Listener(ctx).step,
+            "sample": lambda at: sampling.step(ctx, at),
             "canary": self.canary.step,
         }
         self.due = dict.fromkeys(self.steps, now)
@@ -135,6 +147,7 @@ class VirtualController:
             keys,
             self._wake,
             wake_publisher=self._wake_publisher,
+            wake_ears=self._wake_ears,
         )
         self._enrolments = furnished.enrolments if furnished is not None else self._furnish(setting.units)
         trusting.ensure_trust(self.ctx, setting.start)
@@ -282,6 +295,10 @@ class VirtualController:
     def _wake_publisher(self) -> None:
         if self._process is not None:
             self._process.due["reconcile"] = self._clock.now()
+
+    def _wake_ears(self) -> None:
+        if self._process is not None:
+            self._process.due["hear"] = self._clock.now()
 
     def _at(self, now: datetime) -> None:
         if now > self._clock.now():

@@ -15,6 +15,7 @@ from controller.db.base import Base
 from controller.db.campaigns import Campaign
 from controller.db.commands import Command
 from controller.db.content import Asset, Bulletin, Kept, KeptSound, Quarantined, Rendition
+from controller.db.ears import AssetSound, EnvelopePart, Hearing
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
 from controller.db.people import (
     AuditCheckpoint,
@@ -38,6 +39,7 @@ __all__ = [
     "Approval",
     "Area",
     "Asset",
+    "AssetSound",
     "Assignment",
     "AuditCheckpoint",
     "AuditEntry",
@@ -53,7 +55,9 @@ __all__ = [
     "DeliveryMove",
     "EmergencyRecording",
     "Encoding",
+    "EnvelopePart",
     "FactorReset",
+    "Hearing",
     "Invitation",
     "JournalEntry",
     "JournalMark",

@@ -16,6 +16,7 @@ from broadcasts.errors import ContractViolation, Fault
 from broadcasts.wire import codec, jws, topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
+from broadcasts.wire.ear import Clip
 from broadcasts.wire.journal import JournalBatch
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.status import Presence, Reported, Telemetry, Time, TimeAsk
@@ -38,7 +39,10 @@ _MODELS: dict[Out, type[Message]] = {
     Out.TELEMETRY: Telemetry,
     Out.TIME_ASK: TimeAsk,
     Out.JOURNAL: JournalBatch,
+    Out.CLIP: Clip,
 }
+_SOUND = f"/out/{Out.CLIP}"
+_SIGNED = {Out.JOURNAL: jws.Typ.JOURNAL, Out.CLIP: jws.Typ.CLIP}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Inbound:
                 tally = self._one_by_one(heard, bad, seen)
         if tally.outranked or tally.commands_due or tally.plays_other:
             self._ctx.wake()
+        if tally.envelopes:
+            self._ctx.hear_soon()
         for seconds in tally.applied:
             self._ctx.measures.applied(seconds)
         if journals := {one.unit for one in heard if isinstance(one.message, JournalBatch)}:
@@ -147,11 +153,10 @@ class Inbound:
         model, limit = _MODELS[address.kind], topics.MANNERS[address.kind].max_bytes
         # What decides is how the unit was enrolled, never what the message looks like: whoever took its password, or
         # the broker, could leave a signature away.
-        signed = address.kind is Out.JOURNAL and key is not None
-        if signed and key is not None:
-            message = codec.unseal(
-                model, received.payload, jws.Typ.JOURNAL, lambda kid: key if kid == key.kid else None, limit
-            )
+        typ = _SIGNED.get(address.kind)
+        signed = typ is not None and key is not None
+        if typ is not None and key is not None:
+            message = codec.unseal(model, received.payload, typ, lambda kid: key if kid == key.kid else None, limit)
         else:
             message = codec.decode(model, received.payload, limit)
         if getattr(message, "unit", None) != address.about:
@@ -159,6 +164,11 @@ class Inbound:
         if isinstance(message, TimeAsk):
             if not received.retained:
                 self._tell_time(message)
+            return None
+        if isinstance(message, Clip):
+            if not received.retained:
+                self._ctx.clips.put(message, signed, received.at)
+                self._ctx.hear_soon()
             return None
         return Heard(address.about, message, received.at, received.retained, signed)
 
@@ -190,4 +200,6 @@ class Inbound:
 
 
 def _put_aside(received: Received, reason: str, detail: str) -> Bad:
-    return Bad(received.topic, reason, detail, received.payload[:512], received.at)
+    # Of what may be the sound of a street not a byte is kept.
+    head = b"" if received.topic.endswith(_SOUND) else received.payload[:512]
+    return Bad(received.topic, reason, detail, head, received.at)

@@ -67,26 +67,37 @@ def issue(
             raise Refused("command.no_unit", cluster=cluster.name)
         if told is CommandKind.REBOOT and not sure:
             raise Refused("command.confirm", cluster=cluster.name)
-        same = (Command.unit_id == unit, Command.kind == told)
-        if session.scalar(select(Command.id).where(*same, _open(now)).limit(1)) is not None:
-            raise Conflict("command.in_flight", cluster=cluster.name)
-        last = session.scalar(select(func.max(Command.seq)).where(Command.unit_id == unit)) or 0
-        name = ctx.ids.new("k")
-        session.add(
-            Command(
-                id=name, unit_id=unit, cluster_id=cluster.id, seq=next_version(last, 0, unix_ms(now)), kind=told,
-                args=given, issued_by=actor.name, issued_at=now, expires_at=now + lasts, due_at=now,
-            )
-        )  # fmt: skip
-        about = {
-            "kind": told,
-            "cluster": cluster.id,
-            "unit": unit,
-            "args": given,
-            "minutes": lasts.total_seconds() / 60,
-        }
-        audit.record(session, now, actor.name, "command.issue", name, about)
+        name = enter(ctx, session, cluster, unit, told, given, actor.name, now, lasts)
     ctx.wake()
+    return name
+
+
+def enter(
+    ctx: Context,
+    session: Session,
+    cluster: Cluster,
+    unit: str,
+    kind: CommandKind,
+    args: dict[str, str],
+    by: str,
+    now: datetime,
+    lasts: timedelta,
+) -> str:
+    """The command's id. Whoever calls has asked whether `by` may, and wakes the steps. Raises
+    Conflict("command.in_flight")."""
+    same = (Command.unit_id == unit, Command.kind == kind)
+    if session.scalar(select(Command.id).where(*same, _open(now)).limit(1)) is not None:
+        raise Conflict("command.in_flight", cluster=cluster.name)
+    last = session.scalar(select(func.max(Command.seq)).where(Command.unit_id == unit)) or 0
+    name = ctx.ids.new("k")
+    session.add(
+        Command(
+            id=name, unit_id=unit, cluster_id=cluster.id, seq=next_version(last, 0, unix_ms(now)), kind=kind,
+            args=args, issued_by=by, issued_at=now, expires_at=now + lasts, due_at=now,
+        )
+    )  # fmt: skip
+    about = {"kind": kind, "cluster": cluster.id, "unit": unit, "args": args, "minutes": lasts.total_seconds() / 60}
+    audit.record(session, now, by, "command.issue", name, about)
     return name
 
 

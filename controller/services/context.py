@@ -12,6 +12,7 @@ from broadcasts.clock import Clock
 from broadcasts.ids import IdSource
 from controller.db.engine import Database
 from controller.services.account_rules import AccountRules
+from controller.services.clip_box import ClipBox
 from controller.services.ports import AudioRoom, Keyring, Measures, NoMeasures
 
 HORIZON = timedelta(days=7)
@@ -40,6 +41,14 @@ class Context:
     """For how long the audit log stays in the database (R-105)."""
     wake_publisher: Callable[[], None] | None = None
     """`wake` for the step alone that publishes; none: there is no such thing here."""
+    wake_ears: Callable[[], None] | None = None
+    """`wake` for the step alone that matches what units heard; none: there is no such thing here."""
+    clips: ClipBox = field(default_factory=ClipBox)
+    """Clips that wait for their match, in memory alone."""
+    clips_per_mille: int = 0
+    """Of a thousand plays, so many are asked for ten seconds of sound; 0: nobody asks by himself."""
+    ear_keep: timedelta = timedelta(days=90)
+    """For how long envelopes stay; what they came to stays with the delivery."""
     inside_relays: bool = False
     """Relays may come from this machine or network: a demo."""
 
@@ -49,3 +58,8 @@ class Context:
     def publish_soon(self) -> None:
         """Something signed lies ready: nobody else need look."""
         (self.wake_publisher or self.wake)()
+
+    def hear_soon(self) -> None:
+        """A unit told what it heard: nobody else need look."""
+        if self.wake_ears is not None:
+            self.wake_ears()

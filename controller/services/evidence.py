@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import from_unix_ms
 from broadcasts.domain import verdict as rules
 from broadcasts.domain.delivery import Actor, State
+from broadcasts.domain.ear import Overheard, listened
 from broadcasts.errors import Conflict
 from broadcasts.wire.journal import FaultEntry
 from controller.db.tables import Assignment, Delivery, JournalEntry, UnitFault
-from controller.services import other_codecs, relay_evidence
+from controller.services import ear_evidence, other_codecs, relay_evidence
 from controller.services.correcting import corrected
 from controller.services.deliveries import move
 from controller.services.heard import Heard, Tally, printable
@@ -22,7 +23,11 @@ from controller.services.heard import Heard, Tally, printable
 _NAMED = select(Delivery).where(Delivery.id.in_(bindparam("items", expanding=True)))
 _TOLD = (
     select(JournalEntry)
-    .where(JournalEntry.item == bindparam("item"), JournalEntry.unit_id == bindparam("unit"))
+    .where(
+        JournalEntry.item == bindparam("item"),
+        JournalEntry.unit_id == bindparam("unit"),
+        JournalEntry.kind.in_([str(kind) for kind in rules.Kind]),
+    )
     .order_by(JournalEntry.boot_id, JournalEntry.seq)
 )
 _ASSIGNED = select(Assignment.id).where(
@@ -37,27 +42,38 @@ def settle(session: Session, one: Heard, items: set[str], tally: Tally) -> None:
     """Judge every delivery that got new evidence, from all the evidence there is."""
     if not items:
         return
+    ears = ear_evidence.said(session, list(items))
     for delivery in session.scalars(_NAMED, {"items": list(items)}):
-        if not _served(session, one.unit, delivery):
-            continue
-        evidence = session.scalars(_TOLD, {"item": delivery.id, "unit": one.unit}).all()
-        others = {
-            str(row.entry["asset"]) for row in evidence if row.entry.get("asset") not in (None, delivery.asset_sha256)
-        }
-        firsts = other_codecs.firsts(session, others)
-        found = rules.judge(_evidence(evidence, firsts), delivery.asset_sha256, delivery.end - delivery.start)
-        if found is None:
-            continue
-        found = corrected(session, found, evidence)
-        if delivery.relayed is not None:
-            found = relay_evidence.told(
-                delivery, found, [row.entry for row in evidence if row.kind == rules.Kind.ENDED]
-            )
-        _conclude(session, delivery, found, one.at, tally)
-        delivery.signed_evidence = all(row.signed for row in evidence)
+        if served(session, one.unit, delivery):
+            _judge(session, delivery, one.unit, ears.get(delivery.id), one.at, tally)
 
 
-def _served(session: Session, unit: str, delivery: Delivery) -> bool:
+def judge_again(session: Session, name: str, at: datetime, tally: Tally) -> None:
+    """An ear has said something: the delivery is judged anew, as late evidence would have it."""
+    delivery = session.get_one(Delivery, name)
+    heard_by = select(JournalEntry.unit_id).where(JournalEntry.item == name).distinct()
+    for unit in session.scalars(heard_by).all():
+        if served(session, unit, delivery):
+            _judge(session, delivery, unit, ear_evidence.said(session, [name]).get(name), at, tally)
+
+
+def _judge(session: Session, delivery: Delivery, unit: str, ear: Overheard | None, at: datetime, tally: Tally) -> None:
+    evidence = session.scalars(_TOLD, {"item": delivery.id, "unit": unit}).all()
+    others = {
+        str(row.entry["asset"]) for row in evidence if row.entry.get("asset") not in (None, delivery.asset_sha256)
+    }
+    firsts = other_codecs.firsts(session, others)
+    found = rules.judge(_evidence(evidence, firsts), delivery.asset_sha256, delivery.end - delivery.start)
+    if found is None:
+        return
+    found = listened(corrected(session, found, evidence), ear)
+    if delivery.relayed is not None:
+        found = relay_evidence.told(delivery, found, [row.entry for row in evidence if row.kind == rules.Kind.ENDED])
+    _conclude(session, delivery, found, at, tally)
+    delivery.signed_evidence = all(row.signed for row in evidence)
+
+
+def served(session: Session, unit: str, delivery: Delivery) -> bool:
     """Evidence counts only from the unit that was assigned to the cluster at that instant."""
     when = {"since": delivery.end, "until": delivery.start}
     return session.scalar(_ASSIGNED, {"unit": unit, "cluster": delivery.cluster_id, **when}) is not None

@@ -36,6 +36,8 @@ class Tally:
 
     entries: int = 0
     verdicts: int = 0
+    envelopes: int = 0
+    """What units heard of their own sound, to be matched."""
     illegal_moves: int = 0
     commands_due: bool = False
     """A unit for which a command waits is there again, or has answered the one before."""
@@ -52,6 +54,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         self.entries += other.entries
         self.verdicts += other.verdicts
+        self.envelopes += other.envelopes
         self.illegal_moves += other.illegal_moves
         self.outranked += other.outranked
         self.commands_due |= other.commands_due

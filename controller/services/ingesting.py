@@ -21,6 +21,7 @@ from broadcasts.wire.journal import (
     AnyEntry,
     CommandResult,
     Ended,
+    Envelope,
     FaultEntry,
     JournalBatch,
     OtherEntry,
@@ -34,17 +35,15 @@ from controller.db.tables import (
     Delivery,
     JournalEntry,
     JournalMark,
-    Quarantined,
     Unit,
     UnitPlan,
     UnitStatus,
 )
-from controller.services import answering, commanding, evidence, other_codecs
+from controller.services import answering, commanding, evidence, hearing, other_codecs, quarantine
 from controller.services.correcting import touched_by
 from controller.services.deliveries import move_all
-from controller.services.heard import Bad, Heard, Tally, printable
+from controller.services.heard import Bad, Heard, Tally
 
-QUARANTINE_KEEPS = 1000
 OTHER = "other"
 """How an entry of an unknown kind is filed; the row keeps its own word."""
 BOOT_AHEAD = timedelta(days=1)
@@ -80,6 +79,8 @@ _KEEP = {
     name: insert(JournalEntry.__table__).on_conflict_do_nothing().returning(JournalEntry.seq)  # type: ignore[arg-type]
     for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
+_LEFT_OUT = {"envelope": {"data"}}
+"""Kept elsewhere, as bytes (`db.ears`)."""
 
 
 class _Change(IntEnum):
@@ -121,7 +122,7 @@ def apply(
         if isinstance(one.message, JournalBatch):
             _journal(session, statuses[one.unit], one, one.message, tally)
     del marks
-    _quarantine(session, [*bad, *unbelievable])
+    quarantine.put_aside(session, [*bad, *unbelievable])
     return tally
 
 
@@ -309,6 +310,9 @@ def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBat
             evidence.fault(session, one.unit, batch.journal_id, entry)
             items |= touched_by(session, one.unit, batch.journal_id, entry)
     evidence.settle(session, one, items, tally)
+    envelopes = [entry for entry in fresh if isinstance(entry, Envelope)]
+    if envelopes:
+        tally.envelopes += hearing.take_in(session, one, batch.journal_id, envelopes)
     results = [entry for entry in fresh if isinstance(entry, CommandResult)]
     if results and answering.settle(session, one.unit, results, one.at, one.signed):
         tally.commands_due = True
@@ -364,7 +368,7 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
             "boot_id": batch.boot_id,
             "signed": one.signed,
             # By way of text: what a database cannot keep (a NaN of a newer unit) has become null.
-            "entry": json.loads(entry.model_dump_json(exclude_none=True)),
+            "entry": json.loads(entry.model_dump_json(exclude_none=True, exclude=_LEFT_OUT.get(entry.kind))),
         }
         for entry in batch.entries
     ]
@@ -375,22 +379,3 @@ def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]
     for entry in batch.entries:
         told.setdefault(entry.seq, entry)
     return [told[seq] for seq in sorted(new)]
-
-
-def _quarantine(session: Session, bad: Sequence[Bad]) -> None:
-    if not bad:
-        return
-    session.add_all(
-        Quarantined(
-            at=one.at,
-            topic=printable(one.topic[:200]),
-            reason=one.reason,
-            detail=printable(one.detail[:200]),
-            head=one.head[:512],
-        )
-        for one in bad
-    )
-    session.flush()
-    newest = session.scalar(select(Quarantined.id).order_by(Quarantined.id.desc()).limit(1)) or 0
-    for old in session.scalars(select(Quarantined).where(Quarantined.id <= newest - QUARANTINE_KEEPS)):
-        session.delete(old)

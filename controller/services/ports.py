@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from broadcasts.audio.child import Progress
+from broadcasts.audio.envelope import AssetEnvelope
+from broadcasts.audio.listening import ClipMatch
 from broadcasts.audio.pipeline import Cut, Prepared
 from broadcasts.audio.store import StoredAsset
 from broadcasts.wire.jws import PublicKey, SigningKey
@@ -61,6 +63,14 @@ class Measures(Protocol):
         """A connected unit reported a plan, so long after it was published."""
         ...
 
+    def listened(self, answer: str, seconds: float) -> None:
+        """What a unit heard was held against the file: yes, no or unknown, and the work of it."""
+        ...
+
+    def clipped(self, answer: str) -> None:
+        """Ten seconds of sound were held against the file: yes, no, unknown; or dropped, which nobody had asked for."""
+        ...
+
 
 class NoMeasures:
     """Where nobody counts."""
@@ -69,6 +79,12 @@ class NoMeasures:
         pass
 
     def applied(self, seconds: float) -> None:
+        pass
+
+    def listened(self, answer: str, seconds: float) -> None:
+        pass
+
+    def clipped(self, answer: str) -> None:
         pass
 
 
@@ -97,4 +113,13 @@ class AudioRoom(Protocol):
 
     def path(self, sha256: str) -> Path:
         """Where the asset lies. Raises Refused("asset.unknown")."""
+        ...
+
+    def envelope(self, sha256: str, codec: str) -> AssetEnvelope:
+        """Of a file that we keep. Raises Refused (it does not decode), Fault."""
+        ...
+
+    def match_clip(self, clip: bytes, sha256: str, codec: str, offset_ms: int) -> ClipMatch:
+        """Whether ten seconds of sound (Opus in Ogg) are the file's, from `offset_ms` on. Nothing of them is left
+        behind. Raises Refused, Fault."""
         ...

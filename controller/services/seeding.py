@@ -33,6 +33,8 @@ EARLY = "01/QC-MẪU, điều 3 (mẫu)"
 """The commune's decision about early slots, which R-109 wants on record."""
 ALL_DAY = [[0, 1440]]
 PER_COMMUNE = 5
+EARS = ("none", "line_out", "line_out", "microphone", "line_out")
+"""What the made-up units hear themselves with, by their number in the commune: so that pages show all three."""
 KHMER = ("Thị xã Vĩnh Châu", "Huyện Trần Đề")
 """Where half of the people or more speak Khmer; what the clusters there play is made up like all else."""
 ACCOUNTS = (
@@ -200,4 +202,4 @@ def _place(ctx: Context, session: Session, made: _Made) -> dict[str, Any]:
     session.flush()
     session.add(Assignment(unit_id=unit.id, cluster_id=cluster.id, since=now))
     knows = {"password_only": True} if made.key is None else {"key_jwk": made.key.to_jwk()}
-    return {"unit": unit.id, "cluster": cluster.id, "secret": made.secret, **knows}
+    return {"unit": unit.id, "cluster": cluster.id, "secret": made.secret, "ear": EARS[made.number % 5], **knows}

@@ -21,6 +21,7 @@ from controller.web.pages import (
     clusters,
     compose,
     delegations,
+    deliveries,
     emergency_set,
     exceptions,
     groups,
@@ -63,6 +64,7 @@ def router() -> APIRouter:
         ahead,
         campaigns,
         broadcasts,
+        deliveries,
         approve,
         clusters,
     )

@@ -23,6 +23,7 @@ from controller.db.tables import (
     Delegation,
     Delivery,
     DeliveryMove,
+    Hearing,
     OwnException,
     Rendition,
     Revision,
@@ -32,6 +33,7 @@ from controller.db.tables import (
 )
 from controller.services import programmes, renditions
 from controller.services.rights import Actor
+from controller.services.views import ears
 from controller.services.views.clusters import ALLOWED_SILENCE
 from controller.services.views.occurrences import Occurrence, occurrences
 
@@ -59,6 +61,12 @@ class Row:
     station: str
     presence: Presence
     applied: int | None
+    ear: Hearing | None = None
+    """What the unit's ear said of it."""
+
+    @property
+    def ear_percent(self) -> int | None:
+        return ears.share_of(self.ear)
 
     @property
     def confirmed(self) -> bool:
@@ -209,7 +217,8 @@ def _rows(session: Session, actor: Actor, chosen: Occurrence, now: datetime) -> 
             Station.area_id.in_(actor.areas),
         )
         .order_by(Delivery.cluster_id, Delivery.start)
-    )
+    ).all()
+    heard = ears.by_delivery(session, [row[0].id for row in rows])
     return [
         Row(
             delivery=delivery,
@@ -217,6 +226,7 @@ def _rows(session: Session, actor: Actor, chosen: Occurrence, now: datetime) -> 
             station=station,
             presence=presence(status.connected, status.last_sign, now, ALLOWED_SILENCE) if status else Presence.NEVER,
             applied=status.plan_version if status else None,
+            ear=heard.get(delivery.id),
         )
         for delivery, cluster, station, status in rows
     ]

@@ -21,9 +21,7 @@ from controller.services.views.broadcast import proof, whole
 from controller.services.views.holders import holders
 from controller.services.views.occurrences import Occurrence
 from controller.services.views.today import slips
-from controller.services.views.why import chain
 from controller.web import live
-from controller.web.chain_words import sentence
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 from controller.web.schedule_words import told as told_schedule
@@ -97,15 +95,6 @@ def one_live(desk: PersonDesk, broadcast_id: str) -> Response:
 def take_off(desk: PersonForm, broadcast_id: str) -> Response:
     withdraw(desk.office.ctx, desk.actor, broadcast_id)
     return desk.go(f"/broadcasts/{broadcast_id}?done=withdrawn")
-
-
-@router.get("/deliveries/{delivery_id}")
-def why(desk: PersonDesk, delivery_id: str) -> Response:
-    desk.actor.need(Right.LOOK)
-    with desk.office.ctx.db.read() as session:
-        it = chain(session, desk.actor, delivery_id)
-    told = [(step.at, sentence(desk.words, step)) for step in it.steps]
-    return desk.page("delivery.html", delivery=it.delivery, it=it, told=told, cluster=it.cluster)
 
 
 def _query(desk: Desk) -> dict[str, str]:

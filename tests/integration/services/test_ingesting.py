@@ -28,7 +28,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )  # fmt: skip
-from controller.services import ingesting
+from controller.services import ingesting, quarantine
 from controller.services.heard import Bad, Tally
 
 UNIT = f"u-{HERE}-1"
@@ -414,7 +414,7 @@ def test_an_applied_plan_is_measured_only_where_the_unit_was_there_all_the_time(
 def test_what_is_not_the_contract_is_kept_for_a_look_and_the_oldest_goes(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingesting, "QUARANTINE_KEEPS", 5)
+    monkeypatch.setattr(quarantine, "KEEPS", 5)
     for number in range(12):
         with house.ctx.db.write() as session:
             ingesting.apply(

@@ -1,0 +1,275 @@
+"""Proof by ear: what units heard of their own sound is held against the files, in the background.
+
+Taking in only files the envelopes away and marks their delivery (`take_in`); the step computes, outside of any
+transaction, and has the delivery judged again. The rule of what an ear proves is `broadcasts.domain.ear`.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from broadcasts.audio.envelope import AssetEnvelope
+from broadcasts.audio.hearing import Decision, Match, Part, match
+from broadcasts.clock import from_unix_ms
+from broadcasts.errors import Fault, Refused
+from broadcasts.wire.journal import Envelope
+from controller.db.tables import Asset, AssetSound, Command, Delivery, EnvelopePart, Hearing
+from controller.services import evidence, other_codecs
+from controller.services.clip_box import Waiting
+from controller.services.context import Context
+from controller.services.heard import Heard, Tally
+
+_LOG = logging.getLogger("loa.hearing")
+LOOK_AGAIN = timedelta(minutes=10)
+AFTER_TROUBLE = timedelta(seconds=30)
+A_TIME = 50
+"""Deliveries matched before somebody else gets a turn."""
+KEPT_ENVELOPES = 16
+"""Of assets, in memory: a fleet plays the same few files at the same time."""
+CLEAN_EVERY = timedelta(hours=6)
+
+_DUE = select(Hearing).where(Hearing.due_since.is_not(None)).order_by(Hearing.due_since).limit(A_TIME)
+_PARTS = (
+    select(EnvelopePart)
+    .where(EnvelopePart.delivery_id == bindparam("delivery"))
+    .order_by(EnvelopePart.unit_id, EnvelopePart.started_at, EnvelopePart.offset_ms, EnvelopePart.seq)
+)
+_KEEP = {
+    name: insert(EnvelopePart.__table__).on_conflict_do_nothing()  # type: ignore[arg-type]
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
+def take_in(session: Session, one: Heard, journal_id: str, entries: Sequence[Envelope]) -> int:
+    """Envelopes that were not here before; how many were about a delivery of ours. One whose data is no envelope is
+    nobody's evidence, and spoils nothing else."""
+    named = {entry.item for entry in entries}
+    known = {
+        row.id: row
+        for row in session.scalars(select(Delivery).where(Delivery.id.in_(named), Delivery.relayed.is_(None)))
+    }
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        delivery, data = known.get(entry.item), _bytes(entry.data)
+        if delivery is None or not data or not evidence.served(session, one.unit, delivery):
+            continue
+        rows.append(
+            {
+                "unit_id": one.unit,
+                "journal_id": journal_id,
+                "seq": entry.seq,
+                "delivery_id": entry.item,
+                "asset_sha256": entry.asset,
+                "started_at": from_unix_ms(entry.started_at),
+                "offset_ms": entry.offset_ms,
+                "frames": entry.frames,
+                "source": str(entry.source),
+                "level_dbfs": entry.level_dbfs,
+                "data": data,
+                "signed": one.signed,
+                "received_at": one.at,
+            }
+        )
+    if not rows:
+        return 0
+    session.connection().execute(_KEEP[session.get_bind().dialect.name], rows)
+    for name in sorted({row["delivery_id"] for row in rows}):
+        _mark(session, name, one.at)
+    return len(rows)
+
+
+def _mark(session: Session, delivery: str, at: datetime) -> Hearing:
+    found = session.get(Hearing, delivery)
+    if found is None:
+        found = Hearing(delivery_id=delivery)
+        session.add(found)
+    found.due_since = at if found.due_since is None else max(at, found.due_since + timedelta(microseconds=1))
+    session.flush()
+    return found
+
+
+@dataclass
+class Listener:
+    """The step, with what it remembers from one call to the next: a loss costs nothing but time."""
+
+    ctx: Context
+    _sounds: OrderedDict[str, AssetEnvelope | None] = field(default_factory=OrderedDict)
+    _clean_at: datetime | None = None
+
+    def step(self, now: datetime) -> datetime:
+        """Match what came in. Returns when to look again; whoever takes something in wakes us (`Context.hear_soon`)."""
+        for waiting in self.ctx.clips.take(now):
+            self._clip(waiting, now)
+        self._clean(now)
+        with self.ctx.db.read() as session:
+            due = session.scalars(_DUE).all()
+        for row in due:
+            if not self._match(row, now):
+                return now + AFTER_TROUBLE
+        return now if len(due) == A_TIME else now + LOOK_AGAIN
+
+    # --- envelopes
+
+    def _match(self, row: Hearing, now: datetime) -> bool:
+        """Whether that went well: a disk that does not answer is asked again later."""
+        began = self.ctx.wall.monotonic()
+        with self.ctx.db.read() as session:
+            delivery = session.get_one(Delivery, row.delivery_id)
+            parts = session.scalars(_PARTS, {"delivery": row.delivery_id}).all()
+            firsts = other_codecs.firsts(session, {part.asset_sha256 for part in parts})
+        mine = [part for part in parts if firsts.get(part.asset_sha256, part.asset_sha256) == delivery.asset_sha256]
+        try:
+            sound = self._sound(delivery.asset_sha256, now)
+        except Fault as failure:
+            _LOG.warning("the envelope of %s could not be computed: %s", delivery.asset_sha256[:12], failure)
+            return False
+        found = _whole([match(each, sound) for each in _soundings(mine)]) if sound is not None and mine else None
+        tally = Tally()
+        with self.ctx.db.write() as session:
+            kept = session.get_one(Hearing, row.delivery_id)
+            if kept.due_since != row.due_since:
+                return True  # more came meanwhile: the next look takes all of it
+            kept.due_since = None
+            if found is not None:
+                _note(kept, found, mine, now)
+                evidence.judge_again(session, row.delivery_id, now, tally)
+        if found is not None:
+            self.ctx.measures.listened(str(found.decision), self.ctx.wall.monotonic() - began)
+        return True
+
+    def _sound(self, sha256: str, now: datetime) -> AssetEnvelope | None:
+        """Of an asset; none where it has none. Raises Fault."""
+        if sha256 in self._sounds:
+            self._sounds.move_to_end(sha256)
+            return self._sounds[sha256]
+        with self.ctx.db.read() as session:
+            kept = session.get(AssetSound, sha256)
+            codec = session.get_one(Asset, sha256).codec
+        found = _read(kept.envelope) if kept is not None else None
+        if found is None and (kept is None or kept.envelope):
+            found = self._compute(sha256, codec, now)
+        self._sounds[sha256] = found
+        while len(self._sounds) > KEPT_ENVELOPES:
+            self._sounds.popitem(last=False)
+        return found
+
+    def _compute(self, sha256: str, codec: str, now: datetime) -> AssetEnvelope | None:
+        try:
+            found: AssetEnvelope | None = self.ctx.audio.envelope(sha256, codec)
+        except Refused as refusal:
+            _LOG.warning("asset %s has no envelope: %s", sha256[:12], refusal)
+            found = None
+        with self.ctx.db.write() as session:
+            session.merge(AssetSound(sha256=sha256, envelope=b"" if found is None else found.to_bytes(), made_at=now))
+        return found
+
+    # --- clips
+
+    def _clip(self, waiting: Waiting, now: datetime) -> None:
+        """Ten seconds that we asked for; what nobody asked for, or asked for otherwise, is dropped unheard."""
+        clip = waiting.clip
+        with self.ctx.db.read() as session:
+            command = session.get(Command, clip.command)
+            delivery = session.get(Delivery, clip.item)
+            codec = session.get_one(Asset, delivery.asset_sha256).codec if delivery is not None else ""
+            sound = other_codecs.firsts(session, {clip.asset}).get(clip.asset, clip.asset)
+        asked = command is not None and delivery is not None and _asked_for(waiting, command, delivery, sound)
+        if delivery is None or not asked:
+            _LOG.warning("a clip of %s that nobody asked for was dropped", clip.unit)
+            self.ctx.measures.clipped("dropped")
+            return
+        try:
+            found = self.ctx.audio.match_clip(_bytes(clip.data), sound, codec, clip.offset_ms)
+        except (Refused, Fault) as failure:
+            _LOG.warning("a clip of %s could not be matched: %s", clip.unit, failure)
+            self.ctx.measures.clipped("dropped")
+            return
+        with self.ctx.db.write() as session:
+            kept = session.get(Hearing, delivery.id)
+            if kept is None:
+                kept = Hearing(delivery_id=delivery.id)
+                session.add(kept)
+            kept.clip_answer, kept.clip_why = str(found.decision), str(found.why)
+            kept.clip_score, kept.clip_from_ms = round(found.score, 1), clip.offset_ms
+            kept.clip_source, kept.clip_signed, kept.clip_at = str(clip.source), waiting.signed, now
+        self.ctx.measures.clipped(str(found.decision))
+
+    # --- retention
+
+    def _clean(self, now: datetime) -> None:
+        """Envelopes are evidence for as long as somebody may ask; what they came to stays with the delivery."""
+        if self._clean_at is not None and now < self._clean_at:
+            return
+        self._clean_at = now + CLEAN_EVERY
+        old = EnvelopePart.received_at < now - self.ctx.ear_keep
+        with self.ctx.db.write() as session:
+            session.execute(delete(EnvelopePart).where(old))
+
+
+def _asked_for(waiting: Waiting, command: Command, delivery: Delivery, sound: str) -> bool:
+    clip, args = waiting.clip, command.args
+    return (
+        (command.unit_id, args.get("item"), args.get("offset_ms")) == (clip.unit, clip.item, str(clip.offset_ms))
+        and sound == delivery.asset_sha256
+        and command.issued_at <= waiting.at < command.expires_at + timedelta(minutes=1)
+    )
+
+
+def _soundings(parts: Sequence[EnvelopePart]) -> list[list[Part]]:
+    """Parts of one sounding have begun at the same instant."""
+    return [
+        [Part(each.offset_ms, each.frames, _text(each.data), each.level_dbfs, each.source) for each in some]
+        for _, some in groupby(parts, key=lambda each: (each.unit_id, each.started_at))
+    ]
+
+
+def _whole(found: Sequence[Match]) -> Match:
+    """Of a delivery that sounded in several pieces: what was heard of each counts together."""
+    if len(found) == 1:
+        return found[0]
+    order = (Decision.YES, Decision.NO, Decision.UNKNOWN)
+    best = min(found, key=lambda each: (order.index(each.decision), -each.listened_ms))
+    told = [each for each in found if each.decision is not Decision.UNKNOWN] or list(found)
+    return Match(
+        best.decision,
+        best.why,
+        best.score,
+        best.lag_ms,
+        sum(each.heard_ms for each in told if each.decision is Decision.YES),
+        sum(each.listened_ms for each in told),
+        tuple(stretch for each in told for stretch in each.stretches),
+    )
+
+
+def _note(row: Hearing, found: Match, parts: Sequence[EnvelopePart], now: datetime) -> None:
+    row.answer, row.why, row.score = str(found.decision), str(found.why), round(found.score, 3)
+    row.heard_ms, row.listened_ms = found.heard_ms, found.listened_ms
+    row.stretches = [[each.from_ms, each.to_ms, int(each.heard)] for each in found.stretches]
+    row.source, row.signed, row.matched_at = parts[-1].source, all(each.signed for each in parts), now
+
+
+def _read(kept: bytes) -> AssetEnvelope | None:
+    """None: not computed by this version."""
+    try:
+        return AssetEnvelope.from_bytes(kept) if kept else None
+    except ValueError:
+        return None
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
