@@ -87,6 +87,9 @@ EMERGENCY = replace(ORDINARY, target_lufs=-14.0, tolerance_lu=1.0)
 _DECODERS = (
     *("mp3", "mp3float", "aac", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac"),
     *("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw"),
+    *("pcm_s16be", "pcm_s24be", "pcm_s32be", "pcm_f32be"),
+    # Cheap phones and voice recorders.
+    *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "adpcm_ima_wav"),
 )
 
 

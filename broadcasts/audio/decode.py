@@ -23,8 +23,8 @@ from broadcasts.audio.chain import Limits
 from broadcasts.audio.graph import Shape
 from broadcasts.errors import Refused
 
-_UNDECLARED = ("aac", "matroska")
-"""Raw ADTS guesses its length, a browser's recording has none."""
+_UNDECLARED = ("aac", "amr", "matroska")
+"""Raw ADTS and AMR guess their length, a browser's recording has none."""
 
 
 @dataclass

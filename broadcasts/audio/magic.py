@@ -31,7 +31,7 @@ _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_0
 
 
 def demuxer_of(path: Path) -> str:
-    """The FFmpeg demuxer for the file: wav, mp3, aac, mov, ogg, flac or matroska.
+    """The FFmpeg demuxer for the file: wav, aiff, mp3, aac, amr, mov, ogg, flac or matroska.
 
     Raises Refused: audio.empty, audio.playlist, audio.not_audio.
     """
@@ -61,13 +61,18 @@ def demuxer_of(path: Path) -> str:
 def _by_head(head: bytes) -> str | None:
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav"
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return "aiff"
+    if head[:6] == b"#!AMR\n" or head[:9] == b"#!AMR-WB\n":
+        return "amr"
     if head[:4] == b"fLaC":
         return "flac"
     if head[:4] == b"OggS":
         return "ogg"
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "matroska"
-    if head[4:8] == b"ftyp":
+    # QuickTime without a brand, as old cameras write it, begins with its media or with room for its index.
+    if head[4:8] in (b"ftyp", b"styp", b"moov", b"mdat", b"wide"):
         return "mov"
     return None
 
