@@ -48,6 +48,20 @@ class Settings:
     port: int = _setting(8000, "Port of the pages.")
     tls_cert: Path | None = _setting(None, "Certificate chain for HTTPS, PEM.")
     tls_key: Path | None = _setting(None, "Its private key, PEM.")
+    store: str = _setting("disk", "Where recordings are kept: `disk` (the data folder) or `s3`.")
+    s3_endpoint: str = _setting("", "http(s)://host:port of an S3-compatible store; empty: Amazon's for s3_region.")
+    s3_bucket: str = _setting("", "Its bucket; it must exist.")
+    s3_prefix: str = _setting("", "Before every name in it, where the bucket serves others too.")
+    s3_region: str = _setting("us-east-1", "Its region; stores of one's own mostly do not care.")
+    s3_access_key: str = _setting("", "Name of the key with which we read, write, list and delete there.")
+    s3_secret: str = _setting("", "Its secret.", secret=True)
+    s3_links: str = _setting(
+        "off",
+        "`on`: units fetch from the store itself, by links of 5 minutes. All must follow them (CONTRACT.md, 7).",
+    )
+    files_grace_days: int = _setting(
+        30, "Days after which a file goes that nothing names any more (`loa gc`).", bounds=(1, 3650)
+    )
     files_url: str = _setting("", "Base address from which units fetch; empty: made of host and port.")
     metrics_token: str = _setting("", "Bearer token with which Prometheus may read /metrics.", secret=True)
     max_upload_mb: int = _setting(200, "Largest recording that is taken.")
@@ -165,6 +179,7 @@ class Settings:
                 raise Refused("settings.missing", name=f"{PREFIX}BROKER_SECRET_FILE")
         self._check_audio()
         self._check_voices()
+        self._check_store()
         if self.second_factor not in ("required", "off"):
             raise Refused("settings.value", name=f"{PREFIX}SECOND_FACTOR", value=self.second_factor)
         if self.second_factor == "off" and self.sandbox is None:
@@ -176,6 +191,23 @@ class Settings:
                 )
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)
+
+    def _check_store(self) -> None:
+        """Raises Refused("settings.value", "settings.missing", "settings.plain_s3")."""
+        for name, known in (("store", ("disk", "s3")), ("s3_links", ("off", "on"))):
+            if getattr(self, name) not in known:
+                raise Refused("settings.value", name=f"{PREFIX}{name.upper()}", value=getattr(self, name))
+        if self.store != "s3":
+            return
+        for name, suffix in (("s3_bucket", ""), ("s3_access_key", ""), ("s3_secret", "_FILE")):
+            if not getattr(self, name):
+                raise Refused("settings.missing", name=f"{PREFIX}{name.upper()}{suffix}")
+        if self.s3_endpoint:
+            parts = urlsplit(self.s3_endpoint)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise Refused("settings.value", name=f"{PREFIX}S3_ENDPOINT", value=self.s3_endpoint)
+            if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+                raise Refused("settings.plain_s3", host=parts.hostname)
 
     def _check_audio(self) -> None:
         """Raises Refused("settings.bounds", "settings.value", "settings.order")."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -104,7 +105,7 @@ class Fetches:
         deadline = self._clock.monotonic() + DEADLINE_S
         headers = {"Range": f"bytes={asked.offset}-{asked.offset + asked.size - 1}", "Accept-Encoding": "identity"}
         url = f"{self._base}/{asked.path}"
-        with self._client.stream("GET", url, headers=headers, auth=(job.unit, job.secret)) as answer:
+        with self._asked(url, headers, job) as answer:
             if answer.status_code not in (200, 206):
                 self._tell(job, FetchFailed(asked.sha256, answer.status_code))
                 return
@@ -128,6 +129,21 @@ class Fetches:
             if held and not self._hand_over(job, arrived, bytes(held)):
                 return
         self._tell(job, FetchFailed(asked.sha256, 0, "ended early"))
+
+    @contextmanager
+    def _asked(self, url: str, headers: dict[str, str], job: _Job) -> Iterator[httpx.Response]:
+        """The answer; where that is a link to an object store, what is there: one step, without the credential, and
+        never from HTTPS to HTTP (CONTRACT.md, section 7)."""
+        with self._client.stream("GET", url, headers=headers, auth=(job.unit, job.secret)) as answer:
+            if answer.status_code not in (302, 307):
+                yield answer
+                return
+            link = httpx.URL(url).join(answer.headers.get("location", ""))
+            scheme = httpx.URL(url).scheme
+        if link.scheme not in ("https", scheme):
+            raise httpx.UnsupportedProtocol(f"a link to {link.scheme}")
+        with self._client.stream("GET", link, headers=headers) as answer:
+            yield answer
 
     def _hand_over(self, job: _Job, arrived: int, data: bytes) -> bool:
         """False when the download ends here."""

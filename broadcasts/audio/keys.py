@@ -28,6 +28,8 @@ REFUSALS: dict[str, tuple[str, ...]] = {
 FAULTS: dict[str, tuple[str, ...]] = {
     "storage.full": (),
     "storage.failed": ("reason",),
+    "storage.away": ("reason",),
+    "storage.denied": (),
     "audio.worker": ("reason",),
     "audio.no_voice": ("language",),
     "audio.voice_failed": ("provider", "reason"),

@@ -14,15 +14,21 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from broadcasts.audio.digest import CHUNK, Digest, digest
 from broadcasts.errors import Fault, Refused
 from broadcasts.ids import SHA256
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_BLOCK = 256 << 10
+_ASIDE = "removed-"
+Kind = Literal["assets", "originals"]
+KINDS: tuple[Kind, ...] = ("assets", "originals")
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,47 @@ class StoredAsset:
     chunk_size: int
     chunks: tuple[str, ...]
     path: Path
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file that is kept, and when its bytes were last put there."""
+
+    sha256: str
+    size: int
+    put_at: datetime
+
+
+class Stored:
+    """A file that is kept, wherever it lies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def size(self) -> int:
+        """Raises Refused asset.unknown when it is not there."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            raise Refused("asset.unknown", asset=self._path.name) from None
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `stop`. Raises Refused asset.unknown."""
+        left = (self.size if stop is None else stop) - start
+        with self._path.open("rb") as file:
+            file.seek(start)
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
+                left -= len(block)
+                yield block
+
+    def read_bytes(self) -> bytes:
+        return b"".join(self.blocks())
+
+    def link(self, good_for: timedelta) -> str | None:
+        """Where anybody may read it for so long; none where it has to come from us."""
+        del good_for
+        return None
 
 
 @contextmanager
@@ -78,7 +125,45 @@ class Store:
 
     def verify(self, sha256: str) -> bool:
         """Whether the bytes on the disk still are what their name says."""
-        return self.has(sha256) and digest(self.path(sha256)).sha256 == sha256
+        return self.sound("assets", sha256)
+
+    def sound(self, kind: Kind, sha256: str) -> bool:
+        """The same of an original too. Where the store is elsewhere, what lies there is looked at."""
+        place = self._place(kind, sha256)
+        return place.is_file() and digest(place).sha256 == sha256
+
+    def open(self, sha256: str) -> Stored:
+        """An asset, to be read. Raises Refused asset.unknown when it is no name at all."""
+        return Stored(self._place("assets", sha256))
+
+    def listed(self, kind: Kind) -> Iterator[Listed]:
+        """Everything that is kept, in no order; what comes or goes meanwhile may be there or not."""
+        for place in (self.root / kind).glob("??/*"):
+            with suppress(FileNotFoundError):
+                if SHA256.fullmatch(place.name):
+                    found = place.stat()
+                    yield Listed(place.name, found.st_size, _moment(found.st_mtime))
+
+    def remove(self, kind: Kind, sha256: str, before: datetime) -> bool:
+        """Removes a file that was last put before that instant; whether it is gone.
+
+        A `put` of the same bytes at the same moment wins, whichever of the two comes first: it leaves a newer time on
+        the file, and that is looked at once more when nobody can find the file any longer.
+        """
+        place, aside = self._place(kind, sha256), self.root / "work" / f"{_ASIDE}{kind}-{sha256}"
+        with told_as_faults():
+            try:
+                if _moment(place.stat().st_mtime) >= before:
+                    return False
+                place.rename(aside)
+            except FileNotFoundError:
+                return True
+            if _moment(aside.stat().st_mtime) >= before:
+                aside.rename(place)
+                return False
+            aside.unlink()
+            _sync_folder(place.parent)
+        return True
 
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
@@ -93,17 +178,22 @@ class Store:
     def clear_work(self) -> None:
         """Removes what a killed process left unfinished. Only while nothing else uses this store: at start."""
         for left in (self.root / "work").iterdir():
+            kind, _, sha256 = left.name.removeprefix(_ASIDE).partition("-")
+            if left.name.startswith(_ASIDE) and kind in KINDS and SHA256.fullmatch(sha256):
+                # Killed between two looks of `remove`: it may have been put again meanwhile.
+                left.rename(self.root / kind / sha256[:2] / sha256)
+                continue
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
 
-    def _place(self, kind: str, sha256: str) -> Path:
+    def _place(self, kind: Kind, sha256: str) -> Path:
         if not SHA256.fullmatch(sha256):
             raise Refused("asset.unknown", asset=sha256[:80])
         return self.root / kind / sha256[:2] / sha256
 
-    def _keep(self, kind: str, source: Path) -> StoredAsset:
+    def _keep(self, kind: Kind, source: Path) -> StoredAsset:
         with told_as_faults():
             handle, name = tempfile.mkstemp(prefix="new-", dir=self.root / "work")
             beside = Path(name)
@@ -121,12 +211,18 @@ class Store:
 
     def _settle(self, beside: Path, place: Path, found: Digest) -> None:
         # A file of the right name and the wrong size is damage; writing over it mends it.
-        if place.is_file() and place.stat().st_size == found.size:
-            return
+        with suppress(FileNotFoundError):
+            if place.stat().st_size == found.size:
+                os.utime(place)  # put just now: `remove` must see it
+                return
         place.parent.mkdir(exist_ok=True)
         beside.replace(place)
         _sync_folder(place.parent)
         _sync_folder(place.parent.parent)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Lock
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
+from broadcasts.audio.bucket import LINK_MOST
+from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
 from controller.api.deps import Caller, TheOffice, basic
 from controller.services.ranges import Part, Unsatisfiable, same_bytes, wanted_part
@@ -19,7 +19,6 @@ from controller.services.recordings import heard_by
 router = APIRouter()
 _NAME = re.compile(r"^([0-9a-f]{64})(?:\.[a-z0-9]{1,5})?\Z")
 _SMALL = 8 << 20
-_BLOCK = 256 << 10
 _TYPES = ((b"OggS", "audio/ogg"), (b"ID3", "audio/mpeg"), (b"\xff", "audio/mpeg"), (b"RIFF", "audio/wav"))
 
 
@@ -31,12 +30,14 @@ class _Shelf:
         self._files: OrderedDict[str, bytes] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, path: Path, name: str) -> bytes:
+    def find(self, name: str) -> bytes | None:
         with self._lock:
             if name in self._files:
                 self._files.move_to_end(name)
-                return self._files[name]
-        data = path.read_bytes()
+            return self._files.get(name)
+
+    def read(self, stored: Stored, name: str) -> bytes:
+        data = stored.read_bytes()
         with self._lock:
             if name not in self._files:
                 self._files[name] = data
@@ -57,23 +58,25 @@ def for_a_unit(request: Request, office: TheOffice, name: str) -> Response:
         raise Refused("unit.unknown")
     found = _NAME.match(name)
     # The credential is asked first: who is nobody learns nothing about names.
-    path = office.unit_asset(*credential, found.group(1) if found else name[:80])
-    return _send(request, path, found.group(1) if found else path.name)
+    name = found.group(1) if found else name[:80]
+    stored = office.unit_asset(*credential, name)
+    if office.files_by_link and request.method == "GET" and (link := stored.link(LINK_MOST)) is not None:
+        return RedirectResponse(link, status_code=307, headers={"cache-control": "no-store"})
+    return _send(request, stored, name)
 
 
 @router.api_route("/assets/{sha256}/listen", methods=["GET", "HEAD"])
 def for_a_person(request: Request, office: TheOffice, actor: Caller, sha256: str) -> Response:
-    return _send(request, heard_by(office.ctx, actor, sha256), sha256)
+    return _send(request, Stored(heard_by(office.ctx, actor, sha256)), sha256)
 
 
-def _send(request: Request, path: Path, sha256: str) -> Response:
+def _send(request: Request, stored: Stored, sha256: str) -> Response:
     """200, 206, 304 or 416 (RFC 9110)."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(4)
-    except FileNotFoundError:
-        raise Refused("asset.unknown", asset=sha256) from None
+    data = _shelf.find(sha256)
+    size = stored.size if data is None else len(data)
+    if data is None and size <= _SMALL:
+        data = _shelf.read(stored, sha256)
+    head = data[:4] if data is not None else b"".join(stored.blocks(0, 4))
     etag = f'"{sha256}"'
     kind = next((kind for first, kind in _TYPES if head.startswith(first)), "application/octet-stream")
     headers = {"accept-ranges": "bytes", "etag": etag, "cache-control": "private, max-age=604800, immutable"}
@@ -91,16 +94,7 @@ def _send(request: Request, path: Path, sha256: str) -> Response:
     status = 206 if part is not None else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=kind)
-    if size <= _SMALL:
-        data = _shelf.read(path, sha256)[chosen.start : chosen.end + 1]
-        return Response(data, status_code=status, headers=headers, media_type=kind)
-    return StreamingResponse(_blocks(path, chosen), status_code=status, headers=headers, media_type=kind)
-
-
-def _blocks(path: Path, part: Part) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(part.start)
-        left = part.length
-        while left and (block := file.read(min(_BLOCK, left))):
-            left -= len(block)
-            yield block
+    if data is not None:
+        return Response(data[chosen.start : chosen.end + 1], status_code=status, headers=headers, media_type=kind)
+    blocks = stored.blocks(chosen.start, chosen.end + 1)
+    return StreamingResponse(blocks, status_code=status, headers=headers, media_type=kind)

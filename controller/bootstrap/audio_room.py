@@ -8,13 +8,15 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from broadcasts.audio import listening
+from broadcasts.audio.bucket import Address, Bucket
+from broadcasts.audio.bucket_store import BucketStore
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY, Chain, Limits, speech_filters
 from broadcasts.audio.child import Progress
 from broadcasts.audio.envelope import AssetEnvelope
 from broadcasts.audio.listening import ClipMatch
 from broadcasts.audio.pipeline import Cut, Prepared, prepare
 from broadcasts.audio.recoding import encode_as
-from broadcasts.audio.store import Store, StoredAsset
+from broadcasts.audio.store import Store, Stored, StoredAsset
 from broadcasts.errors import Fault
 from controller.settings import Settings
 
@@ -57,6 +59,13 @@ class StoredAudio:
     def path(self, sha256: str) -> Path:
         return self._store.path(sha256)
 
+    def open(self, sha256: str) -> Stored:
+        return self._store.open(sha256)
+
+    @property
+    def store(self) -> Store:
+        return self._store
+
     def envelope(self, sha256: str, codec: str) -> AssetEnvelope:
         return listening.envelope_of(self.path(sha256), codec, limits=self._limits)
 
@@ -68,7 +77,24 @@ def audio_room(settings: Settings) -> StoredAudio:
     """As the settings, which were checked, want it."""
     limits = Limits(max_bytes=settings.max_upload_mb * 1_000_000)
     ordinary, emergency = chains(settings)
-    return StoredAudio(Store(settings.data / "audio"), limits, ordinary, emergency)
+    return StoredAudio(store_of(settings), limits, ordinary, emergency)
+
+
+def store_of(settings: Settings) -> Store:
+    """Where the settings say that files are kept; asks nobody yet."""
+    folder = settings.data / "audio"
+    return BucketStore(folder, Bucket.at(address_of(settings))) if settings.store == "s3" else Store(folder)
+
+
+def address_of(settings: Settings) -> Address:
+    return Address(
+        endpoint=settings.s3_endpoint,
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key,
+        secret=settings.s3_secret,
+        prefix=settings.s3_prefix,
+    )
 
 
 def chains(settings: Settings) -> tuple[Chain, Chain]:

@@ -28,7 +28,7 @@ from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
 from controller.app import create_app
-from controller.bootstrap import voices
+from controller.bootstrap import storage, voices
 from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.service import Service, opened
@@ -263,6 +263,7 @@ def _lookers(settings: Settings) -> list[tuple[str, Any]]:
         ("keys", lambda: _keys(settings)),
         *([("broker", lambda: find_binary(None))] if settings.broker == "embedded" else []),
         ("disk", lambda: f"{shutil.disk_usage(settings.data).free // 1_000_000} MB free"),
+        ("store", lambda: storage.look(settings)),
         ("pages", _assets),
         ("voices", lambda: _voices(settings)),
     ]

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
-from broadcasts.audio.store import Store
 from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
@@ -206,7 +205,7 @@ class Service:
     def start(self) -> None:
         """Raises Fault when the broker cannot start or a port is taken."""
         alone.check_port(self.settings.host, self.settings.port)
-        Store(self.settings.data / "audio").clear_work()  # what a kill left behind
+        self.ctx.audio.store.clear_work()  # what a kill left behind
         if self.broker is not None:
             self.broker.start()
         trusting.ensure_trust(self.ctx, self.ctx.clock.now())
@@ -241,6 +240,7 @@ class Service:
             metrics=self._scrape,
             unit_asset=lambda unit, secret, sha256: files.asset_for_unit(self.ctx, unit, secret, sha256),
             upload_folder=self.settings.data / "audio" / "work",
+            files_by_link=self.settings.s3_links == "on",
             sandbox=sandbox,
             secure_cookies=self.settings.tls_cert is not None,
             max_upload_bytes=self.settings.max_upload_mb * 1_000_000,

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
 from controller.db.tables import Area, Assignment, Cluster, Delivery, StandingAlert, Station, Unit
 from controller.services import emergency_set, other_codecs, wanting
 from controller.services.context import Context
 
 
-def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Path:
-    """Where the file lies. Raises Refused: "unit.unknown" (who are you), "asset.not_yours", "asset.unknown"."""
+def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Stored:
+    """The file, wherever it lies. Raises Refused: "unit.unknown" (who are you), "asset.not_yours", "asset.unknown"."""
     now = ctx.clock.now()
     with ctx.db.read() as session:
         row = session.get(Unit, unit)
@@ -33,7 +33,7 @@ def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Path:
             for name in other_codecs.same_sound(session, sha256)
         ):
             raise Refused("asset.not_yours")
-    return ctx.audio.path(sha256)
+    return ctx.audio.open(sha256)
 
 
 def _planned(session: Session, unit: str, sha256: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
 from controller.services.context import Context
 from controller.services.rights import Actor
@@ -26,10 +27,12 @@ class Office:
     link_up: Callable[[], bool]
     metrics: Callable[[], bytes]
     """The text that Prometheus reads."""
-    unit_asset: Callable[[str, str, str], Path]
+    unit_asset: Callable[[str, str, str], Stored]
     """(unit, secret, sha256) to the file. Raises Refused: "unit.unknown", "asset.not_yours", "asset.unknown"."""
     upload_folder: Path
     """Where uploads lie until they are judged; on the disk that keeps the assets."""
+    files_by_link: bool = False
+    """Units are sent to the object store for their files."""
     sandbox: SandboxControl | None = None
     secure_cookies: bool = False
     """Pages are served over TLS."""

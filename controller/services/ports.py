@@ -10,7 +10,7 @@ from broadcasts.audio.child import Progress
 from broadcasts.audio.envelope import AssetEnvelope
 from broadcasts.audio.listening import ClipMatch
 from broadcasts.audio.pipeline import Cut, Prepared
-from broadcasts.audio.store import StoredAsset
+from broadcasts.audio.store import Store, Stored, StoredAsset
 from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.trust import Use
 
@@ -112,7 +112,17 @@ class AudioRoom(Protocol):
         ...
 
     def path(self, sha256: str) -> Path:
-        """Where the asset lies. Raises Refused("asset.unknown")."""
+        """Where the asset lies on this machine's disk, fetched there where it is kept elsewhere. Raises
+        Refused("asset.unknown"), Fault("storage.away", "storage.denied")."""
+        ...
+
+    def open(self, sha256: str) -> Stored:
+        """The asset, to be read as it comes. Raises as `path`."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """All that is kept, for who collects what nothing names."""
         ...
 
     def envelope(self, sha256: str, codec: str) -> AssetEnvelope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 from collections.abc import Iterator
@@ -141,3 +142,31 @@ def test_a_trickle_is_given_up_after_the_deadline_in_total() -> None:
             until(bench.over, "the end")
         assert bench.events == [Got("sound", 0, DATA[:PIECE], complete=False), FetchFailed("sound", 0, "deadline")]
         bench.fetches.close()
+
+
+def test_a_link_to_an_object_store_is_followed_one_step_and_without_the_credential(bench: Bench) -> None:
+    assert bench.server is not None
+    store = FileServer({"": ""})
+    store.files["assets/sound"] = DATA
+    answer = store.answer
+    seen: list[dict[str, str]] = []
+
+    def open_to_all(path: str, headers: dict[str, str], _: dict[str, str]) -> tuple[int, bytes, str]:
+        seen.append(headers)
+        told = {"Authorization": "Basic " + base64.b64encode(b"x:y").decode(), **headers}
+        return answer(path, told, {"x": "y"})
+
+    store.answer = open_to_all  # type: ignore[method-assign]
+    bench.server.sends_to = f"{store.base}/assets/sound"
+    bench.get(Fetch("sound", "a/sound", 1_000, 500_000))
+    assert bench.bytes() == DATA[1_000:501_000]
+    assert ["Authorization" in headers for headers in seen] == [False]
+    assert seen[0]["Range"] == "bytes=1000-500999"
+
+    store.sends_to = f"{store.base}/assets/sound"
+    [failed] = bench.get()
+    assert isinstance(failed, FetchFailed), "a second step is not taken"
+    bench.server.sends_to = "ftp://127.0.0.1/sound"
+    [failed] = bench.get()
+    assert isinstance(failed, FetchFailed), "nor one to anything but HTTP"
+    store.close()

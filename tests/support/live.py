@@ -44,6 +44,8 @@ class FileServer:
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str, int]] = []
         self.knows_ranges = True
+        self.sends_to = ""
+        """Where every unit that may have a file is sent for it; empty: it is had here."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,7 +54,11 @@ class FileServer:
             def do_GET(self) -> None:
                 status, body, unit = outer.answer(self.path, dict(self.headers.items()), secrets)
                 outer.asked.append((unit, self.headers.get("Range", ""), status))
+                if outer.sends_to and status in (200, 206):
+                    status, body = 307, b""
                 self.send_response(status)
+                if status == 307:
+                    self.send_header("Location", outer.sends_to)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 with contextlib.suppress(OSError):  # the unit broke off

@@ -129,6 +129,35 @@ def test_a_broker_is_embedded_on_loopback_or_behind_tls(broker: str, key: str) -
     assert refusal({"LOA_BROKER": broker, "LOA_BROKER_SECRET": "x"}).key == key
 
 
+S3 = {"LOA_STORE": "s3", "LOA_S3_BUCKET": "loa", "LOA_S3_ACCESS_KEY": "k", "LOA_S3_SECRET": "s"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"LOA_STORE": "tape"}, "settings.value"),
+        ({"LOA_S3_BUCKET": ""}, "settings.missing"),
+        ({"LOA_S3_ACCESS_KEY": ""}, "settings.missing"),
+        ({"LOA_S3_SECRET": ""}, "settings.missing"),
+        ({"LOA_S3_ENDPOINT": "http://store.example:9000"}, "settings.plain_s3"),
+        ({"LOA_S3_ENDPOINT": "store.example"}, "settings.value"),
+        ({"LOA_S3_LINKS": "yes"}, "settings.value"),
+        ({"LOA_FILES_GRACE_DAYS": "0"}, "settings.bounds"),
+    ],
+)
+def test_an_object_store_needs_all_of_its_address_and_tls_beyond_this_machine(
+    changed: dict[str, str], key: str
+) -> None:
+    assert refusal(S3 | changed).key == key
+
+
+def test_an_object_store_may_be_on_this_machine_and_its_secret_is_not_shown() -> None:
+    settings = from_environment(S3 | {"LOA_S3_ENDPOINT": "http://127.0.0.1:9000"})
+    assert settings.store == "s3"
+    assert shown(settings)["LOA_S3_SECRET"] == "(hidden)"
+    assert from_environment({}).store == "disk"
+
+
 def test_an_external_broker_needs_our_secret() -> None:
     refused = refusal({"LOA_BROKER": "mqtts://broker.example:8883"})
     assert (refused.key, refused.fields["name"]) == ("settings.missing", "LOA_BROKER_SECRET_FILE")

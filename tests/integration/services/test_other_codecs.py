@@ -49,7 +49,7 @@ def test_each_unit_may_fetch_its_own_encoding_and_nobody_elses_recording_with_it
     simple(house)
     second = make(house)
     house.compile()
-    assert files.asset_for_unit(house.ctx, UNIT, house.secret(UNIT), second).is_file()
+    assert files.asset_for_unit(house.ctx, UNIT, house.secret(UNIT), second).size
     with raises(Refused, "asset.not_yours"):
         files.asset_for_unit(house.ctx, FAR, house.secret(FAR), second)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,6 +11,9 @@ from support.audio import tone
 from support.office import House
 from support.pages import person
 
+from broadcasts.audio.store import Stored
+from controller.api import files
+from controller.app import create_app
 from controller.db.tables import Asset, Delivery
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
@@ -91,10 +95,34 @@ def test_a_file_too_large_for_memory_is_streamed_in_parts_all_the_same(
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controller.api.files._SMALL", 10)
-    monkeypatch.setattr("controller.api.files._BLOCK", 1_000)
+    monkeypatch.setattr("controller.api.files._shelf", files._Shelf(1))
+    monkeypatch.setattr("broadcasts.audio.store._BLOCK", 1_000)
     assert unit.client.get(unit.address, auth=unit.auth).content == unit.whole
     answer = unit.client.get(unit.address, auth=unit.auth, headers={"range": "bytes=500-"})
     assert (answer.status_code, answer.content) == (206, unit.whole[500:])
+
+
+def test_a_unit_is_sent_to_the_object_store_only_after_it_was_asked_who_it_is(
+    house: House, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[timedelta] = []
+
+    def link(_: Stored, good_for: timedelta) -> str:
+        asked.append(good_for)
+        return "https://store.example/assets/x?X-Amz-Signature=1"
+
+    monkeypatch.setattr(Stored, "link", link)
+    assert unit.client.get(unit.address, auth=unit.auth).status_code == 200, "not where nobody set it up"
+    client = TestClient(create_app(replace(house.office, files_by_link=True)), follow_redirects=False)
+    answer = client.get(unit.address, auth=unit.auth, headers={"range": "bytes=5-"})
+    assert (answer.status_code, answer.headers["location"].split("?")[0]) == (307, "https://store.example/assets/x")
+    assert answer.headers["cache-control"] == "no-store"
+    assert asked == [timedelta(minutes=5)]
+    assert client.get(unit.address).status_code == 401
+    assert client.get(unit.address, auth=(unit.auth[0], "wrong")).status_code == 401
+    assert client.get(f"/u/assets/{'0' * 64}.opus", auth=unit.auth).status_code == 403
+    assert client.head(unit.address, auth=unit.auth).status_code == 200
+    assert len(asked) == 1
 
 
 @pytest.mark.requirement("R-084")
