@@ -19,6 +19,8 @@ from controller.services.rights import Actor, Right
 
 FIRMWARE = "bin"
 """The codec of what no horn plays."""
+PIECE = "wav"
+"""Of a recorded piece of a phrase, which only sounds as part of one."""
 
 
 def add_recording(ctx: Context, actor: Actor, source: Path, name: str) -> Asset:
@@ -76,6 +78,6 @@ def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
 def find(session: Session, sha256: str) -> Asset:
     """A recording. Raises Refused("asset.unknown"), also for an image of firmware, which is kept beside them."""
     asset = session.get(Asset, sha256)
-    if asset is None or asset.codec == FIRMWARE:
+    if asset is None or asset.codec in (FIRMWARE, PIECE):
         raise Refused("asset.unknown")
     return asset

@@ -186,9 +186,9 @@ def _made(
     provider, it = ctx.voices.find(voice)
     version = provider.version(it.name)
     told = [wish.language, [[each.text, each.pause_ms] for each in sentences], voice, version, wish.percent]
-    heard = _digest(told)
+    heard = digest(told)
     words = [[one.start, one.end, one.spoken, one.doubtful] for one in said.tokens if one.changed or one.doubtful]
-    row_id = _digest([heard, said.text, words])
+    row_id = digest([heard, said.text, words])
     with ctx.db.read() as session:
         known = session.scalar(select(SpokenText.asset_sha256).where(SpokenText.heard == heard).limit(1))
     prepared = None
@@ -229,5 +229,6 @@ def _made(
     return Made(row, asset)
 
 
-def _digest(told: object) -> str:
+def digest(told: object) -> str:
+    """SHA-256 of it as JSON."""
     return hashlib.sha256(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

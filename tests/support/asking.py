@@ -52,7 +52,13 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})
-    if "/sounds" in path or path.endswith("chime") or "/speech" in path or "/pronunciations" in path:
+    if (
+        "/sounds" in path
+        or path.endswith("chime")
+        or "/speech" in path
+        or "/pronunciations" in path
+        or "/phrases" in path
+    ):
         return {}
     if path.endswith("commands"):
         return {"kind": "reboot"}

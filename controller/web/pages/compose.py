@@ -47,11 +47,13 @@ router = APIRouter()
 
 
 @router.get("/broadcasts/new")
-def new(desk: AuthorDesk, copy: str = "") -> Response:
-    """`copy`: of which broadcast, as a new one."""
+def new(desk: AuthorDesk, copy: str = "", recording: str = "", language: str = "vi") -> Response:
+    """`copy`: of which broadcast, as a new one. `recording`: one that was just made, in this language."""
     if (back := _kept(desk)) is not None:
         return back
     form = _copied(desk, copy) if copy else _fresh(desk)
+    if recording:
+        form = speech.with_recording(desk, form, recording, language)
     return composer_of(form).show(desk, form, fresh=not copy)
 
 

@@ -13,6 +13,8 @@ from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset
 from controller.services import speaking
 from controller.services.context import Context
+from controller.services.listening import find_heard
+from controller.services.rights import Right
 from controller.web import speech_form
 from controller.web.composer import Composer
 from controller.web.desk import AuthorForm, Desk
@@ -75,6 +77,16 @@ def acts(composer: Composer[DraftForm], desk: Desk, form: DraftForm, act: str) -
             return composer.show(desk, form, error=error)
         case _:
             return None
+
+
+def with_recording(desk: Desk, form: DraftForm, sha256: str, language: str) -> DraftForm:
+    """With a recording that this person may listen to, and the words of it; without it where there is none."""
+    with desk.office.ctx.db.read() as session:
+        asset = find_heard(session, desk.actor.need(Right.COMPOSE), sha256[:64])
+        row = speaking.of_asset(session, asset.sha256) if asset is not None else None
+    if asset is None:
+        return form
+    return replace(form, asset=asset.sha256, language=language[:3], text=row.written if row is not None else "")
 
 
 def _read(desk: Desk, form: DraftForm) -> tuple[dict[str, Any], LoaError | None]:
