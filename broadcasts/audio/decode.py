@@ -135,6 +135,9 @@ def _declared(container: InputContainer, stream: AudioStream, demuxer: str) -> f
 
 
 def _check_codec(stream: AudioStream, limits: Limits) -> None:
+    # FFmpeg names no decoder for a number that it does not know.
+    if stream.codec_context is None:
+        raise Refused("audio.codec", codec="?")
     tag = stream.codec_context.codec_tag
     if tag in ("drms", "enca"):
         raise Refused("audio.protected")
