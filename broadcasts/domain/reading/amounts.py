@@ -30,13 +30,13 @@ _LEVEL = re.compile(
 _SAME = frozenset(
     {"cấp", "thứ", "tháng", "vùng", "lớp", "khối", "ấp", "tổ", "khóm", "loại", "hạng", "khu vực", "tuần", "quý", "đợt"}
 )
-_CHAIN = re.compile(r"[0-9]{1,4}(?:-[0-9]{1,4}){2,5}(?![^\W_]|[-/.,]?[0-9])")
+_CHAIN = re.compile(r"[0-9]{1,4}(?:\s?[-–]\s?[0-9]{1,4}){2,5}(?![-/.,]?[0-9])")
 """What is neither a date nor a number to call: 16-16-8."""
 _PRIME = re.compile(r"([0-9]{1,3})\s?['’′](?![^\W_])")
 _TALL = re.compile(r"(?<!\w)(?:cao|sâu|dài|rộng|ngập|dâng|mực nước|hơn|khoảng|dày)\s+$", re.IGNORECASE)
 _HEIGHT = re.compile(r"([0-9]{1,3})\s?(m|tr|tỷ)([0-9]{1,2})(?![^\W_]|[.,]?[0-9])")
 _CHAINAGE = re.compile(r"([0-9]{1,4})\+([0-9]{3})(?![0-9])")
-_MORE = re.compile(r"-|/[0-9]")
+_MORE = re.compile(r"\s?[-–]\s?[0-9]|-|/[0-9]")
 _TIMES = re.compile(r"\s?[xX×*]\s?(?=[0-9])")
 _SCALE = re.compile(r"\s(?:triệu|tỷ|tỉ|nghìn|ngàn|trăm|đồng)(?!\w)")
 _RATIO = re.compile(r"([0-9]{1,3})\s?:\s?([0-9]{1,3}(?:\.[0-9]{3})?)(?![0-9:])")
@@ -85,8 +85,10 @@ def _special(source: Source, at: int, written: str) -> Token | None:
     if (prime := source.match(_PRIME, at)) and (at == 0 or source.text[at - 1] not in "'‘’"):
         return source.token(at, prime.end(), f"{cardinal(int(prime[1]), style)} phút", Category.UNIT)
     if chain := source.match(_CHAIN, at):
-        spoken = " ".join(cardinal(int(part), style) for part in chain[0].split("-"))
-        return source.token(at, chain.end(), spoken, Category.NUMBER, digits(chain[0]))
+        spoken = ", ".join(cardinal(int(part), style) for part in re.findall("[0-9]+", chain[0]))
+        counted = units.unit(source, chain.end())
+        end, name = counted[:2] if counted else (chain.end(), "")
+        return source.token(at, end, f"{spoken} {name}".rstrip(), Category.NUMBER, doubtful=True)
     found = source.match(_HEIGHT, at)
     if found and (found[3] not in ("2", "3") or found[2] != "m" or source.follows(_TALL, at)):
         name = {"m": "mét", "tr": "triệu", "tỷ": "tỷ"}[found[2]]

@@ -22,6 +22,8 @@ _POINT = re.compile(r"([0-9]{1,2})\.([0-9]{2})\s?(?:h|giờ)" + _END)
 _DUTY = re.compile(r"(?<!\w)(?:trực|trực ban|hoạt động|phục vụ|mở cửa|tiếp nhận|liên tục|hỗ trợ)\s+$", re.IGNORECASE)
 _DASH = re.compile(r"\s?(?:-|–|—|÷)\s?")
 _HOUR_FIRST = re.compile(r"([0-9]{1,2})\s?[-–—]\s?(?=(?P<to>[0-9]{1,2})\s?(?:h|H|g[0-9]|giờ))")
+_HOUR_LAST = re.compile(r"\s?[-–]\s?([0-9]{1,2})(?![^\W_]|[.,:/-]?[0-9]|\s?[^\W\d_%°])")
+_THEN = re.compile(r"[\s,]+(?:sáng|trưa|chiều|tối|đêm|khuya|ngày|hôm|thứ|chủ nhật)(?!\w)", re.IGNORECASE)
 _AT = re.compile(r"(?<!\w)(?:lúc|từ|đến|vào|trước|sau|khoảng|tới|hồi|[0-9]g?\s?[-–])\s*$", re.IGNORECASE)
 _SCORE = re.compile(r"(?<!\w)(?:tỷ lệ|tỉ lệ|tỷ số|tỉ số|tỷ lệ bản đồ|mức)\s*$", re.IGNORECASE)
 _ROUND = re.compile(r"24/24\s?(?:giờ|h)?(?![^\W_/])|24h/24h?(?![^\W_/])|24/7(?![^\W_/])")
@@ -43,6 +45,10 @@ def clock(source: Source, at: int) -> Token | None:
     end, words = first
     if (dash := source.match(_DASH, end)) and (second := _one(source, dash.end())):
         return source.token(at, second[0], f"{words} đến {second[1]}", Category.TIME)
+    bare = source.match(_HOUR_LAST, end)
+    if bare and int(bare[1]) <= 24:
+        words += f" đến {cardinal(int(bare[1]), source.style)} giờ"
+        return source.token(at, bare.end(), words, Category.TIME, doubtful=True)
     return source.token(at, end, words, Category.TIME)
 
 
@@ -96,6 +102,8 @@ def _grams_or_hours(source: Source, at: int) -> Token | None:
         return None
     number = cardinal(int(found[1]), source.style)
     hours, grams = f"{number} giờ", f"{number} gam"
+    if _THEN.match(source.after(found.end())):
+        return source.token(at, found.end(), hours, Category.TIME)
     if source.follows(_AT, at):
         return source.token(at, found.end(), hours, Category.TIME, grams)
     return source.token(at, found.end(), grams, Category.UNIT, hours)

@@ -10,7 +10,9 @@ from enum import StrEnum
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
 _STRAY = re.compile(r"\s+([,.;:!?…])")
-_TWICE = re.compile(r"([,.;:!?…])(?:\s*,)+|,\s*(?=[.;:!?…])")
+_AFTER_STOP = re.compile(r"([.…])(?:\s+,)+")
+_TWICE = re.compile(r"([,;:!?])(?:\s*,)+|,\s*(?=[.;:!?…])")
+"""A comma that stands for a dash or a stroke says nothing beside another sign."""
 _AT_FRONT = re.compile(r"(^|\n)[\s,]+")
 
 
@@ -91,6 +93,7 @@ class Reading:
             parts.append(token.spoken)
             last = token.spoken[-1]
         joined = _LINES.sub("\n", _SPACES.sub(" ", "".join(parts)))
+        joined = _AFTER_STOP.sub(r"\1", joined)
         joined = _TWICE.sub(lambda found: found[1] or "", _STRAY.sub(r"\1", joined))
         return _AT_FRONT.sub(r"\1", joined).strip()
 
