@@ -26,10 +26,13 @@ def written(
     codec_options: dict[str, str] | None = None,
     pictures: bool = False,
     seconds: float = SECONDS,
+    title: str = "",
 ) -> Path:
     """Mono speech, with pictures before it when asked for, frame by frame as a recorder does."""
     sound = np.round(speechlike(seconds, rate) * 32_767).astype("<i2")
     with av.open(str(path), "w", format=container, options={"fflags": "+bitexact"} | (options or {})) as out:
+        if title:
+            out.metadata["title"] = title
         if pictures:
             video = out.add_stream("mpeg4" if container != "webm" else "libvpx", rate=10)
             assert isinstance(video, VideoStream)
