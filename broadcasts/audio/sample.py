@@ -8,7 +8,7 @@ from pathlib import Path
 
 from broadcasts.audio import child
 from broadcasts.audio.chain import Limits
-from broadcasts.audio.chime import chime
+from broadcasts.audio.chime import FALLING, chime
 from broadcasts.audio.join import join
 from broadcasts.audio.store import told_as_faults
 
@@ -40,9 +40,9 @@ def write_sample(path: Path, *, text: str = SAMPLE_TEXT, with_chime: bool = True
     return _write(path, join(parts, rate, gap_ms=400, fade_ms=5), rate)
 
 
-def write_chime(path: Path) -> Path:
-    """Our opening sound alone, a mono 16-bit WAV; the same bytes every time. Raises Fault storage.full."""
-    return _write(path, chime(CHIME_RATE), CHIME_RATE)
+def write_chime(path: Path, name: str = FALLING) -> Path:
+    """One of our opening sounds alone, a mono 16-bit WAV; the same bytes every time. Raises Fault storage.full."""
+    return _write(path, chime(CHIME_RATE, name), CHIME_RATE)
 
 
 def _write(path: Path, samples: bytes, rate: int) -> Path:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from broadcasts.audio.sample import write_sample
-from broadcasts.audio.store import told_as_faults
 from broadcasts.clock import VIETNAM
-from controller.db.tables import Kept
+from controller.db.tables import Kept, Station
+from controller.services import speaking
 from controller.services.context import Context
-from controller.services.library import add_recording
 from controller.services.rights import Actor, Right
+from controller.services.speaking import Wish
 
 
-def told(issued_at: datetime) -> str:
-    """What the voice says, as an officer would read it."""
+def told(issued_at: datetime, station: str = "") -> str:
+    """What the voice says, as an officer would read it; the station's name first."""
     local = issued_at.astimezone(VIETNAM)
     minutes = f" {local.minute} phút" if local.minute else ""
     day = f"ngày {local.day} tháng {local.month} năm {local.year}"
-    return f"Bản tin ban hành lúc {local.hour} giờ{minutes}, {day}."
+    name = f"{station}. " if station else ""
+    return f"{name}Bản tin ban hành lúc {local.hour} giờ{minutes}, {day}."
 
 
 def spoken(ctx: Context, actor: Actor, issued_at: datetime, folder: Path) -> str:
@@ -33,14 +33,8 @@ def spoken(ctx: Context, actor: Actor, issued_at: datetime, folder: Path) -> str
     with ctx.db.read() as session:
         if known := of(session, actor, issued_at):
             return known
-    with told_as_faults():
-        folder.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix="issued-", dir=folder)
-    with work as name:
-        text = told(issued_at)
-        made = add_recording(
-            ctx, actor, write_sample(Path(name) / "issued.wav", text=text, with_chime=False), text[:120]
-        )
+        station = session.scalar(select(Station.name).where(Station.area_id == actor.area)) or ""
+    made = speaking.speak(ctx, actor, Wish(told(issued_at, station), fallback=True), folder).asset
     with ctx.db.write() as session:
         session.merge(Kept(name=_name(actor, issued_at), value=made.sha256))
     return made.sha256

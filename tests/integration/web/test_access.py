@@ -84,6 +84,8 @@ TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/pronunciations.csv"): ("broadcaster", 200),
     ("POST", "/pronunciations"): ("broadcaster", FORM),
     ("POST", "/pronunciations/{word_id}/drop"): ("broadcaster", 404),
+    ("GET", "/sound-library"): ("broadcaster province emergency", 200),
+    ("POST", "/sound-library"): ("broadcaster province emergency", FORM),
     ("GET", "/phrases"): ("broadcaster", 200),
     ("GET", "/phrases/{phrase}"): ("broadcaster", 200),
     ("POST", "/phrases/{phrase}"): ("broadcaster", FORM),

@@ -246,7 +246,7 @@ def test_templates_say_nothing_outside_the_catalogue() -> None:
 
 ALLOWED = frozenset(
     {"save", "preview", "upload", "sample", "submit", "day", "nth", "approve", "reject", "reboot", "yes"}
-    | {"speak", "speak_second", "read", "import", "voice"}
+    | {"speak", "speak_second", "read", "import", "voice", "warnings", "frame"}
     | {"open", "hour", "soon", "once", "daily", "weekdays", "/login", "/more"}
 )
 """Values that only the server reads."""
