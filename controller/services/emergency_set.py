@@ -19,7 +19,7 @@ from broadcasts.errors import Refused
 from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import MAX_EMERGENCY_SET
 from controller.db.tables import Area, Asset, Assignment, Cluster, EmergencyRecording, Station
-from controller.services import alerting, audit, library
+from controller.services import alerting, audit, library, uploads
 from controller.services.areas import standing_on
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
@@ -57,26 +57,53 @@ def put(ctx: Context, actor: Actor, area: str, kind: str, language: str, source:
     with ctx.db.read() as session:
         _check(session, actor, area, kind, language)
     prepared = ctx.audio.prepare(source, emergency=True)
-    if prepared.duration_ms > LONGEST.total_seconds() * 1000:
-        raise Refused("emergency.long", most_minutes=int(LONGEST.total_seconds() // 60))
-    now = ctx.clock.now()
+    _check_length(prepared.duration_ms)
     with ctx.db.write() as session:
         _check(session, actor, area, kind, language)
         asset = library.remember(ctx, session, prepared)
-        row = session.get(EmergencyRecording, (area, kind, language))
-        before = None if row is None else row.asset_sha256
-        if row is None:
-            kept = select(func.count()).select_from(EmergencyRecording).where(EmergencyRecording.area_id == area)
-            if (session.scalar(kept) or 0) >= MOST:
-                raise Refused("emergency.full", most=MOST)
-            row = EmergencyRecording(area_id=area, kind=kind, language=language)
-            session.add(row)
-        row.asset_sha256, row.set_at, row.set_by = asset.sha256, now, actor.name
-        told = {"kind": kind, "language": language, "asset": asset.sha256, "before": before, "name": name[:120]}
-        audit.record(session, now, actor.name, "emergency_set.put", area, told)
-        _tell_units(ctx, session, area)
+        _name(ctx, session, actor, area, kind, language, asset.sha256, name)
     ctx.wake()
     return asset
+
+
+@audit.decided("emergency_set.put")
+def put_prepared(ctx: Context, actor: Actor, area: str, kind: str, language: str, sha256: str) -> None:
+    """The same for a recording that this person sent for emergencies before, in pieces: it is loud enough already.
+
+    Raises Refused: as `put`, and "asset.unknown" for one that was sent for anything else, or by somebody else.
+    """
+    actor = actor.need(Right.PRELOAD)
+    with ctx.db.write() as session:
+        _check(session, actor, area, kind, language)
+        if not uploads.prepared(session, actor, sha256, uploads.Use.EMERGENCY):
+            raise Refused("asset.unknown", asset=sha256[:80])
+        _check_length(library.find(session, sha256).duration_ms)
+        _name(ctx, session, actor, area, kind, language, sha256, "")
+    ctx.wake()
+
+
+def _check_length(duration_ms: int) -> None:
+    if duration_ms > LONGEST.total_seconds() * 1000:
+        raise Refused("emergency.long", most_minutes=int(LONGEST.total_seconds() // 60))
+
+
+def _name(
+    ctx: Context, session: Session, actor: Actor, area: str, kind: str, language: str, sha256: str, name: str
+) -> None:
+    """From now on this one. Raises Refused("emergency.full")."""
+    now = ctx.clock.now()
+    row = session.get(EmergencyRecording, (area, kind, language))
+    before = None if row is None else row.asset_sha256
+    if row is None:
+        kept = select(func.count()).select_from(EmergencyRecording).where(EmergencyRecording.area_id == area)
+        if (session.scalar(kept) or 0) >= MOST:
+            raise Refused("emergency.full", most=MOST)
+        row = EmergencyRecording(area_id=area, kind=kind, language=language)
+        session.add(row)
+    row.asset_sha256, row.set_at, row.set_by = sha256, now, actor.name
+    told = {"kind": kind, "language": language, "asset": sha256, "before": before, "name": name[:120]}
+    audit.record(session, now, actor.name, "emergency_set.put", area, told)
+    _tell_units(ctx, session, area)
 
 
 @audit.decided("emergency_set.remove")

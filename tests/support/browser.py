@@ -42,12 +42,16 @@ def served(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive(), "the server did not stop"
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
+def found_chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     assert found, "there is no Chromium: apt-get install chromium"
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found_chromium(), args=FLAGS)
         try:
             yield browser
         finally:

@@ -10,8 +10,10 @@ from threading import Event
 import httpx
 from fastapi.testclient import TestClient
 from support.office import House
+from support.pages import person
 
 from controller.services.preparing import Workshop
+from controller.services.rights import Role
 
 PATH = "/api/v1/uploads"
 TUS = {"tus-resumable": "1.0.0"}
@@ -75,3 +77,15 @@ def prepare_all(house: House) -> int:
     while shop.work_one():
         done += 1
     return done
+
+
+def another(house: House, name: str, role: Role = Role.BROADCASTER) -> Sender:
+    house.add_user(name, role, house.commune)
+    somebody = person(house, name)
+    return Sender(somebody.client, somebody.token())
+
+
+def anew(house: House) -> Sender:
+    """Logged in once more."""
+    somebody = person(house, "phatthanh")
+    return Sender(somebody.client, somebody.token())

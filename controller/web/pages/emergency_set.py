@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from broadcasts.errors import LoaError, Refused
 from broadcasts.wire.alert import AlertKind
 from controller.services import emergency_set
+from controller.services.listening import find_heard
 from controller.services.rights import Right
 from controller.web.desk import Desk, PersonDesk, PersonForm, PreloaderForm
 
@@ -26,10 +27,13 @@ def put(desk: PreloaderForm) -> Response:
     try:
         if (failure := posted.failures.get("recording")) is not None:
             raise failure
-        if "recording" not in posted.files:
+        if "recording" in posted.files:
+            path, name = posted.files["recording"]
+            emergency_set.put(desk.office.ctx, desk.actor, area, kind, language, path, name)
+        elif sha256 := posted.get("asset"):
+            emergency_set.put_prepared(desk.office.ctx, desk.actor, area, kind, language, sha256)
+        else:
             raise Refused("asset.missing")
-        path, name = posted.files["recording"]
-        emergency_set.put(desk.office.ctx, desk.actor, area, kind, language, path, name)
     except LoaError as error:
         return _page(desk, desk.status(error), error=error, chosen=(area, kind, language))
     return desk.go("/emergency-set?done=preloaded")
@@ -59,6 +63,7 @@ def _page(
     with desk.office.ctx.db.read() as session:
         found = emergency_set.entries(session, desk.actor)
         areas = emergency_set.places(session, desk.actor.need(Right.PRELOAD), desk.today)
+        asset = find_heard(session, desk.actor.need(Right.LOOK), desk.posted.get("asset"))
     return desk.page(
         "emergency_set.html",
         status,
@@ -69,4 +74,7 @@ def _page(
         done=done,
         error=error,
         chosen=chosen,
+        asset=asset if error else None,
+        recording_error=None,
+        max_bytes=desk.office.max_upload_bytes,
     )

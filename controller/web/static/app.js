@@ -1,6 +1,7 @@
 import "bootstrap";
 import htmx from "htmx.org";
 import "htmx-ext-sse";
+import { bring, bringCuts } from "./parts/player.js";
 
 // Extensions and pages look for it there.
 window.htmx = htmx;
@@ -33,29 +34,12 @@ body.addEventListener("htmx:afterOnLoad", () => tell(""));
 window.addEventListener("offline", () => tell(body.dataset.offline));
 window.addEventListener("online", () => tell(""));
 
-// A file that is too large is not sent at all.
-const file = document.getElementById("file");
-if (file) {
-  file.addEventListener("change", () => {
-    const chosen = file.files[0];
-    const tooLarge = chosen && chosen.size > Number(file.dataset.max);
-    const mega = chosen ? Math.ceil(chosen.size / 1_000_000) : 0;
-    file.setCustomValidity(tooLarge ? file.dataset.tooLarge.replace("…", mega) : "");
-    if (tooLarge) file.reportValidity();
-  });
-  body.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target === file && !file.checkValidity()) event.preventDefault();
-  });
-  body.addEventListener("htmx:xhr:progress", (event) => {
-    if (event.target === file && event.detail.lengthComputable) {
-      document.getElementById("sent").value = (100 * event.detail.loaded) / event.detail.total;
-    }
-  });
-  // What lies on the server already need not travel again with the form.
-  body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id === "recording" && document.getElementById("asset").value) file.value = "";
-  });
-}
+const bringPlayers = () => {
+  bring();
+  bringCuts();
+};
+body.addEventListener("htmx:afterSwap", bringPlayers);
+bringPlayers();
 
 // All parts of a programme one after the other, as they will sound; pressed again, it stops.
 const bringPlayAll = () => {
@@ -111,12 +95,7 @@ const store = () => {
 const hearAgain = (asset) => {
   if (!/^[0-9a-f]{64}$/.test(asset ?? "") || document.getElementById("asset").value) return;
   document.getElementById("asset").value = asset;
-  const player = document.createElement("audio");
-  player.controls = true;
-  player.preload = "metadata";
-  player.src = `/assets/${asset}/listen`;
-  player.setAttribute("aria-label", draft.dataset.listen);
-  document.getElementById("recording").append(player);
+  htmx.ajax("GET", `/recordings/${asset}`, { target: "#recording", swap: "innerHTML" });
 };
 
 const fillIn = (said) => {

@@ -17,12 +17,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 from support.audio import tone
 from support.office import House, open_house
-from support.pages import person
-from support.uploads import PATH, PIECE, TUS, Sender, checksum, prepare_all, workshop
+from support.uploads import PATH, PIECE, TUS, Sender, anew, another, checksum, prepare_all, workshop
 
-from broadcasts.errors import Refused
 from controller.app import create_app
-from controller.db.tables import Asset, AuditEntry, Upload, User
+from controller.db.tables import Asset, AuditEntry, Upload
 from controller.services import preparing, uploads
 from controller.services.rights import Role
 from controller.services.uploads import State
@@ -40,18 +38,6 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def sender(house: House) -> Sender:
     return anew(house)
-
-
-def another(house: House, name: str, role: Role = Role.BROADCASTER) -> Sender:
-    house.add_user(name, role, house.commune)
-    somebody = person(house, name)
-    return Sender(somebody.client, somebody.token())
-
-
-def anew(house: House) -> Sender:
-    """Logged in once more."""
-    somebody = person(house, "phatthanh")
-    return Sender(somebody.client, somebody.token())
 
 
 def row(house: House, sender: Sender) -> Upload:
@@ -357,62 +343,3 @@ def test_nothing_is_begun_on_a_disk_that_is_nearly_full(
         patch.setattr(uploads.shutil, "disk_usage", usage)
         assert sender.begin(100).status_code == 507
         assert sender.begin(99).status_code == 201
-
-
-def test_a_refused_recording_says_why_and_leaves_no_file(house: House, sender: Sender) -> None:
-    sender.whole(b"<html>this is no sound</html>")
-    assert prepare_all(house) == 1
-    told = sender.told()
-    assert (told["state"], told["error"]) == (State.REFUSED, "audio.not_audio")
-    assert on_disk(house) == []
-
-
-def test_a_right_that_was_taken_away_meanwhile_holds_for_what_waits(house: House, sender: Sender) -> None:
-    sender.whole(SOUND)
-    with house.ctx.db.write() as session:
-        session.execute(update(User).where(User.name == "phatthanh").values(disabled_at=house.clock.now()))
-    prepare_all(house)
-    with house.ctx.db.read() as session:
-        found = session.scalars(select(Upload)).one()
-    assert (found.state, (found.error or {})["key"]) == (State.REFUSED, "no_right")
-
-
-def test_nobody_waits_for_all_of_somebody_elses(house: House, sender: Sender) -> None:
-    names = []
-    for n in range(3):
-        sender.whole(tone(1.2, hz=300.0 + n))
-        names.append(sender.address.rsplit("/", 1)[1])
-        house.clock.advance(1)
-    other = another(house, "khac")
-    other.whole(tone(1.2, hz=500.0))
-    assert (sender.told()["before"], other.told()["before"]) == (3, 1)
-
-    order = []
-    shop = workshop(house)
-    while shop.work_one():
-        with house.ctx.db.read() as session:
-            done = set(session.scalars(select(Upload.id).where(Upload.state == State.DONE)))
-        order += sorted(done - set(order))
-
-    assert order == [names[0], other.address.rsplit("/", 1)[1], names[1], names[2]]
-
-
-def test_what_is_cut_out_is_a_recording_of_its_own(house: House, sender: Sender) -> None:
-    sender.whole(tone(5.0))
-    prepare_all(house)
-    whole, actor = str(sender.told()["asset"]), house.actor("phatthanh")
-
-    cut = uploads.begin_cut(house.ctx, actor, whole, 1_000, 3_500, "recording")
-    prepare_all(house)
-
-    with house.ctx.db.read() as session:
-        found = session.get_one(Upload, cut.id)
-        part, before = session.get_one(Asset, found.asset_sha256), session.get_one(Asset, whole)
-    assert part.duration_ms == pytest.approx(2_500, abs=1)
-    assert before.duration_ms == pytest.approx(5_000, abs=1)
-    assert part.original_sha256 == before.original_sha256
-    for since, until in ((-1, 5), (3, 3), (5_001, 6_000)):
-        with pytest.raises(Refused, match=r"upload\.cut"):
-            uploads.begin_cut(house.ctx, actor, whole, since, until, "recording")
-    stranger = another(house, "khac")
-    assert stranger.client.get(f"/assets/{whole}/listen").status_code in (200, 404)

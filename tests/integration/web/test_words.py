@@ -112,6 +112,7 @@ def named() -> Iterator[str]:
         "site": list(SITES),
         "regulation": [field.name for field in fields(Rules)],
         "regulation.help": [field.name for field in fields(Rules)],
+        "upload.stage": ["started", *keys.STAGES],
         "part_of_day": [name for _, name in PARTS_OF_DAY],
         "in_words": ["hour", "minute", "today", "tomorrow", "other"],
         "preview.change": ["added", "removed", "moved"],
