@@ -11,7 +11,7 @@ AFTER_DAY = re.compile(r"(?<!\w)(?:ngày|mùng|mồng|rằm)\s+$", re.IGNORECASE
 DAY_CUE = re.compile(
     r"(?<!\w)(?:(?:ngày|mùng|mồng|hôm|sáng|trưa|chiều|tối|đêm|khuya|hôm nay|hôm qua|ngày mai|lễ|dịp|kỷ niệm|mừng|tết|"
     r"hạn|hạn nộp|hạn chót|hạn cuối|chủ nhật|thứ (?:hai|ba|tư|năm|sáu|bảy|[2-7]))"
-    r"(?:\s+(?:nay|mai|qua|mốt|kia|rằm))?[\s,(]+"
+    r"(?:\s+(?:nay|mai|qua|mốt|kia|rằm))?[\s,(:]+"
     r"(?:[0-9]{1,2}(?:[/-][0-9]{1,2})?\s?(?:,|và|-|–|đến|hoặc)\s?)*)$",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
 _PART = r"[A-ZĐƯ][A-ZĐƯa-z&]{0,11}[0-9]{0,2}"
-_STATE = re.compile(rf"([0-9]{{1,6}})(?:/([12][0-9]{{3}}))?/({_PART}(?:[-/.]{_PART}){{0,3}})(?![^\W_])")
+_STATE = re.compile(rf"([0-9]{{1,6}})(?:\s?/([12][0-9]{{3}}))?\s?/({_PART}(?:[-/.]{_PART}){{0,3}})(?![^\W_])")
 _PARTY = re.compile(rf"([0-9]{{1,6}})\s?-\s?([A-ZĐ][A-ZĐa-z]{{0,3}})/({_PART}(?:[-/.]{_PART}){{0,2}})(?![^\W_])")
 _KINDS = {
     "TB": "thông báo", "QĐ": "quyết định", "NĐ": "nghị định", "TT": "thông tư", "NQ": "nghị quyết", "CT": "chỉ thị",

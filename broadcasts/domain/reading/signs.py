@@ -13,6 +13,8 @@ _SPACE = re.compile(r"\s+")
 _COUNTED = re.compile(r"[0-9]\s?[^\W\d_]{1,12}[²³23]?$")
 _CODES = re.compile(r"[-–](?=[A-Z]{0,2}[0-9])")
 """7A1-7A3, T2-T6."""
+_COUNTED_BEFORE = re.compile(r"[0-9]\s([^\W\d_]{1,12})(?:\sđồng)?\s?$")
+_COUNTED_AFTER = re.compile(r".\s?[0-9]{1,9}(?:[.,][0-9]{1,6})*\s([^\W\d_]{1,12})(?![^\W_])")
 _KEPT = frozenset(".,;:!?…\"'“”‘’()[]«»")
 _BULLETS = frozenset("-–—•*+·●○■□▪▫➢►▶✓✔→⇒‣◦")
 _DASHES = frozenset("-–—")
@@ -35,6 +37,8 @@ def sign(source: Source, at: int) -> Token:
         return source.token(at, at + 1, "", Category.SIGN)
     if here in _DASHES and at and text[at - 1].isdigit() and source.match(_CODES, at):
         return source.token(at, at + 1, " đến ", Category.RANGE, ", ")
+    if here in _DASHES and _goes_on(source, at):
+        return source.token(at, at + 1, " đến ", Category.RANGE)
     if here in _DASHES:
         return source.token(at, at + 1, _dash(source, at), Category.SIGN)
     if here == "/":
@@ -54,6 +58,12 @@ def sign(source: Source, at: int) -> Token:
     ):
         end += 1
     return source.token(at, end, "", Category.OTHER_SCRIPT if other else Category.LEFT_OUT, doubtful=other)
+
+
+def _goes_on(source: Source, at: int) -> bool:
+    """1 triệu - 2 triệu: the same is counted on both sides."""
+    before, after = _COUNTED_BEFORE.search(source.before(at)), source.match(_COUNTED_AFTER, at)
+    return before is not None and after is not None and before[1] == after[1]
 
 
 def _dash(source: Source, at: int) -> str:

@@ -14,7 +14,7 @@ from broadcasts.domain.reading.calendar_words import (
     strokes,
     words,
 )
-from broadcasts.domain.reading.numerals import cardinal
+from broadcasts.domain.reading.numerals import cardinal, month
 from broadcasts.domain.reading.source import Source
 from broadcasts.domain.reading.tokens import Category, Token
 
@@ -47,6 +47,12 @@ _TO_DATE = re.compile(r"\s*(?:âm lịch|dương lịch|ÂL|AL|DL|\(|đến|tớ
 _OF_SOMETHING = re.compile(
     r"\s+(?!(?:đến|tới|hằng|hàng|năm|âm|dương|và|tại|ở|lúc|vào|từ|này|là|có|sẽ|xã|ấp|bà|thì|để|do|của)(?!\w))[a-zà-ỹ]"
 )
+_COUNTING = re.compile(r"\s*[a-zà-ỹ%‰°²³]")
+_RANKED = re.compile(
+    r"(?<!\w)(?:cấp|lớp|ấp|khóm|tổ|khối|tuần|tháng|quý|từ|khoảng|số|mức|thứ|nhóm|đội|tỷ số|thắng|thua|hòa)\s+$",
+    re.IGNORECASE,
+)
+_AFTER_MONTH = re.compile(r"(?<!\w)tháng\s+$", re.IGNORECASE)
 _TAKEN = re.compile(
     r"\s*(?:lần|viên|giờ|buổi|bữa|lít|muỗng|gói|ly|chén|người|con|trận|cữ|ca|chuyến|lượt|đợt|tiếng|bình|ml|kg|g|ha|công|phút|"
     r"tuổi|%|suất|liều|chai|lọ|ống)(?!\w)"
@@ -82,13 +88,20 @@ def _dashed(source: Source, at: int) -> Token | None:
     if not source.follows(DAY_CUE, at):
         if source.follows(_BEFORE, at) and day > of:
             return source.token(at, end, one, Category.DATE, strokes(source, found[0]))
+        is_counted = source.follows(_RANKED, at) or _COUNTING.match(source.after(end)) is not None
+        if (day, of) in HOLIDAYS and not is_counted:
+            return source.token(at, end, words(source, day, of, None, ""), Category.DATE, one, _both(source, day, of))
         return None
     if day >= of or (day, of) in HOLIDAYS:
         return source.token(at, end, one, Category.DATE)
-    both = f"{prefix_of(source, at)}{cardinal(day, source.style)} đến ngày {cardinal(of, source.style)}"
+    both = f"{prefix_of(source, at)}{_both(source, day, of, 'ngày ')}"
     if re.match(r"\s+tháng", source.after(end)):
         return source.token(at, end, both, Category.RANGE)
     return source.token(at, end, one, Category.DATE, both)
+
+
+def _both(source: Source, first: int, last: int, word: str = "") -> str:
+    return f"{cardinal(first, source.style)} đến {word}{cardinal(last, source.style)}"
 
 
 def _stroke(source: Source, at: int) -> Token | None:
@@ -98,6 +111,9 @@ def _stroke(source: Source, at: int) -> Token | None:
     top, bottom, end = int(found[1]), int(found[2]), found.end()
     stroke, part = strokes(source, found[0]), _part(source, top, bottom)
     lunar = source.match(LUNAR, end) is not None
+    if source.follows(_AFTER_MONTH, at) and 1 <= top <= 12 and 20 <= bottom <= 99:
+        spoken = f"{month(top)} năm {cardinal(2000 + bottom, source.style)}"
+        return source.token(at, end, spoken, Category.DATE, stroke)
     if not is_day(top, bottom):
         others = [part] if 0 < top < bottom <= 10 else []
         mistaken = 28 < top < 32 and 0 < bottom < 13

@@ -18,7 +18,7 @@ KG=ki-lô-gam ml=mi-li-lít mL=mi-li-lít l=lít L=lít
 V=vôn kV=ki-lô-vôn KV=ki-lô-vôn W=oát kW=ki-lô-oát KW=ki-lô-oát MW=mê-ga-oát kWh=ki-lô-oát_giờ KWh=ki-lô-oát_giờ
 kwh=ki-lô-oát_giờ kVA=ki-lô-vôn-ampe KVA=ki-lô-vôn-ampe MVA=mê-ga-vôn-ampe Hz=héc kHz=ki-lô-héc KHz=ki-lô-héc
 mmHg=mi-li-mét_thủy_ngân MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu
-ph=phút phút=phút giây=giây tháng=tháng năm=năm
+cc=phân_khối kWp=ki-lô-oát_đỉnh ph=phút phút=phút giây=giây tháng=tháng năm=năm
 """
 NAMES = {written: spoken.replace("_", " ") for written, spoken in (pair.split("=") for pair in _TABLE.split())}
 MONEY = {
@@ -27,7 +27,8 @@ MONEY = {
     "tr đ": "triệu đồng", "tr đồng": "triệu đồng", "tỷđ": "tỷ đồng", "kđ": "% đồng",
 }  # fmt: skip
 """% stands for the thousand of the region."""
-SHARES = {"%": "phần trăm", "‰": "phần %"}
+SHARES = {"%": "phần trăm", **dict.fromkeys(("‰", "%o", "%0", "o/oo", "0/00"), "phần %")}
+"""Where no key has a ‰ it is typed in other ways."""
 _ONLY_CLOSE = frozenset({"V", "W", "K", "Đ", "L", "º"})
 """With a space between they are letters of a name: "khu 5 V"."""
 _UNIT = re.compile(
@@ -102,7 +103,7 @@ def slash(source: Source, at: int) -> Token | None:
     if source.text[at - 1].isdigit():
         return _after_figure(source, at)
     if source.follows(_POINT, at):
-        return source.token(at, at + 1, ",", Category.SIGN)
+        return source.token(at, at + 1, ", ", Category.SIGN)
     if source.follows(_COUNTED, at):
         end, words = per(source, at)
         if words:

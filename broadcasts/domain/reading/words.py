@@ -49,6 +49,8 @@ def code(source: Source, at: int) -> Token | None:
     figures = RUN.match(source.text, at, found.end())
     if figures and (units.unit(source, figures.end()) or source.match(_SPLIT_UNIT, at)):
         return None
+    if figures and is_syllable(source.text[figures.end() : found.end()]) and found.end() - figures.end() > 1:
+        return None
     parts = re.findall(r"[0-9]+|[^\W\d_]+", found[0])
     said = []
     for part in parts:
