@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import agree, audio, dispatch, heard
+from tests.bench import agree, audio, dispatch, fuzz, heard
 from tests.bench import compile as compiling
 
-BENCHES = {"agree": agree, "audio": audio, "compile": compiling, "dispatch": dispatch, "heard": heard}
+BENCHES = {"agree": agree, "audio": audio, "compile": compiling, "dispatch": dispatch, "fuzz": fuzz, "heard": heard}
 
 
 def main(arguments: list[str]) -> int:
