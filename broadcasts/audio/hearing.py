@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from broadcasts.audio.envelope import BANDS, FRAME_MS, HOP_MS, HOPS, SIGNS, SLOWNESS, AssetEnvelope, contrasts, unpacked
 
-WINDOW = 39
-"""Frames of a window, 10 s: less than that is told apart from a stranger only by luck."""
+LEAST = 39
+"""Frames, 10 s: less than that is told apart from a stranger only by luck."""
+WINDOW = 20
+"""Frames of a window, 5 s: what was heard is told in such steps."""
 AROUND_MS = 2_000
 """A clock, a sound card and the way from the horn: what was heard may lie so far from where the unit believes it."""
 SURE_OF_10_S, SURE_LEAST = 0.52, 0.30
@@ -29,8 +31,9 @@ NOT_OF_10_S, NOT_LEAST = 0.26, 0.18
 """Score below which it is not: the file at 0 dB reads 0.42 and more, noise alone 0.18."""
 MOST_CONTRAST = 1.0
 """3 dB: what counts more is clear enough. Else the tones of a chime, which many bulletins share, outweigh words."""
-WINDOW_HEARD = 0.27
-"""A window whose place is known: strangers read 0 with a spread of 0.08."""
+WINDOW_HEARD, WINDOW_LEAST, WINDOW_SHARE = 0.45, 0.20, 0.65
+"""A window whose place is known: the file at 5 dB reads 0.54 and more, a street 0.25 at most, half of each
+0.39. In more noise all windows read less: then this share of the better ones is enough."""
 MOST_HEARD, HALF_HEARD = 0.8, 0.5
 """Share of the windows for yes, and for anything but no (audio.md 7: coverage of 80 %)."""
 SILENT_DBFS = -85
@@ -138,12 +141,12 @@ def match(parts: Sequence[Part], asset: AssetEnvelope) -> Match:
     ]
     total = sum(float(window.weight.max()) for window in windows)
     if not windows or total <= 0:
-        return Match(Decision.UNKNOWN, Why.TOO_SHORT if listened < WINDOW * FRAME_MS else Why.ELSEWHERE)
+        return Match(Decision.UNKNOWN, Why.TOO_SHORT if listened < LEAST * FRAME_MS else Why.ELSEWHERE)
     return _judged(windows, listened)
 
 
 def _windows(begin_ms: int, signs: NDArray[np.int8], asset: AssetEnvelope, floor: Signal) -> Iterator[_Window]:
-    """Every 10 s of a run, at every lag; a rest of less than half of that belongs to the one before."""
+    """Every 5 s of a run, at every lag; a rest of less than half of that belongs to the one before."""
     first = round(begin_ms / HOP_MS)
     count = max(1, (len(signs) + WINDOW // 2) // WINDOW)
     mean: Signal | None = None
@@ -183,9 +186,11 @@ def _judged(windows: Sequence[_Window], listened: int) -> Match:
     here = np.arange(len(windows))
     agree, weight = agree[here, path], weight[here, path]
     telling = weight >= PAUSE * weight.sum() / len(windows)
-    frames = sum(window.frames for window, tells in zip(windows, telling, strict=True) if tells)
+    frames = sum(window.frames for window, compared in zip(windows, weight > 0, strict=True) if compared)
+    good = WINDOW_SHARE * float(np.percentile((agree / np.maximum(weight, 1e-9))[telling], 75))
+    enough = max(WINDOW_LEAST, min(WINDOW_HEARD, good))
     stretches = tuple(
-        Stretch(window.from_ms, window.from_ms + window.frames * FRAME_MS, bool(a >= WINDOW_HEARD * w))
+        Stretch(window.from_ms, window.from_ms + window.frames * FRAME_MS, bool(a >= enough * w))
         for window, a, w, tells in zip(windows, agree, weight, telling, strict=True)
         if tells
     )
@@ -220,10 +225,10 @@ def _best_path(agree: Signal, weight: Signal, windows: Sequence[_Window]) -> tup
 
 
 def _decided(score: float, frames: int, share: float) -> tuple[Decision, Why]:
-    """`frames` of which something can be said; `share` of them that was heard."""
-    length = sqrt(WINDOW / max(frames, 1))
+    """`frames` that were compared; `share` of the windows of which something can be said that was heard."""
+    length = sqrt(LEAST / max(frames, 1))
     if score < max(SURE_OF_10_S * length, SURE_LEAST):
-        if frames < WINDOW:
+        if frames < LEAST:
             return Decision.UNKNOWN, Why.TOO_SHORT
         if score < max(NOT_OF_10_S * length, NOT_LEAST):
             return Decision.NO, Why.OTHER
