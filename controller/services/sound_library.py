@@ -1,4 +1,4 @@
-"""Sounds that the project makes itself: chimes, the word before a drill, a standard warning for each kind of alert.
+"""Sounds that the project makes itself: chimes, the words around a drill, a standard warning for each kind of alert.
 
 Nothing of it lies in the package: the embedded voice speaks it where it is asked for. What a province or a commune has
 recorded itself is never replaced. Khmer is absent until a speaker records it (`emergency_set.put`).
@@ -18,6 +18,7 @@ from broadcasts.audio.chime import TUNES
 from broadcasts.audio.sample import write_chime
 from broadcasts.audio.store import told_as_faults
 from broadcasts.audio.voices import Sentence
+from broadcasts.domain.reading.reader import read
 from broadcasts.domain.reading.sentences import split
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
@@ -26,29 +27,14 @@ from controller.services import emergency_set, sounds, speaking
 from controller.services.context import Context
 from controller.services.library import add_made
 from controller.services.rights import Actor, Right
+from controller.services.standard_texts import AFTER_DRILL, AROUND_A_DRILL, BEFORE_DRILL, standard_texts
 
 LANGUAGE = "vi"
 LANGUAGES = (LANGUAGE, "km")
 """What a set of this province should hold; the second has no voice."""
-_CALL = "Khẩn cấp. Khẩn cấp. Bà con chú ý. "
-_FOLLOW = "Bà con nghe theo hướng dẫn của chính quyền địa phương. Xin nhắc lại. "
-_TOLD = {
-    AlertKind.STORM: "Bão đang đến gần. Bà con ở trong nhà, tránh xa cửa sổ, cây cao và dây điện.",
-    AlertKind.FLOOD: "Nước lũ đang lên nhanh. Bà con rời chỗ trũng, đưa người già và trẻ em đến nơi cao.",
-    AlertKind.SURGE: "Triều cường đang lên. Bà con kê cao đồ đạc, ngắt điện ở chỗ ngập, trông chừng trẻ em.",
-    AlertKind.SALT: "Nước mặn đang xâm nhập. Bà con không lấy nước sông vào ruộng, vườn, và trữ nước ngọt để dùng.",
-    AlertKind.TSUNAMI: "Có cảnh báo sóng thần. Bà con rời bờ biển ngay, chạy lên nơi cao, không quay lại lấy đồ.",
-    AlertKind.FIRE: "Có cháy lớn. Bà con rời khu vực cháy, nhường đường cho xe chữa cháy, gọi một một bốn.",
-    AlertKind.EPIDEMIC: "Có dịch bệnh. Bà con hạn chế tụ tập, giữ vệ sinh, báo trạm y tế khi thấy người bệnh.",
-    AlertKind.MISSING: "Có người mất tích. Ai nhìn thấy người lạ đi lạc, xin báo ngay cho công an xã.",
-    AlertKind.OTHER: "Có tình huống khẩn cấp trên địa bàn. Bà con giữ bình tĩnh và theo dõi thông báo tiếp theo.",
-}
-WARNINGS: dict[AlertKind, str] = {kind: f"{_CALL}{told} {_FOLLOW}{told}" for kind, told in _TOLD.items()} | {
-    AlertKind.ALL_CLEAR: "Bà con chú ý. Tình huống khẩn cấp đã kết thúc. Bà con có thể trở lại sinh hoạt bình thường. "
-    "Xin nhắc lại. Tình huống khẩn cấp đã kết thúc. Xin cảm ơn bà con."
-}
-DRILL = "Diễn tập. Diễn tập. Đây chỉ là diễn tập, không có tình huống thật. Bà con không cần làm gì cả."
-DRILL_NAME = "Diễn tập"
+WARNINGS = {AlertKind(each.kind): each.text for each in standard_texts() if each.kind not in AROUND_A_DRILL}
+DRILL_NAMES = {BEFORE_DRILL: "Diễn tập", AFTER_DRILL: "Hết diễn tập"}
+_DRILL_KINDS = {BEFORE_DRILL: "intro", AFTER_DRILL: "outro"}
 CHIME_NAMES = {"falling": "Nhạc hiệu bốn nốt xuống", "rising": "Nhạc hiệu bốn nốt lên", "gong": "Hai tiếng cồng"}
 assert CHIME_NAMES.keys() == TUNES.keys()
 assert WARNINGS.keys() == set(AlertKind)
@@ -79,10 +65,10 @@ def warnings(session: Session, area: str) -> list[Warned]:
 
 
 def frame(session: Session, actor: Actor) -> dict[str, bool]:
-    """By name of our chimes and of the word before a drill: whether the actor's area keeps it."""
+    """By name of our chimes and of the words around a drill: whether the actor's area keeps it."""
     home = actor.need(Right.COMPOSE).area
     kept = set(session.scalars(select(KeptSound.name).where(KeptSound.area_id == home)))
-    return {name: name in kept for name in (*CHIME_NAMES.values(), DRILL_NAME)}
+    return {name: name in kept for name in (*CHIME_NAMES.values(), *DRILL_NAMES.values())}
 
 
 def speak_warnings(ctx: Context, actor: Actor, area: str, folder: Path) -> int:
@@ -103,18 +89,19 @@ def speak_warnings(ctx: Context, actor: Actor, area: str, folder: Path) -> int:
 
 
 def keep_frame(ctx: Context, actor: Actor, folder: Path) -> int:
-    """Our chimes and the word before a drill that the actor's area does not keep yet; how many.
+    """Our chimes and the words around a drill that the actor's area does not keep yet; how many.
 
     Raises Refused("no_right"), Fault of the embedded voice."""
     actor = actor.need(Right.COMPOSE)
     with ctx.db.read() as session:
         lacking = [name for name, there in frame(session, actor).items() if not there]
     tunes = {name: tune for tune, name in CHIME_NAMES.items()}
+    drills = {DRILL_NAMES[each.kind]: each for each in standard_texts() if each.kind in AROUND_A_DRILL}
     for name in lacking:
         if name in tunes:
             kind, write = "chime", partial(write_chime, name=tunes[name])
         else:
-            kind, write = "intro", partial(_say, ctx, DRILL)
+            kind, write = _DRILL_KINDS[drills[name].kind], partial(_say, ctx, drills[name].text)
         asset = add_made(ctx, actor, folder, write, f"{name}.wav")
         try:
             sounds.keep(ctx, actor, kind, name, asset.sha256, actor.area)
@@ -132,7 +119,7 @@ def places(session: Session, actor: Actor) -> list[Area]:
 
 
 def _say(ctx: Context, text: str, out: Path) -> Path:
-    sentences = [Sentence(each.text, each.pause_ms) for each in split(text)]
+    sentences = [Sentence(each.text, each.pause_ms) for each in split(read(text).spoken)]
     speaking.say(ctx, sentences, ctx.voices.first(LANGUAGE), 90, out, urgent=True)
     return out
 

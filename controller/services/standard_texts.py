@@ -13,6 +13,7 @@ from pathlib import Path
 
 FILE = Path(__file__).parent / "seed_data" / "standard_texts.csv"
 BEFORE_DRILL, AFTER_DRILL = "drill_before", "drill_after"
+AROUND_A_DRILL = frozenset({BEFORE_DRILL, AFTER_DRILL})
 """A drill is known from its first and its last words (R-066)."""
 
 
@@ -31,18 +32,3 @@ def standard_texts() -> tuple[StandardText, ...]:
     """All of them, in the order of the file."""
     with FILE.open(encoding="utf-8", newline="") as lines:
         return tuple(StandardText(**row) for row in csv.DictReader(lines))
-
-
-def standard_text(kind: str, language: str = "vi") -> StandardText | None:
-    """None where there are no words in this language: nobody's words are translated by a machine."""
-    return next((each for each in standard_texts() if (each.kind, each.language) == (kind, language)), None)
-
-
-def as_drill(text: str, language: str = "vi") -> str:
-    """The text with the words of a drill before and after it, each a paragraph of its own. R-066.
-
-    Raises KeyError where the language has no such words."""
-    before, after = standard_text(BEFORE_DRILL, language), standard_text(AFTER_DRILL, language)
-    if before is None or after is None:
-        raise KeyError(language)
-    return f"{before.text}\n{text}\n{after.text}"

@@ -7,16 +7,7 @@ import pytest
 from broadcasts.domain.reading.reader import read
 from broadcasts.domain.reading.sentences import split
 from broadcasts.wire.alert import AlertKind
-from controller.services.standard_texts import (
-    AFTER_DRILL,
-    BEFORE_DRILL,
-    StandardText,
-    as_drill,
-    standard_text,
-    standard_texts,
-)
-
-AROUND_A_DRILL = {BEFORE_DRILL, AFTER_DRILL}
+from controller.services.standard_texts import AROUND_A_DRILL, StandardText, standard_texts
 
 
 def test_every_kind_of_alert_has_its_words_once() -> None:
@@ -43,19 +34,5 @@ def test_only_a_drill_speaks_of_a_drill(given: StandardText) -> None:
     ("kind", "number"), [("fire", "một một bốn"), ("flood", "một một hai"), ("missing", "một một ba")]
 )
 def test_numbers_to_call_are_said_digit_by_digit(kind: str, number: str) -> None:
-    found = standard_text(kind)
-    assert found is not None
-    assert f"số {number}" in read(found.text).spoken
-
-
-def test_a_drill_says_so_before_and_after() -> None:
-    text = as_drill("Cháy! Cháy!")
-    assert text.startswith("Diễn tập!")
-    assert text.endswith("Xin cảm ơn bà con.")
-    assert text.split("\n")[1] == "Cháy! Cháy!"
-
-
-def test_there_are_no_words_in_a_language_that_nobody_wrote() -> None:
-    assert standard_text("storm", "km") is None
-    with pytest.raises(KeyError):
-        as_drill("…", "km")
+    texts = {each.kind: each.text for each in standard_texts()}
+    assert f"số {number}" in read(texts[kind]).spoken

@@ -69,7 +69,7 @@ def test_missing_warnings_are_spoken_and_what_was_recorded_stays(house: House, m
     assert sound_library.speak_warnings(house.ctx, tinh, PROVINCE[0], house.folder / "uploads") == 0
 
 
-def test_chimes_and_the_word_before_a_drill_are_kept_by_the_area_once(house: House) -> None:
+def test_chimes_and_the_words_around_a_drill_are_kept_by_the_area_once(house: House) -> None:
     author = person(house, "cua-xa")
     page = author.get("/sound-library")
 
@@ -82,6 +82,7 @@ def test_chimes_and_the_word_before_a_drill_are_kept_by_the_area_once(house: Hou
     assert {(row.kind, row.name) for row in rows} == {
         *(("chime", name) for name in sound_library.CHIME_NAMES.values()),
         ("intro", "Diễn tập"),
+        ("outro", "Hết diễn tập"),
     }
     assert "Diễn tập" in author.get("/sounds").text
     assert sound_library.keep_frame(house.ctx, house.actor("cua-xa"), house.folder / "uploads") == 0
