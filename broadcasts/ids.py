@@ -51,6 +51,11 @@ class CountingIds:
 
 def delivery_id(broadcast: BroadcastId, revision: int, start_ms: int, cluster: ClusterId) -> DeliveryId:
     """The same occurrence of the same revision at the same cluster always has the same name,
-    so that compiling twice, or in two processes, cannot make two deliveries of one."""
+    so that compiling twice, or in two processes, cannot make two deliveries of one.
+
+    It begins with eight characters of the broadcast alone. Where class, rank and start are the same, the id decides
+    (CONTRACT.md, section 5): so the same broadcast goes first at every pole, and neighbours do not talk across each
+    other."""
     seed = f"{broadcast}\n{revision}\n{start_ms}\n{cluster}".encode()
-    return DeliveryId("d-" + base64.b32encode(hashlib.sha256(seed).digest()[:15]).decode().lower())
+    first = hashlib.sha256(broadcast.encode()).digest()[:5] + hashlib.sha256(seed).digest()[:10]
+    return DeliveryId("d-" + base64.b32encode(first).decode().lower())

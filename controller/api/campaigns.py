@@ -242,6 +242,8 @@ class PublishedOut(BaseModel):
     times: int
     station: str
     hamlets: list[str]
+    relayed: list[str]
+    """Names of the stations that were relayed in it."""
     status: str
 
     @classmethod
@@ -255,6 +257,7 @@ class PublishedOut(BaseModel):
             decided_at=it.campaign.issued_at,
             other_forms=it.campaign.other_forms,
             first=line.first,
+            relayed=list(line.relayed),
             last=line.last,
             times=line.times,
             station=it.station,

@@ -196,6 +196,8 @@ def _plan(ctx: Context, given: argparse.Namespace) -> int:
         title, why = titles.get(item.id, ("?", "broadcast ?"))
         line = fates.pop((why.split()[1], item.start), None)
         fate = f"  {fate_told(words, line)} {spans_told(words, line)}" if line else ""
+        if item.relay is not None:
+            title += f" ({words.t('relay.of', source=(line.relayed if line else '') or item.relay.source)})"
         print(f"{_local(item.start)}  level {item.level}  volume {item.volume:3}  {title}  [{item.id}] {why}{fate}")
     warnings = [line for line in fates.values() if line.goes_on]
     for name in dict.fromkeys(line.broadcast for line in warnings):

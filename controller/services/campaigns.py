@@ -214,11 +214,13 @@ def _look(session: Session, actor: Actor, proposal: Proposal, now: datetime) -> 
 
 
 def _announced(proposal: Proposal, issued: datetime) -> tuple[Part, ...]:
-    """The issue time, then the bulletin; each repeat is both."""
+    """The chime, where one was chosen, the issue time, then the bulletin; each repeat is all of them."""
     if not proposal.announced or not proposal.draft.asset:
         return ()
     when = f"{issued.astimezone(VIETNAM):%H:%M %d/%m/%Y}"
+    chime = tuple(part for part in proposal.draft.parts if part.kind is PartKind.CHIME)
     return (
+        *chime,
         Part(PartKind.INTRO, when, proposal.announced),
         Part(PartKind.BULLETIN, "", proposal.draft.asset),
     )

@@ -99,6 +99,7 @@ def _one(session: Session, actor: Actor, broadcast: Broadcast, ahead: Sequence[d
         until_day=None,
         pattern=Pattern(extra=tuple(ahead[1:])),
         push_now=False,
+        unusual="",  # confirmed for another day: whoever copies it there says so again, in the form of that one
     )
     return Copy(
         of=broadcast.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ MOST_BYTES = 1_000_000
 MOST_EVENTS = 500
 YEARS = range(2000, 2101)
 _PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "WKST"})
+_FOLD = re.compile(r"\r?\n[ \t]")
 _HERE = timedelta(hours=7)
 
 
@@ -47,8 +49,26 @@ def read(data: bytes) -> list[Found]:
         raise Refused("ics.large", most_kb=MOST_BYTES // 1000, events=MOST_EVENTS)
     if not events:
         raise Refused("ics.empty")
-    moved = _moved(events)
-    return [_one(event, moved) for event in events]
+    moved, torn = _moved(events), _torn(data)
+    return [_one(event, moved, torn.get(place)) for place, event in enumerate(events)]
+
+
+def _torn(data: bytes) -> dict[int, str]:
+    """By place of the event, a part of its rule that says nothing ("COUNT" without a number). The library passes over
+    such a part, and a series that was to end would go on for ever."""
+    found: dict[int, str] = {}
+    place = -1
+    for line in _FOLD.sub("", data.decode("utf-8", "replace")).splitlines():
+        name, _, value = line.partition(":")
+        name = name.partition(";")[0].strip().upper()
+        if name == "BEGIN" and value.strip().upper() == "VEVENT":
+            place += 1
+        elif name == "RRULE":
+            for part in value.strip().rstrip(";").split(";"):
+                word, _, said = part.partition("=")
+                if not word.strip() or not said.strip():
+                    found.setdefault(place, part.strip()[:40])
+    return found
 
 
 def _moved(events: Sequence[Event]) -> Mapping[str, list[datetime | None]]:
@@ -65,13 +85,15 @@ def _moved(events: Sequence[Event]) -> Mapping[str, list[datetime | None]]:
     return found
 
 
-def _one(event: Event, moved: Mapping[str, list[datetime | None]]) -> Found:
+def _one(event: Event, moved: Mapping[str, list[datetime | None]], torn: str | None) -> Found:
     told = event.get("SUMMARY", "")
     title = " ".join(str(told[0] if isinstance(told, list) else told).split())[:200]
     schedule, duration = None, None
     problem: LoaError | None = None
     try:
         duration = _duration(event)
+        if torn is not None:
+            raise Refused("ics.part", part=torn or "RRULE")
         schedule = _schedule(event, moved)
         problem = next(iter(problems(schedule, VIETNAM)), None)
     except LoaError as error:

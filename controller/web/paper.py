@@ -86,6 +86,7 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
 def _row(line: Line, whole: Whole, words: Words) -> tuple[str, str, str]:
     times = spans_told(words, line) or f"({words.second(line.start)})"
     marks = [words.t("ahead.first")] if line.first else []
+    marks += [words.t("relay.of", source=line.relayed)] if line.relayed else []
     marks += [words.t("ahead.waiting")] if line.waiting else []
     marks += [told] if (told := part_told(words, line)) else []
     marks += [goes_on_told(words, whole)] if whole.goes_on else []

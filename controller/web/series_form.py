@@ -16,6 +16,7 @@ from controller.services.composing import Draft
 from controller.services.rights import Actor
 from controller.services.views.places import Place, home_of
 from controller.web.draft_form import day_of, time_of
+from controller.web.parts_form import with_chime
 from controller.web.upload import Posted
 
 SOON = timedelta(minutes=2)
@@ -52,6 +53,7 @@ class SeriesForm:
     other_forms: str = ""
     unusual: str = ""
     push_now: bool = False
+    chime: str = ""
 
     def proposal(self, now: datetime) -> Proposal:
         """Raises Refused: "time.missing", "campaign.times_unread", "choice.unknown" for what cannot be read."""
@@ -81,6 +83,7 @@ class SeriesForm:
             text=self.text,
             unusual=self.unusual,
             push_now=self.push_now,
+            parts=with_chime(self.chime, self.asset),
         )
         return Proposal(self.template, draft, wish, self.spoken, self.other_forms)
 
@@ -104,8 +107,8 @@ def typed(posted: Posted) -> SeriesForm:
     )
 
 
-def fresh(template: Template, actor: Actor, offered: Sequence[Place], now: datetime) -> SeriesForm:
-    """Filled in with what the template asks for; one's own commune is chosen already."""
+def fresh(template: Template, actor: Actor, offered: Sequence[Place], now: datetime, chime: str = "") -> SeriesForm:
+    """Filled in with what the template asks for; one's own commune is chosen already, and the chime of its station."""
     local = now.astimezone(VIETNAM)
     times = default_times(template)
     tomorrow, end = local.date() + A_DAY, local + A_DAY
@@ -114,6 +117,7 @@ def fresh(template: Template, actor: Actor, offered: Sequence[Place], now: datet
         template=template.name,
         priority="2" if warning else "3",
         areas=home_of(offered, actor),
+        chime=chime,
         at_once=warning and template.burst > 0,
         day=(local.date() if warning else tomorrow).isoformat(),
         time=f"{local:%H:%M}" if warning else f"{times[0]:%H:%M}" if times else "17:00",

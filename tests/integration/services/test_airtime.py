@@ -14,7 +14,7 @@ from broadcasts.domain.delivery import State
 from broadcasts.domain.model import Pattern
 from broadcasts.errors import Refused
 from controller.db.tables import AuditEntry, Cluster, Station
-from controller.services import approving, composing
+from controller.services import approving, composing, copying
 from controller.services.airtime import Airtime
 
 TOMORROW = datetime(2026, 3, 4, tzinfo=VIETNAM)
@@ -45,6 +45,20 @@ def test_a_wrong_hour_is_refused_outside_the_allowed_ones(house: House) -> None:
     assert asked is not None
     with raises(Refused, "time.quiet"):
         house.submit(**NIGHT, unusual=asked.mark)
+
+
+@pytest.mark.requirement("R-053")
+def test_a_copy_does_not_take_the_confirmed_hour_along(house: House) -> None:
+    around_the_clock(house)
+    asked = air(house, **NIGHT).unusual
+    assert asked is not None
+    broadcast = house.submit(**NIGHT, unusual=asked.mark)
+    approving.approve(house.ctx, house.actor("boss"), broadcast, house.seen(broadcast), asked.mark)
+    author, day = house.actor("author"), TOMORROW.date()
+    (found,) = copying.preview_copy(house.ctx, author, day, 1, day + timedelta(days=7))
+    assert "time.unusual" in [each.key for each in found.problems]
+    with raises(Refused, "time.unusual"):
+        copying.copy(house.ctx, author, day, 1, day + timedelta(days=7))
 
 
 @pytest.mark.requirement("R-053")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import unicodedata
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from pypdf import PdfReader
+from sqlalchemy import select
 from support.office import PASSWORD, House
 from support.pages import Page, Person, person
 
-from controller.db.tables import Asset, Broadcast, Station
+from broadcasts.domain.relay import Relay
+from controller.db.tables import Asset, Broadcast, RelaySource, Station
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 
@@ -54,6 +57,19 @@ def test_the_printed_week_holds_every_vietnamese_and_khmer_letter(house: House, 
     for word in ("Bảy ngày tới sẽ phát gì", "Ưỡn ẹo Ắ ằ ẵ Ộ ỗ Ử ữ Đặng ỷ", "thứ Ba, 03/03/2026", "Không phát gì."):
         assert word.lower() in text.lower()
     assert "ភាសា" in text
+
+
+def test_the_printed_week_says_which_station_is_relayed(house: House, author: Person, asset: Asset) -> None:
+    with house.ctx.db.read() as session:
+        source = session.scalars(select(RelaySource).order_by(RelaySource.id)).first()
+    assert source is not None
+    told = house.draft(asset.sha256, title="Thời sự", origin="relay", relay=Relay(source.id, 15))
+    name = submit(house.ctx, house.actor("phatthanh"), told)
+    boss, until = house.actor("lanhdao"), house.clock.now() + timedelta(days=2)
+    approve(house.ctx, boss, name, look_at(house.ctx, boss, name)[2], until=until)
+    answer = author.client.get(f"/ahead.pdf?area={house.commune}")
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+    assert f"Tiếp âm {source.name}" in unicodedata.normalize("NFC", text).replace("\n", " ")
 
 
 def test_programs_get_every_stretch_of_sound(house: House, asset: Asset) -> None:

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from support.audio import tone
 from support.office import House
 from support.pages import Person, person
 
+from broadcasts.domain.programme import PartKind
 from broadcasts.domain.statutes import TEMPLATES, Binds
-from controller.db.tables import Asset, Broadcast, Campaign, Delivery
+from controller.db.tables import Asset, Broadcast, Bulletin, Campaign, Delivery, RelaySource
+from controller.services import sounds
 from controller.services.approving import approve, look_at
+from controller.services.library import add_recording
+from controller.services.programmes import parts_of
 from controller.web import series_words
 from controller.web.catalogue import sentences
 
@@ -195,6 +200,57 @@ def test_the_quarterly_list_prints_as_page_table_and_json_alike(house: House, au
     assert author.get("/published?year=2026&quarter=2").text.count("Lịch tiêm chủng") == 0
     assert author.get("/published?year=2026&quarter=9").status == 422
     assert author.get("/published?year=x").status == 422
+
+
+@pytest.mark.requirement("R-024", "R-039")
+def test_the_quarterly_list_names_the_station_that_was_relayed(house: House, author: Person, asset: Asset) -> None:
+    campaign = house.begin_series(asset.sha256)
+    house.settle(on_air(house, campaign), state="played", verdict="heard", coverage=1.0)
+    with house.ctx.db.write() as session:
+        source = session.scalars(select(RelaySource).order_by(RelaySource.id)).first()
+        assert source is not None
+        row = session.scalars(select(Broadcast).where(Broadcast.campaign_id == campaign)).one()
+        row.relay_source_id, row.relay_minutes, row.relay_silence_s = source.id, 15, 20
+        session.get_one(Bulletin, row.bulletin_id).source = source.name
+        session.get_one(Campaign, campaign).title = "Bản tin tiếp âm"
+        name = source.name
+    data = author.client.get("/published.csv?year=2026&quarter=1").content.decode("utf-8-sig")
+    head, *rows = csv.reader(io.StringIO(data))
+    assert [row[head.index("Đài được tiếp âm")] for row in rows if row[0] == "Bản tin tiếp âm"] == [name]
+    told = author.client.get("/api/v1/published?year=2026&quarter=1").json()
+    assert [each["relayed"] for each in told if each["campaign"] == campaign] == [[name]]
+
+
+@pytest.mark.parametrize("template", ["democracy", "storm_news"])
+def test_a_series_begins_with_the_chime_that_was_chosen(
+    house: House, author: Person, asset: Asset, template: str
+) -> None:
+    path = house.folder / "chime.wav"
+    path.write_bytes(tone(2 + len(template) / 10))
+    writer = house.actor("phatthanh")
+    chime = add_recording(house.ctx, writer, path, path.name).sha256
+    sounds.keep(house.ctx, writer, "chime", f"Nhạc hiệu {template}", chime)
+    page = author.get(f"/campaigns/new?template={template}")
+    assert f"Nhạc hiệu {template}" in page.text
+    told = {
+        "asset": asset.sha256,
+        "areas": house.commune,
+        "title": f"Có nhạc {template}",
+        "spoken": "1",
+        "within_hours": "1",
+    }
+    sent = author.send(page.form("/campaigns"), **told, chime=chime, act="submit")
+    assert sent.status == 200, sent.text
+    with house.ctx.db.read() as session:
+        row = session.scalars(
+            select(Broadcast)
+            .join(Campaign, Broadcast.campaign_id == Campaign.id)
+            .where(Campaign.title == f"Có nhạc {template}")
+        ).one()
+        assert [(part.kind, part.asset) for part in parts_of(session, row.id)] == [
+            (PartKind.CHIME, chime),
+            (PartKind.BULLETIN, asset.sha256),
+        ]
 
 
 def test_a_title_that_looks_like_a_formula_is_text_in_the_table(house: House, author: Person, asset: Asset) -> None:
