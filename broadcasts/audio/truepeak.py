@@ -32,9 +32,11 @@ class TruePeak:
         self._see(samples)
         for start in range(0, samples.size, _AT_ONCE):
             sound = np.concatenate((self._rest, samples[start : start + _AT_ONCE]))
-            rows = max(sound.size // _ROW - 1, 0)
-            self._see(_between(sound, rows))
-            self._rest = sound[rows * _ROW :]
+            rows = sound.size // _ROW - 1
+            if rows > 0:
+                self._see(_between(sound, rows))
+                sound = sound[rows * _ROW :]
+            self._rest = sound
 
     @property
     def dbtp(self) -> float:
