@@ -14,7 +14,7 @@ from typing import Any
 
 from broadcasts.errors import LoaError
 from controller import settings as settings_module
-from controller.bootstrap import areas, commands, people
+from controller.bootstrap import areas, commands, people, storage
 from controller.services.rights import Role
 from controller.settings import Settings
 from controller.web.catalogue import say
@@ -79,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true")
     about = "log in at the broker even while the controller runs, which loses its connection for a moment"
     check.add_argument("--insist", action="store_true", help=about)
+    collect = verb("gc", "Remove recordings that nothing names any more; also done once a day.", storage.collect)
+    collect.add_argument("--dry-run", action="store_true", help="say what would go and why, and change nothing")
+    collect.add_argument("--json", action="store_true")
+    _store(verb("store", "Where recordings are kept: copy them from the disk to S3 or back.", storage.move))
     config = verb("config", "Show the settings in force, secrets hidden.", _config)
     config.add_argument("--example", action="store_true", help="every setting with its default, as a file")
     config.add_argument("--json", action="store_true")
@@ -138,6 +142,12 @@ def _area(parser: argparse.ArgumentParser) -> None:
     merging.add_argument("--on", required=True, type=_date, metavar="DATE", help="its first day, as 2025-07-01")
     merging.add_argument("--by", required=True, metavar="DECISION", help="number and date of the decision, for the log")
     merging.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    copying = acts.add_parser("copy", help="all of them, each read back; can be broken off and begun again")
+    copying.add_argument("--to", required=True, choices=("s3", "disk"))
 
 
 def _date(told: str) -> date:

@@ -67,6 +67,13 @@ class FleetSnapshot:
     """What the last check of the audit log found (R-104); the check itself is too slow for a scrape."""
     storage_free_ratio: float | None = None
     """Free part, 0 to 1, of the disk with the data folder."""
+    files: int | None = None
+    """Recordings and originals that are kept, as the collector last counted them."""
+    file_bytes: int = 0
+    files_missing: int = 0
+    """Rows without a file, and files that are not what their name says."""
+    files_looked_at: float = 0.0
+    """When the collector last ran, Unix seconds."""
 
 
 class Fleet(Collector):
@@ -111,6 +118,11 @@ class Fleet(Collector):
             yield _one("loa_audit_chain_ok", "1 while every line of the audit log follows", shown.audit_chain_ok)
         if shown.storage_free_ratio is not None:
             yield _one("loa_storage_free_ratio", "Free part of the data folder's disk", shown.storage_free_ratio)
+        if shown.files is not None:
+            yield _one("loa_files", "Recordings and originals that are kept", shown.files)
+            yield _one("loa_files_bytes", "Their bytes", shown.file_bytes)
+            yield _one("loa_files_missing", "Recordings whose file is missing or damaged", shown.files_missing)
+            yield _one("loa_files_looked_at_seconds", "When the collector last looked", shown.files_looked_at)
 
 
 def _one(name: str, what: str, value: float) -> Metric:

@@ -111,12 +111,9 @@ class BucketStore(Store):
             self._bucket.delete(mark)
         return True
 
-    def clear_work(self) -> None:
-        """Also the marks of a `remove` that was killed: nobody else removes while a controller starts."""
-        super().clear_work()
-        with suppress(Fault):  # away: then nobody can put either
-            for mark in list(self._bucket.listed("removing/")):
-                self._bucket.delete(mark.key)
+    def clear_marks(self) -> None:
+        for mark in list(self._bucket.listed("removing/")):
+            self._bucket.delete(mark.key)
 
     def _key(self, kind: Kind, sha256: str) -> str:
         self._place(kind, sha256)  # raises for what is no name
@@ -132,6 +129,13 @@ class BucketStore(Store):
                 return kept
             waiting.wait(_WAIT_S)
         raise Fault("storage.failed", reason="this file is being removed")
+
+    def upload(self, kind: Kind, sha256: str) -> None:
+        """What lies on the disk goes into the bucket too, and is read back there. Raises Refused asset.unknown."""
+        place = self._place(kind, sha256)
+        if not place.is_file():
+            raise Refused("asset.unknown", asset=sha256)
+        self._bucket.put(self._key(kind, sha256), place, sha256)
 
     def _copy(self, kind: Kind, sha256: str) -> Path:
         place = self._place(kind, sha256)

@@ -175,6 +175,9 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def clear_marks(self) -> None:
+        """What a `remove` that was killed left; by who alone removes."""
+
     def clear_work(self) -> None:
         """Removes what a killed process left unfinished. Only while nothing else uses this store: at start."""
         for left in (self.root / "work").iterdir():

@@ -36,6 +36,7 @@ from controller.mqtt.embedded import EmbeddedBroker
 from controller.mqtt.inbound import Inbound, Received
 from controller.mqtt.link import BrokerAddress, PahoLink
 from controller.services import (
+    collecting,
     commanding,
     compiling,
     enrolling,
@@ -182,6 +183,7 @@ class Service:
         self.link = PahoLink(address, self.ctx.clock, self._link_up)
         self._inbound = Inbound(self.ctx, self.link)
         self._canary = Canary(self.ctx, self.link)
+        grace = timedelta(days=settings.files_grace_days)
         self._ticker = Ticker(
             self.ctx.clock,
             {
@@ -190,6 +192,7 @@ class Service:
                 "command": lambda now: commanding.step(self.ctx, self.link, now),
                 "settle": lambda now: settling.step(self.ctx, now),
                 "recode": Encoder(self.ctx).step,
+                "collect": lambda now: collecting.step(self.ctx, grace),
                 "hear": hearing.Listener(self.ctx).step,
                 "sample": lambda now: sampling.step(self.ctx, now),
                 "canary": self._canary.step,

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.pipeline import Prepared
 from broadcasts.audio.store import told_as_faults
 from broadcasts.errors import Refused
-from controller.db.tables import Asset
+from controller.db.tables import Asset, Unnamed
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.rights import Actor, Right
@@ -53,6 +54,7 @@ def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
     """The row of a prepared file; the one that is there already when somebody uploads the same again."""
     known = session.get(Asset, prepared.sha256)
     if known is not None:
+        wanted_again(session, known.sha256)
         return known
     asset = Asset(
         sha256=prepared.sha256,
@@ -73,6 +75,11 @@ def remember(ctx: Context, session: Session, prepared: Prepared) -> Asset:
     session.add(asset)
     session.flush()
     return asset
+
+
+def wanted_again(session: Session, sha256: str) -> None:
+    """Somebody brought these bytes just now: the collector counts anew, whether or not he comes to name them."""
+    session.execute(delete(Unnamed).where(Unnamed.sha256 == sha256))
 
 
 def find(session: Session, sha256: str) -> Asset:

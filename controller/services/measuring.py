@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import presence
 from controller.db.tables import Delivery, StandingAlert, Unit, UnitFault, UnitPlan, UnitStatus
-from controller.services import audit
+from controller.services import audit, collecting
 from controller.services.context import Context
 from controller.services.plan_document import TELEMETRY_IDLE_S
 from controller.services.views import commands
@@ -35,7 +35,7 @@ def snapshot(
     chain_ok: bool | None,
 ) -> FleetSnapshot:
     """`folder` lies on the disk whose free part is told; `dropped` messages found the `queue` full."""
-    now = ctx.clock.now()
+    now, files = ctx.clock.now(), collecting.last_found(ctx)
     with ctx.db.read() as session:
         behind, lag = _behind(session, now)
         disk = shutil.disk_usage(folder)
@@ -59,6 +59,7 @@ def snapshot(
             broker_connected=connected,
             audit_chain_ok=chain_ok,
             storage_free_ratio=disk.free / disk.total,
+            **_files(files),
         )
 
 
@@ -70,6 +71,18 @@ def _presences(session: Session, now: datetime) -> Counter[str]:
         .where(Unit.revoked_at.is_(None))
     )
     return Counter(str(presence(connected, sign, now, SIGN_OF_LIFE)) for connected, sign in rows)
+
+
+def _files(found: collecting.Found | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    bad = len(found.missing) + len(found.damaged)
+    return {
+        "files": found.objects,
+        "file_bytes": found.bytes,
+        "files_missing": bad,
+        "files_looked_at": found.at / 1000,
+    }
 
 
 def _faults(session: Session) -> dict[str, int]:

@@ -18,7 +18,7 @@ from controller.db.tables import Area, Asset, Assignment, Cluster, Station, Unit
 from controller.services import audit
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
-from controller.services.library import FIRMWARE
+from controller.services.library import FIRMWARE, wanted_again
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import clusters_in, lines
 
@@ -66,6 +66,7 @@ def put_firmware(ctx: Context, actor: Actor, target: str, model: str, version: s
     with ctx.db.write() as session:
         clusters = _clusters(session, actor, target, model)
         image = session.get(Asset, kept.sha256)
+        wanted_again(session, kept.sha256)
         if image is None:
             image = Asset(
                 sha256=kept.sha256,

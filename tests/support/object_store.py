@@ -20,7 +20,7 @@ import pytest
 from support.ports import free_port
 from support.wait import until
 
-from broadcasts.audio.bucket import Address
+from broadcasts.audio.bucket import Address, Bucket
 
 KEY, SECRET = "loa-test", "only-for-tests-0000"
 REGION = "us-east-1"
@@ -67,14 +67,12 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     try:
         until(lambda: _takes(endpoint) or server.poll() is not None, "the object store", 60)
         assert server.poll() is None, (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-2000:]
-        yield ObjectStore(endpoint, KEY, SECRET)
+        found = ObjectStore(endpoint, KEY, SECRET)
+        Bucket.at(found.bucket()).mark("first")  # this server makes a bucket when something is put there
+        yield found
     finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        server.kill()  # nobody needs what it holds
+        server.wait()
         log.close()
 
 

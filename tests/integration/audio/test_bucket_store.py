@@ -195,7 +195,8 @@ class Interrupted(Bucket):
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_a_file_that_is_put_while_it_is_removed_stays(tmp_path: Path, at: int) -> None:
+def test_a_file_that_is_put_while_it_is_removed_stays(tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadcasts.audio.bucket_store._WAIT_S", 0.001)
     small = tmp_path / "small"
     small.write_bytes(b"one sound")
     there = Interrupted()
