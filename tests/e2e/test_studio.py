@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from support.office import PASSWORD, House, open_house
 from support.wait import until
 
 from controller.db.tables import Asset, EmergencyRecording, KeptSound, Upload
-from controller.services.preparing import Workshop
 from controller.services.rights import Role
 from controller.services.seeding import PROVINCE
 from controller.services.uploads import State
@@ -93,17 +92,11 @@ class Studio:
 @pytest.fixture
 def studio(tmp_path: Path, browser: Browser) -> Iterator[Studio]:
     house = open_house(tmp_path)
-    shop = Workshop(house.ctx, house.office.shelf, house.office.closing)
-    house.app.state.office = replace(house.office, came=shop.wake)
-    worker = threading.Thread(target=shop.run, daemon=True)
-    worker.start()
     with served(house.app) as base:
         found = Studio(house, base, browser)
         yield found
         for context in browser.contexts:
             context.close()
-    shop.wake()
-    worker.join(60)
     house.ctx.db.close()
     assert found.complaints == [], "the browser's console complained"
 

@@ -6,11 +6,14 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from controller.services.preparing import Workshop
 
 SHOTS = Path(__file__).parents[2] / "test-results"
 PHONE = {"width": 360, "height": 740}
@@ -20,7 +23,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
-    """The address of `app` on a free port of this machine."""
+    """The address of `app` on a free port of this machine. Recordings that come in pieces are prepared, by one core."""
+    office = app.state.office
+    shop = Workshop(office.ctx, office.shelf, office.closing)
+    app.state.office = replace(office, came=shop.wake)
+    worker = threading.Thread(target=shop.run, daemon=True)
+    worker.start()
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
     )
@@ -40,6 +48,9 @@ def served(app: FastAPI) -> Iterator[str]:
         server.should_exit = True
         thread.join(15)
         assert not thread.is_alive(), "the server did not stop"
+        shop.wake()
+        worker.join(60)
+        assert not worker.is_alive(), "a recording is still being prepared"
 
 
 def found_chromium() -> str:

@@ -42,7 +42,7 @@ def known(desk: PersonDesk, sha256: str, use: str = "recording") -> Response:
 def cut(desk: PersonForm, sha256: str) -> Response:
     """What lies between two points becomes a recording of its own, prepared like any other."""
     posted, use = desk.posted, desk.posted.get("cut_use", "recording")
-    desk.actor.need(*uploads.RIGHTS.values())
+    desk.actor.need(uploads.RIGHTS[uploads.use_of(use)])
     since, until = (whole_number(posted.get(name).partition(".")[0]) for name in ("cut_from", "cut_to"))
     try:
         made = uploads.begin_cut(desk.office.ctx, desk.actor, sha256, since, until, use)

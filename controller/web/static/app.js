@@ -95,7 +95,16 @@ const store = () => {
 const hearAgain = (asset) => {
   if (!/^[0-9a-f]{64}$/.test(asset ?? "") || document.getElementById("asset").value) return;
   document.getElementById("asset").value = asset;
-  htmx.ajax("GET", `/recordings/${asset}`, { target: "#recording", swap: "innerHTML" });
+  // Not by htmx, which would complain when the page is left meanwhile: then nobody misses it.
+  fetch(`/recordings/${asset}`, { headers: { "HX-Request": "true" } })
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject(answer.status)))
+    .then((piece) => {
+      const place = document.getElementById("recording");
+      place.innerHTML = piece;
+      htmx.process(place);
+      bringPlayers();
+    })
+    .catch(() => {});
 };
 
 const fillIn = (said) => {
