@@ -6,7 +6,7 @@ from typing import Any
 
 from broadcasts.wire import topics
 from device_sim import bill, cache, journal, receiver, timekeeper, unit
-from device_sim.faults import TO_A_UNIT, TO_ALL
+from device_sim.faults import TO_A_UNIT, TO_ALL, TO_THE_EAR
 from device_sim.mischief import KINDS, Mischief
 
 CONTRACT_VERSION = 1
@@ -19,6 +19,7 @@ RULES = (
     "writes what happened before it says so, and says so until it is acknowledged",
     "plays nothing scheduled without trusted time, and holds after a jump of the clock",
     "relays another station in its slot, plays the fallback when that is silent, and journals both",
+    "hears itself, where it has an ear: an envelope of each play into the journal, ten seconds of sound when asked",
     "takes a link for gone when a ping is not answered, whatever the link says",
 )
 
@@ -47,7 +48,7 @@ def describe() -> dict[str, Any]:
         },
         "virtual_faults": {
             str(fault): {"per_day": nature.per_day, "lasts_s": [nature.shortest / 1000, nature.longest / 1000]}
-            for fault, nature in {**TO_A_UNIT, **TO_ALL}.items()
+            for fault, nature in {**TO_A_UNIT, **TO_THE_EAR, **TO_ALL}.items()
         },
         "bytes": {
             "packet": bill.PACKET,

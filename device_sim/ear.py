@@ -11,7 +11,7 @@ from device_sim.events import RELAYED, Sounding
 
 QUIESCENT_MA = 12
 """What an amplifier draws that has nobody to drive: a decoder that runs into a cut wire."""
-LOOSE_MS = 5_000
+LOOSE_MS = 20_000
 """A loose contact closes for so long, then opens for as long."""
 STRANGER = "another-programme"
 """The name of what sounds where the player's card holds something else under the right name."""

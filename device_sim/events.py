@@ -113,6 +113,8 @@ class Listen:
     """Of the sounding, by the unit's own clock."""
     offset_ms: int
     length_ms: int
+    before_ms: int = 0
+    """So long before this stretch the sounding began."""
     command: str = ""
 
 

@@ -29,6 +29,13 @@ class Fault(StrEnum):
     CLOCK_LOST = "clock_lost"
     """Power goes and the battery of the clock is empty."""
     WIRE_CUT = "wire_cut"
+    WIRE_LOOSE = "wire_loose"
+    """A loose contact: sound comes and goes."""
+    FILES_SWAPPED = "files_swapped"
+    """Another programme lies under the name of every file."""
+    NEIGHBOUR_LOUD = "neighbour_loud"
+    """A pole nearby sounds its own programme, louder than ours at the microphone."""
+    EAR_BROKEN = "ear_broken"
     AMPLIFIER_STUCK = "amplifier_stuck"
     """Its relay does not open: it draws current and hisses when nothing plays."""
     HOT_CABINET = "hot_cabinet"
@@ -90,6 +97,15 @@ TO_ALL: dict[Fault, Nature] = {
 }
 
 
+TO_THE_EAR: dict[Fault, Nature] = {
+    Fault.WIRE_LOOSE: Nature(0.02, HOUR, 24 * HOUR),
+    Fault.FILES_SWAPPED: Nature(0.01, HOUR, 24 * HOUR),
+    Fault.NEIGHBOUR_LOUD: Nature(0.05, HOUR, 24 * HOUR),
+    Fault.EAR_BROKEN: Nature(0.02, HOUR, 24 * HOUR),
+}
+"""To a unit as well. Drawn last, so that all else of a seed stays as it was before there were ears."""
+
+
 @dataclass(frozen=True)
 class Odds:
     """Chances from 0 to 1 of what happens to each single thing."""
@@ -122,9 +138,9 @@ def draw(units: int, begin: int, end: int, chance: random.Random, scale: float =
     `rates` replaces `per_day` of single faults, `scale` multiplies all.
     """
     blows: list[Blow] = []
-    for fault, nature in (*TO_A_UNIT.items(), *TO_ALL.items()):
+    for fault, nature in (*TO_A_UNIT.items(), *TO_ALL.items(), *TO_THE_EAR.items()):
         per_day = (rates or {}).get(fault, nature.per_day) * scale
-        for unit in range(units) if fault in TO_A_UNIT else (None,):
+        for unit in (None,) if fault in TO_ALL else range(units):
             for _ in range(_poisson(per_day * (end - begin) / DAY, chance)):
                 lasts = chance.randint(nature.shortest, nature.longest)
                 latest = end - lasts

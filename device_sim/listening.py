@@ -92,7 +92,7 @@ class Listener:
             return
         length -= length % ENVELOPE_FRAME_MS
         asset, offset = playing.tracks[0][0], playing.offset_ms + self._told_ms
-        self.out.append(Listen(playing.name, asset, playing.started_at, offset, length))
+        self.out.append(Listen(playing.name, asset, playing.started_at, offset, length, self._told_ms))
         self._told_ms += length
 
     def take(self, event: Overheard, m: Moment) -> None:

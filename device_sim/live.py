@@ -13,7 +13,7 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from broadcasts.clock import Clock, SystemClock, unix_ms
@@ -22,6 +22,8 @@ from device_sim.agenda import Agenda
 from device_sim.airwaves import Airwaves
 from device_sim.disk import Disk
 from device_sim.ear import Pole
+from device_sim.ear_room import EarRoom
+from device_sim.ears import asked
 from device_sim.events import (
     Arrived,
     Boot,
@@ -31,6 +33,7 @@ from device_sim.events import (
     Fetch,
     FetchFailed,
     Inbox,
+    Listen,
     Outbox,
     Powered,
     Publish,
@@ -112,6 +115,8 @@ class Fleet:
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
             undo.callback(self._fetches.close)
+            self._ears = EarRoom(self._links.wake)
+            undo.callback(self._ears.close)
             trusted = None if ca is None else trusting(ca)
             self._streams = Streams(clock, self._links.wake, trusted, inside=inside) if streams else None
             undo.callback(lambda: None if self._streams is None else self._streams.close())
@@ -163,7 +168,7 @@ class Fleet:
         streamed = [] if self._streams is None else self._streams.take()
         for unit, told in streamed:
             self.pillars[unit].pole.receive(isinstance(told, SourceHeard) and told.sounding, self.true_ms())
-        for name, event in (*waiting, *self._links.take(), *self._fetches.take(), *streamed):
+        for name, event in (*waiting, *self._links.take(), *self._fetches.take(), *streamed, *self._ears.take()):
             pillar = self.pillars[name]
             if isinstance(event, Arrived):
                 pillar.snoop.note(event)
@@ -239,6 +244,9 @@ class Fleet:
                 self._fetches.cancel(name)
             case Tune() | Untune():
                 self._receive(pillar, out)
+            case Listen():
+                ear, now = pillar.member.ear, self.true_ms()
+                self._ears.ask(asked(out, name, ear, pillar.pole, pillar.hardware, pillar.disk, now))
             case Restart():
                 self.power_off(pillar)
                 self.power_on(pillar, out.cause)
@@ -261,7 +269,8 @@ class Fleet:
 
     def power_on(self, pillar: Pillar, cause: Boot) -> None:
         if pillar.unit is None:
-            pillar.unit = Unit(pillar.member.enrolled, pillar.disk, self._config, pillar.chance)
+            config = replace(self._config, ear=pillar.member.ear)
+            pillar.unit = Unit(pillar.member.enrolled, pillar.disk, config, pillar.chance)
             self.give(pillar, [Powered(cause)])
 
     def power_off(self, pillar: Pillar) -> None:
@@ -334,7 +343,8 @@ def _build(members: Iterable[Member], shelf: Shelf, radio: Radio) -> Iterable[Pi
         except (ValueError, KeyError, TypeError, OSError) as failure:
             raise Refused("sim_state", path=shelf.folder, why=failure) from None
         pillar = Pillar(member, storage, hardware, disk, random.SystemRandom())
-        pillar.pole.wire_intact = hardware.wire_intact
+        pole = pillar.pole
+        pole.wire_intact, pole.loose, pole.wrong_file = hardware.wire_intact, hardware.wire_loose, hardware.wrong_file
         pillar.reception = Reception(radio)
         pillar.reception.here = Air(hardware.air)
         yield pillar

@@ -72,7 +72,7 @@ KINDS: dict[Mischief, Kind] = {
     Mischief.CLOCK_OFF: Kind("the hardware clock is moved by so many seconds", {"seconds": float}),
     Mischief.WIRE_CUT: Kind("the wire to the horns is cut: the decoder runs, nobody hears"),
     Mischief.WIRE_REPAIR: Kind("the wire is whole again"),
-    Mischief.WIRE_LOOSE: Kind("the wire has a loose contact: 5 s of sound, 5 s of silence; a repair mends it too"),
+    Mischief.WIRE_LOOSE: Kind("the wire has a loose contact: 20 s of sound, 20 s of silence; a repair mends it too"),
     Mischief.FILES_SWAPPED: Kind("another programme sounds under the name of every file"),
     Mischief.FILES_RIGHT: Kind("files are what their names say again"),
     Mischief.NEIGHBOUR_LOUD: Kind("a pole nearby sounds its own programme, louder than ours at the microphone"),

@@ -15,6 +15,7 @@ from device_sim.airwaves import Airwaves
 from device_sim.backstage import Backstage
 from device_sim.broker import Broker
 from device_sim.counterpart import Counterpart
+from device_sim.ears import Ears, asked
 from device_sim.events import (
     Arrived,
     Boot,
@@ -23,6 +24,7 @@ from device_sim.events import (
     Disconnect,
     Fetch,
     Inbox,
+    Listen,
     Outbox,
     Powered,
     Publish,
@@ -33,6 +35,7 @@ from device_sim.events import (
     Untune,
 )
 from device_sim.faults import Blow, Fault, Odds
+from device_sim.fleetfile import ear_of
 from device_sim.hardware import SHADE_C
 from device_sim.mobile import Mobile
 from device_sim.post import Post, Ran
@@ -45,6 +48,8 @@ LOST_CLOCK_MS = 946_684_800_000
 """2000-01-01: where a clock without a battery begins."""
 NOON_SUN_C = 88.0
 SMALL_CACHE_BYTES = 90_000
+EAR_MS = 20
+"""So long an ear takes to tell what it heard."""
 RESTART_MS = 5_000
 SETTLING_MS = 60_000
 """After power returned, a unit finds its way back into what it was playing."""
@@ -58,6 +63,7 @@ class World:
         self.calm_from: int | None = None
         """From here on no chance strikes any more (scheduled blows are the caller's business)."""
         self.steps = 0
+        self.ears = Ears()
         self._agenda = Agenda(self.start)
         self._chance = random.Random(seed)
         self.broker = Broker()
@@ -74,17 +80,18 @@ class World:
             charge=lambda post, times, lasted: post.bill.streamed(times, lasted),
         )
         enrolments = [
-            Enrolled.read({name: str(told) for name, told in each.items()}) for each in counterpart.enrolments()
+            (Enrolled.read({name: str(told) for name, told in each.items()}), ear_of(each))
+            for each in counterpart.enrolments()
         ]
-        self.posts = [self._post(number, enrolled) for number, enrolled in enumerate(enrolments)]
+        self.posts = [self._post(number, *each) for number, each in enumerate(enrolments)]
         for post in self.posts:
             self._agenda.after(self._chance.randint(1_000, 60_000), partial(self.power_on, post, Boot.POWER))
 
-    def _post(self, number: int, enrolled: Enrolled) -> Post:
+    def _post(self, number: int, enrolled: Enrolled, ear: str) -> Post:
         chance = random.Random(self._chance.getrandbits(64))
         self.broker.admit_unit(enrolled.unit, enrolled.secret)
         small, battery = chance.random() < self.odds.small_cache, chance.random() >= self.odds.no_battery
-        config = Config(SMALL_CACHE_BYTES if small else Config().cache_bytes, battery)
+        config = Config(SMALL_CACHE_BYTES if small else Config().cache_bytes, battery, ear=ear)
         post = Post(number, enrolled, config, chance, chance.randint(30, 400), chance.uniform(20, 500))
         post.reception = Reception(self.airwaves.radio)
         post.hardware.drift_ppm = chance.uniform(-50, 50)
@@ -149,6 +156,11 @@ class World:
                 self.airwaves.tune(post, out)
             case Untune():
                 self.airwaves.untune(post)
+            case Listen():
+                told = self.ears.hear(
+                    asked(out, post.name, post.config.ear, post.pole, post.hardware, post.disk, self.now)
+                )
+                self._agenda.after(EAR_MS, partial(self.give, post, told))
             case Restart():
                 self.cut_power(post, RESTART_MS, out.cause)
 
@@ -235,6 +247,21 @@ class World:
                 post.pole.cut_wire(self.now)
                 post.touched.append((self.now, self.now))
                 self._agenda.after(blow.lasts, partial(self._mend, post))
+            case Fault.WIRE_LOOSE:
+                post.pole.loosen_wire(self.now)
+                self._ails(post, blow.lasts)
+                self._agenda.after(blow.lasts, partial(self._mend, post))
+            case Fault.FILES_SWAPPED:
+                post.pole.swap_files(True, self.now)
+                self._ails(post, blow.lasts)
+                self._agenda.after(blow.lasts, partial(self._right_files, post))
+            case Fault.NEIGHBOUR_LOUD:
+                post.hardware.neighbour = True
+                self._ails(post, blow.lasts)
+                self._agenda.after(blow.lasts, partial(setattr, post.hardware, "neighbour", False))
+            case Fault.EAR_BROKEN:
+                post.hardware.ear_broken = True
+                self._agenda.after(blow.lasts, partial(setattr, post.hardware, "ear_broken", False))
             case Fault.AMPLIFIER_STUCK:
                 post.hardware.amplifier_stuck = True
                 self._agenda.after(blow.lasts, partial(setattr, post.hardware, "amplifier_stuck", False))
@@ -263,6 +290,13 @@ class World:
     def _mend(self, post: Post) -> None:
         post.pole.repair_wire(self.now)
         post.touched.append((self.now, self.now))
+
+    def _ails(self, post: Post, lasts: int) -> None:
+        """Meanwhile ears may rightly deny what the amplifier takes for good, or the other way round."""
+        post.touched.append((self.now, self.now + lasts))
+
+    def _right_files(self, post: Post) -> None:
+        post.pole.swap_files(False, self.now)
 
     def _cool(self, post: Post) -> None:
         post.hardware.heat(SHADE_C, self.now)

@@ -2,7 +2,7 @@
 
 *Heard* means that a sensor agrees: the amplifier, or an ear. A sensor that denies weighs more than one that agrees: an
 amplifier draws current for any sound, and a line-out may be tapped before the amplifier. What an ear cannot tell
-changes nothing: then the verdict rests on the amplifier alone.
+changes nothing, nor does a dead ear: then the verdict rests on the amplifier alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Overheard:
-    """`share`: of what was listened to, how much was heard, 0 to 1."""
+    """`share`: of the stretches of which the ear can say something, how much was heard, 0 to 1; above
+    0 only where it was this bulletin for certain, whatever the answer."""
 
     answer: Answer
     share: float = 0.0
@@ -43,13 +44,15 @@ class Overheard:
 
 def listened(found: Finding, ear: Overheard | None) -> Finding:
     """The finding with what the ear says of it. Only what was played to its end is the ear's to confirm or deny."""
-    if ear is None or ear.answer is Answer.UNKNOWN or found.state is not State.PLAYED:
+    if ear is None or found.state is not State.PLAYED or (ear.answer is Answer.UNKNOWN and not ear.share):
         return found
     if found.verdict is Verdict.FAILED_TO_SOUND:
         return found
-    if ear.answer is Answer.NO:
+    if ear.silent and found.verdict is Verdict.HEARD:
+        return found  # the amplifier drew its current, and not even noise came in: it is the ear that is dead
+    if ear.answer is Answer.NO and ear.share == 0:
         return replace(found, verdict=Verdict.FAILED_TO_SOUND, reason=SILENT if ear.silent else OTHER)
-    if ear.share < HALF:
+    if ear.answer is Answer.NO or ear.share < HALF:
         return replace(found, verdict=Verdict.FAILED_TO_SOUND, reason=PARTLY)
     why = PARTLY if ear.share < MOST else found.reason
     return replace(found, verdict=Verdict.HEARD, reason=why)

@@ -21,5 +21,10 @@ def said(session: Session, deliveries: Sequence[str]) -> Mapping[str, Overheard]
 
 
 def overheard(row: Hearing) -> Overheard:
-    share = row.heard_ms / row.listened_ms if row.listened_ms else 0.0
-    return Overheard(Answer(row.answer or Answer.UNKNOWN), min(1.0, share), row.why == NOTHING_CAME)
+    return Overheard(Answer(row.answer or Answer.UNKNOWN), share(row), row.why == NOTHING_CAME)
+
+
+def share(row: Hearing) -> float:
+    """Of the stretches of which the ear can say something (a pause tells nothing), how much was heard."""
+    judged = sum(end - begin for begin, end, _ in row.stretches)
+    return min(1.0, row.heard_ms / judged) if judged else 0.0

@@ -37,6 +37,7 @@ A_TIME = 50
 """Deliveries matched before somebody else gets a turn."""
 KEPT_ENVELOPES = 16
 """Of assets, in memory: a fleet plays the same few files at the same time."""
+KEPT_MATCHES = 256
 CLEAN_EVERY = timedelta(hours=6)
 
 _DUE = select(Hearing).where(Hearing.due_since.is_not(None)).order_by(Hearing.due_since).limit(A_TIME)
@@ -99,12 +100,23 @@ def _mark(session: Session, delivery: str, at: datetime) -> Hearing:
     return found
 
 
+@dataclass(frozen=True)
+class _Due:
+    """One delivery of which something new came."""
+
+    delivery: str
+    since: datetime | None
+    sound: str
+    parts: Sequence[EnvelopePart]
+
+
 @dataclass
 class Listener:
     """The step, with what it remembers from one call to the next: a loss costs nothing but time."""
 
     ctx: Context
     _sounds: OrderedDict[str, AssetEnvelope | None] = field(default_factory=OrderedDict)
+    _matches: OrderedDict[tuple[str, tuple[Part, ...]], Match] = field(default_factory=OrderedDict)
     _clean_at: datetime | None = None
 
     def step(self, now: datetime) -> datetime:
@@ -113,40 +125,56 @@ class Listener:
             self._clip(waiting, now)
         self._clean(now)
         with self.ctx.db.read() as session:
-            due = session.scalars(_DUE).all()
-        for row in due:
-            if not self._match(row, now):
-                return now + AFTER_TROUBLE
+            due = [self._read(session, row) for row in session.scalars(_DUE).all()]
+        try:
+            found = [self._matched(each, now) for each in due]
+        except Fault as failure:
+            _LOG.warning("envelopes of files could not be computed: %s", failure)
+            return now + AFTER_TROUBLE
+        if due:
+            self._settle(due, found, now)
         return now if len(due) == A_TIME else now + LOOK_AGAIN
 
     # --- envelopes
 
-    def _match(self, row: Hearing, now: datetime) -> bool:
-        """Whether that went well: a disk that does not answer is asked again later."""
+    def _read(self, session: Session, row: Hearing) -> _Due:
+        sound = session.get_one(Delivery, row.delivery_id).asset_sha256
+        parts = session.scalars(_PARTS, {"delivery": row.delivery_id}).all()
+        firsts = other_codecs.firsts(session, {part.asset_sha256 for part in parts} - {sound})
+        mine = [part for part in parts if firsts.get(part.asset_sha256, part.asset_sha256) == sound]
+        return _Due(row.delivery_id, row.due_since, sound, mine)
+
+    def _matched(self, due: _Due, now: datetime) -> Match | None:
+        """None where there is nothing to match. Raises Fault."""
         began = self.ctx.wall.monotonic()
-        with self.ctx.db.read() as session:
-            delivery = session.get_one(Delivery, row.delivery_id)
-            parts = session.scalars(_PARTS, {"delivery": row.delivery_id}).all()
-            firsts = other_codecs.firsts(session, {part.asset_sha256 for part in parts})
-        mine = [part for part in parts if firsts.get(part.asset_sha256, part.asset_sha256) == delivery.asset_sha256]
-        try:
-            sound = self._sound(delivery.asset_sha256, now)
-        except Fault as failure:
-            _LOG.warning("the envelope of %s could not be computed: %s", delivery.asset_sha256[:12], failure)
-            return False
-        found = _whole([match(each, sound) for each in _soundings(mine)]) if sound is not None and mine else None
+        sound = self._sound(due.sound, now) if due.parts else None
+        if sound is None:
+            return None
+        found = _whole([self._match(due.sound, each, sound) for each in _soundings(due.parts)])
+        self.ctx.measures.listened(str(found.decision), self.ctx.wall.monotonic() - began)
+        return found
+
+    def _match(self, name: str, parts: tuple[Part, ...], sound: AssetEnvelope) -> Match:
+        """Good line-outs of a whole fleet hear the same."""
+        known = (name, parts)
+        if known not in self._matches:
+            self._matches[known] = match(parts, sound)
+            while len(self._matches) > KEPT_MATCHES:
+                self._matches.popitem(last=False)
+        return self._matches[known]
+
+    def _settle(self, due: Sequence[_Due], found: Sequence[Match | None], now: datetime) -> None:
         tally = Tally()
         with self.ctx.db.write() as session:
-            kept = session.get_one(Hearing, row.delivery_id)
-            if kept.due_since != row.due_since:
-                return True  # more came meanwhile: the next look takes all of it
-            kept.due_since = None
-            if found is not None:
-                _note(kept, found, mine, now)
-                evidence.judge_again(session, row.delivery_id, now, tally)
-        if found is not None:
-            self.ctx.measures.listened(str(found.decision), self.ctx.wall.monotonic() - began)
-        return True
+            for one, said in zip(due, found, strict=True):
+                row = session.get_one(Hearing, one.delivery)
+                if row.due_since != one.since:
+                    continue  # more came meanwhile: the next look takes all of it
+                row.due_since = None
+                if said is not None:
+                    _note(row, said, one.parts, now)
+                    session.flush()
+                    evidence.judge_again(session, one.delivery, now, tally)
 
     def _sound(self, sha256: str, now: datetime) -> AssetEnvelope | None:
         """Of an asset; none where it has none. Raises Fault."""
@@ -226,10 +254,10 @@ def _asked_for(waiting: Waiting, command: Command, delivery: Delivery, sound: st
     )
 
 
-def _soundings(parts: Sequence[EnvelopePart]) -> list[list[Part]]:
+def _soundings(parts: Sequence[EnvelopePart]) -> list[tuple[Part, ...]]:
     """Parts of one sounding have begun at the same instant."""
     return [
-        [Part(each.offset_ms, each.frames, _text(each.data), each.level_dbfs, each.source) for each in some]
+        tuple(Part(each.offset_ms, each.frames, _text(each.data), each.level_dbfs, each.source) for each in some)
         for _, some in groupby(parts, key=lambda each: (each.unit_id, each.started_at))
     ]
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from controller.db.tables import Cluster, Command, Delivery, EnvelopePart, Hearing, Station
-from controller.services import clipping
+from controller.services import clipping, ear_evidence
 from controller.services.rights import Actor, Right
 from controller.services.views.commands import CommandState, state_of
 
@@ -44,8 +44,12 @@ class EarPage:
 
     @property
     def percent(self) -> int | None:
-        row = self.hearing
-        return share_of(row)
+        return share_of(self.hearing)
+
+    @property
+    def judged_ms(self) -> int:
+        """How long the stretches are of which the ear can say something."""
+        return sum(end - begin for begin, end, _ in self.hearing.stretches) if self.hearing is not None else 0
 
     @property
     def length(self) -> timedelta:
@@ -53,10 +57,10 @@ class EarPage:
 
 
 def share_of(row: Hearing | None) -> int | None:
-    """How much of what was listened to was heard, in percent; none where nothing is known."""
-    if row is None or row.answer is None or not row.listened_ms:
+    """How much of what the ear can judge was heard, in percent; none where nothing is known."""
+    if row is None or row.answer is None or not row.stretches:
         return None
-    return min(100, round(100 * row.heard_ms / row.listened_ms))
+    return round(100 * ear_evidence.share(row))
 
 
 def of(session: Session, actor: Actor, delivery_id: str, now: datetime) -> EarPage:

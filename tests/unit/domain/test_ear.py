@@ -13,16 +13,22 @@ CUT_OFF = Finding(State.PLAYED, Verdict.HEARD, "displaced", 0.6)
 PLAYED = Finding(State.PLAYED, Verdict.PLAYED)
 SILENT = Finding(State.PLAYED, Verdict.FAILED_TO_SOUND, "silent_amplifier")
 WHOLE, MOSTLY, HARDLY = (Overheard(Answer.YES, share) for share in (1.0, 0.6, 0.4))
+IN_PART = Overheard(Answer.UNKNOWN, 0.6)
+A_THIRD = Overheard(Answer.NO, 1 / 3)
 OTHER, NOTHING, NO_IDEA = Overheard(Answer.NO), Overheard(Answer.NO, silent=True), Overheard(Answer.UNKNOWN)
 
 TABLE: list[tuple[Finding, Overheard | None, tuple[Verdict, str | None]]] = [
     (HEARD, None, (Verdict.HEARD, None)),
     (HEARD, NO_IDEA, (Verdict.HEARD, None)),
     (HEARD, WHOLE, (Verdict.HEARD, None)),
+    (HEARD, IN_PART, (Verdict.HEARD, "ear_partly")),
+    (PLAYED, IN_PART, (Verdict.HEARD, "ear_partly")),
     (HEARD, MOSTLY, (Verdict.HEARD, "ear_partly")),
     (HEARD, HARDLY, (Verdict.FAILED_TO_SOUND, "ear_partly")),
     (HEARD, OTHER, (Verdict.FAILED_TO_SOUND, "ear_other")),
-    (HEARD, NOTHING, (Verdict.FAILED_TO_SOUND, "ear_silent")),
+    (HEARD, A_THIRD, (Verdict.FAILED_TO_SOUND, "ear_partly")),
+    # The amplifier drew its current, and not even noise came in: a dead ear.
+    (HEARD, NOTHING, (Verdict.HEARD, None)),
     (CUT_OFF, WHOLE, (Verdict.HEARD, "displaced")),
     (CUT_OFF, MOSTLY, (Verdict.HEARD, "ear_partly")),
     (PLAYED, None, (Verdict.PLAYED, None)),
