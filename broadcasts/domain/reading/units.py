@@ -18,7 +18,7 @@ KG=ki-lô-gam ml=mi-li-lít mL=mi-li-lít l=lít L=lít
 V=vôn kV=ki-lô-vôn KV=ki-lô-vôn W=oát kW=ki-lô-oát KW=ki-lô-oát MW=mê-ga-oát kWh=ki-lô-oát_giờ KWh=ki-lô-oát_giờ
 kwh=ki-lô-oát_giờ kVA=ki-lô-vôn-ampe KVA=ki-lô-vôn-ampe MVA=mê-ga-vôn-ampe Hz=héc kHz=ki-lô-héc KHz=ki-lô-héc
 mmHg=mi-li-mét_thủy_ngân MHz=mê-ga-héc GHz=ghi-ga-héc MB=mê-ga-bai GB=ghi-ga-bai dB=đê-xi-ben ppm=phần_triệu
-cc=phân_khối kWp=ki-lô-oát_đỉnh ph=phút phút=phút giây=giây tháng=tháng năm=năm
+G/L=gam_trên_lít cc=phân_khối kWp=ki-lô-oát_đỉnh ph=phút phút=phút giây=giây tháng=tháng năm=năm
 """
 NAMES = {written: spoken.replace("_", " ") for written, spoken in (pair.split("=") for pair in _TABLE.split())}
 MONEY = {
@@ -38,7 +38,7 @@ _UNIT = re.compile(
 )
 _PER = re.compile(r"\s?/\s?([^\W\d_]{1,12}[²³23]?)(?![^\W_]|[²³])")
 _IN_HOURS = re.compile(r"\s?/\s?([0-9]{1,2})\s?(h|giờ|phút|ngày)(?![^\W_])")
-_MEASURED = re.compile(r"(?<![^\W\d_])(?:[mk]?m[²³23]?|m?l|[mk]?g|gr|lít|gam|mét|khối|ki-lô-mét)\s?$")
+_MEASURED = re.compile(r"(?<![^\W\d_])(?:[mk]?m[²³23]?|m?l|[mk]?g|gr|lít|gam|mét|khối|ki-lô-mét)\s?$", re.IGNORECASE)
 _FLOWS = frozenset({"h", "s", "giờ", "giây", "l", "L", "lít"})
 """What is measured by these is a speed, a flow or a strength: "trên"."""
 _BY = {"h": "giờ", "s": "giây", "p": "phút", "đ": "đồng", "kg": "ki-lô-gam"}
@@ -67,7 +67,7 @@ def per(source: Source, at: int) -> tuple[int, str]:
         found = source.match(_PER, at)
         if found is None or "\n" in found[0]:
             break
-        written = found[1]
+        written = found[1].lower() if found[1].isupper() else found[1]  # a headline: KM/H, ĐỒNG/HỘ
         flows = written in _FLOWS and not words and source.follows(_MEASURED, at)
         link = "trên" if flows else "một"
         words.append(f"{link} {_BY.get(written) or NAMES.get(written, written)}")

@@ -21,6 +21,7 @@ _CODE = re.compile(r"(?=[A-Za-zĐđ]*[0-9])(?=[0-9]*[A-Za-zĐđ])[A-Za-zĐđ0-9]
 _SPLIT_UNIT = re.compile(r"[0-9]+(?:m|tr|tỷ|[xX])[0-9]{1,2}(?![^\W_])")
 """1m65, 2tr5, 3x4: figures on both sides of a unit."""
 _MEASURE = re.compile(r"[0-9]\s?[^\W\d_]{0,3}[²³]?\s$")
+_VOWEL = re.compile("[aeiou]")
 _NAME = re.compile(r"[a-zà-ỹ]{2}")
 """YouTube: a name from abroad, which no letters would help."""
 _HEADLINE = re.compile(r"[^\W\d_]{2,}")
@@ -89,8 +90,11 @@ def word(source: Source, at: int) -> Token | None:
         return source.token(at, end, written.lower(), Category.PLAIN)
     if len(written) > _MOST_SPELLED:
         return source.token(at, end, written, Category.PLAIN, doubtful=True)
-    others = [written.lower()] if is_syllable(written) or len(written) > 4 else []
-    return source.token(at, end, spell(written), Category.SPELLED, *others, doubtful=True)
+    letters, word_of_it = spell(written), written.lower()
+    if is_syllable(written) or (len(written) > 4 and _VOWEL.search(word_of_it)):
+        # Capitals for stress are commoner than an abbreviation that sounds like a word.
+        return source.token(at, end, word_of_it, Category.SPELLED, letters, doubtful=True)
+    return source.token(at, end, letters, Category.SPELLED, doubtful=True)
 
 
 def _is_mixed(written: str) -> bool:
