@@ -32,6 +32,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "storage.denied": (),
     "audio.worker": ("reason",),
     "audio.no_voice": ("language",),
+    "audio.busy": (),
     "audio.voice_failed": ("provider", "reason"),
     "audio.voice_slow": ("provider", "seconds"),
 }

@@ -18,6 +18,7 @@ from broadcasts.clock import Clock
 from broadcasts.errors import Fault, Refused
 
 ID = "http"
+IN_ALL = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -36,7 +37,7 @@ class HttpVoice:
         most_bytes: int = MOST_PIECE_BYTES,
     ) -> None:
         """`url`: of the request itself. `voices`: language as in "vi-VN" and the service's name for the voice.
-        `seconds` and `most_bytes`: what one sentence may take."""
+        `seconds` and `most_bytes`: what one sentence may take; a whole text `IN_ALL` times the seconds."""
         self._url, self._key, self._model = url, key, model
         self._seconds, self._most, self._clock = seconds, most_bytes, clock
         self._voices = tuple(Voice(ID, name, language) for language, name in voices)
@@ -61,9 +62,12 @@ class HttpVoice:
             raise Refused("audio.voice_unknown", voice=f"{ID}/{voice[:60]}")
         outs = [folder / f"http-{number}" for number in range(len(texts))]
         headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {self._key}"} if self._key else {})
+        ends = self._clock.monotonic() + IN_ALL * self._seconds
         with httpx.Client(timeout=self._seconds, follow_redirects=False, trust_env=False, headers=headers) as client:
             for text, out in zip(texts, outs, strict=True):
                 asked = {"model": self._model, "input": text, "voice": voice, "response_format": "wav", "speed": rate}
+                if self._clock.monotonic() > ends:
+                    raise Fault("audio.voice_slow", provider=ID, seconds=round(IN_ALL * self._seconds))
                 try:
                     self._fetch(client, asked, out)
                 except httpx.TimeoutException as error:

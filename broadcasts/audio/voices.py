@@ -6,10 +6,12 @@ stranger's file: it is decoded in the confined child like any upload.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from broadcasts.audio import child
@@ -25,6 +27,8 @@ MOST_PIECE_BYTES = 60_000_000
 SLOWEST, FASTEST = 0.6, 1.6
 """Times the voice's own pace."""
 SENTENCE_MS = 250
+WAITS_S = 60.0
+"""For a turn, when as many texts are spoken as there are cores."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Voices:
         """`first`: by language, the voice that a form offers first."""
         self.providers = tuple(providers)
         self._first = dict(first or {})
+        self._turns = BoundedSemaphore(os.cpu_count() or 1)
 
     def all(self) -> list[Voice]:
         return [voice for provider in self.providers for voice in provider.voices()]
@@ -109,13 +114,26 @@ class Voices:
                     return provider, voice
         raise Refused("audio.voice_unknown", voice=voice_id[:80])
 
-    def say(self, sentences: Sequence[Sentence], voice_id: str, rate: float, out: Path) -> Path:
-        """A mono WAV at `out`, in whose folder the work is done.
+    def say(
+        self, sentences: Sequence[Sentence], voice_id: str, rate: float, out: Path, *, urgent: bool = False
+    ) -> Path:
+        """A mono WAV at `out`, in whose folder the work is done. As many at once as there are cores, and
+        what is `urgent`.
 
         Raises Refused("audio.voice_unknown", "audio.too_long"), Fault("audio.voice_failed", "audio.voice_slow",
-        "audio.worker", "storage.full").
+        "audio.busy", "audio.worker", "storage.full").
         """
         provider, voice = self.find(voice_id)
+        if urgent:
+            return self._say(sentences, provider, voice, rate, out)
+        if not self._turns.acquire(timeout=WAITS_S):
+            raise Fault("audio.busy")
+        try:
+            return self._say(sentences, provider, voice, rate, out)
+        finally:
+            self._turns.release()
+
+    def _say(self, sentences: Sequence[Sentence], provider: Provider, voice: Voice, rate: float, out: Path) -> Path:
         folder = out.parent
         spoken = provider.speak([each.text for each in sentences], voice.name, rate, folder)
         if len(spoken) != len(sentences):

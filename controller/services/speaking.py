@@ -139,13 +139,13 @@ def say(ctx: Context, sentences: Sequence[Sentence], voice: str, percent: int, o
 
     Raises what `Voices.say` does."""
     try:
-        ctx.voices.say(sentences, voice, percent / 100, out)
+        ctx.voices.say(sentences, voice, percent / 100, out, urgent=urgent)
     except Fault:
         _, failed = ctx.voices.find(voice)
         own = _embedded(ctx, failed.speaks)
         if not urgent or not own or own == voice:
             raise
-        ctx.voices.say(sentences, own, percent / 100, out)
+        ctx.voices.say(sentences, own, percent / 100, out, urgent=urgent)
         return own
     return voice
 

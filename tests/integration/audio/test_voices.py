@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -86,6 +86,36 @@ def test_pieces_of_any_kind_are_joined_in_order_without_the_silence_around_them(
     (tmp_path / "text").write_text("no sound", "utf-8")
     with pytest.raises(Refused, match=r"audio\.not_audio"):
         join_files([(tmp_path / "text", 0)], tmp_path / "again.wav")
+
+
+def test_as_many_texts_are_spoken_at_once_as_there_are_cores_and_the_next_hears_that_it_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow(Espeak):
+        def speak(self, texts: Sequence[str], voice: str, rate: float, folder: Path) -> list[Path]:
+            begun.release()
+            assert go_on.wait(60)
+            return super().speak(texts, voice, rate, folder)
+
+    monkeypatch.setattr("broadcasts.audio.voices.WAITS_S", 0.05)
+    monkeypatch.setattr("broadcasts.audio.voices.os.cpu_count", lambda: 1)
+    voices = Voices([Slow()])
+    (tmp_path / "first").mkdir()
+    first = threading.Thread(target=voices.say, args=(LINES, FIRST, 1.0, tmp_path / "first" / "out.wav"))
+    first.start()
+    assert begun.acquire(timeout=60)
+
+    with pytest.raises(Fault, match=r"audio\.busy"):
+        voices.say(LINES, FIRST, 1.0, tmp_path / "out.wav")
+    (tmp_path / "urgent").mkdir()
+    go_on.set()
+    assert voices.say(LINES, FIRST, 1.0, tmp_path / "urgent" / "out.wav", urgent=True).is_file()
+    first.join(60)
+
+    assert (tmp_path / "first" / "out.wav").is_file()
+    assert Voices([Espeak()]).say(LINES, FIRST, 1.0, tmp_path / "out.wav").is_file()
 
 
 @pytest.mark.parametrize("voice", ["", "espeak/", "espeak/km", "espeak/../vi", "nobody/vi", "x" * 10_000])
@@ -347,6 +377,10 @@ def test_a_service_that_is_silent_drips_or_is_not_there_is_a_fault_in_time(tmp_p
     service.act = drip
     with pytest.raises(Fault, match=r"audio\.voice_slow"):
         say(http(service, seconds=0.5))
+    service.act = lambda handler: service.open.wait(0.2) or answer(handler, 200, service.sound)
+    many = [Sentence(f"Câu {each}.") for each in "abcdefghijkl"]
+    with pytest.raises(Fault, match=r"audio\.voice_slow \(provider=http, seconds=2\)"):
+        Voices([http(service, seconds=0.4)]).say(many, "http/lan", 1.0, tmp_path / "out.wav")
     with socket.create_server(("127.0.0.1", 0)) as gone:
         url = f"http://127.0.0.1:{gone.getsockname()[1]}/"
     with pytest.raises(Fault, match="ConnectError"):
