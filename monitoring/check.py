@@ -40,7 +40,7 @@ _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 def exposed() -> Exposed:
     """Series name to its labels, and to the values of each, as a controller shows them."""
     metrics = FleetMetrics(CollectorRegistry())
-    metrics.show(FleetSnapshot(audit_chain_ok=True, storage_free_ratio=1.0))
+    metrics.show(FleetSnapshot(audit_chain_ok=True, storage_free_ratio=1.0, files=0))
     metrics.request("/", "GET", 200, 0.0)
     metrics.step_ran(Step.COMPILE, datetime.fromtimestamp(0, UTC), 0.0)
     found: dict[str, dict[str, frozenset[str]]] = {}
