@@ -36,6 +36,8 @@ WINDOW_HEARD, WINDOW_LEAST, WINDOW_SHARE = 0.42, 0.20, 0.65
 each 0.39. In more noise all windows read less: then this share of the better ones is enough."""
 MOST_HEARD, HALF_HEARD = 0.8, 0.5
 """Share of the windows for yes, and for anything but no (audio.md 7: coverage of 80 %)."""
+MOST_BY_CHANCE = 3
+"""So many windows that were not heard are no gust of wind any more."""
 SILENT_DBFS = -85
 FLOOR = 0.03
 """Of a band's mean power in the asset: what lies lower drowns in any street."""
@@ -197,7 +199,7 @@ def _judged(windows: Sequence[_Window], listened: int) -> Match:
     judged = sum(each.to_ms - each.from_ms for each in stretches)
     heard = sum(each.to_ms - each.from_ms for each in stretches if each.heard)
     share = heard / judged if judged else 0.0
-    decision, why = _decided(score, frames, share)
+    decision, why = _decided(score, frames, share, sum(not each.heard for each in stretches))
     if why in (Why.OTHER, Why.TOO_SHORT, Why.TOO_NOISY):
         # What a stranger's windows read by chance is nobody's evidence.
         heard, stretches = 0, tuple(Stretch(each.from_ms, each.to_ms, False) for each in stretches)
@@ -224,8 +226,9 @@ def _best_path(agree: Signal, weight: Signal, windows: Sequence[_Window]) -> tup
     return best[1], best[0]
 
 
-def _decided(score: float, frames: int, share: float) -> tuple[Decision, Why]:
-    """`frames` that were compared; `share` of the windows of which something can be said that was heard."""
+def _decided(score: float, frames: int, share: float, missed: int) -> tuple[Decision, Why]:
+    """`frames` that were compared; `share` of the windows of which something can be said that was heard; how many of
+    them were not."""
     length = sqrt(LEAST / max(frames, 1))
     if score < max(SURE_OF_10_S * length, SURE_LEAST):
         if frames < LEAST:
@@ -236,4 +239,4 @@ def _decided(score: float, frames: int, share: float) -> tuple[Decision, Why]:
         return Decision.UNKNOWN, Why.TOO_NOISY
     if share >= MOST_HEARD:
         return Decision.YES, Why.MATCHED
-    return Decision.UNKNOWN if share >= HALF_HEARD else Decision.NO, Why.PARTLY
+    return Decision.NO if share < HALF_HEARD and missed >= MOST_BY_CHANCE else Decision.UNKNOWN, Why.PARTLY

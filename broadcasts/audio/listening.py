@@ -22,7 +22,7 @@ _WORKER = "broadcasts.audio.listening_worker"
 
 @dataclass(frozen=True)
 class ClipMatch:
-    """`score` is the peak of the correlation in units of its spread (GCC-PHAT); strangers stay below 16. `lag_ms`: how
+    """`score` is the peak of the correlation in units of its spread (GCC-PHAT); strangers stay below 12. `lag_ms`: how
     much later in the file than the unit believed."""
 
     decision: Decision

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import random
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,3 +50,25 @@ def at_8_khz(sound: Sound, rate: int) -> Sound:
     length = round(len(sound) * RATE / rate)
     spectrum = np.fft.rfft(sound)[: length // 2 + 1]
     return np.asarray(np.fft.irfft(spectrum, length) * (length / len(sound)), np.float64)
+
+
+def opus(sound: Sound, bit_rate: int = 8_000) -> bytes:
+    """A clip as a box sends it: mono at 8 kHz, Opus in Ogg."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=RATE)
+        assert isinstance(stream, av.AudioStream)
+        stream.bit_rate, stream.layout = bit_rate, "mono"
+        frame = av.AudioFrame.from_ndarray((sound * 32767).astype("<i2").reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = RATE
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return out.getvalue()
+
+
+def heard_again(file: str | io.BytesIO) -> Sound:
+    """What a player gives of a file, mono at 8 kHz."""
+    with av.open(file) as container:
+        change = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+        pieces = [out.to_ndarray().ravel() for frame in container.decode(audio=0) for out in change.resample(frame)]
+    return np.concatenate(pieces).astype(np.float64)

@@ -16,6 +16,8 @@ def test_what_sounded_is_found_and_a_stranger_is_not_taken_for_it(capsys: pytest
     assert (asked["true"], asked["false"], asked["snr_db"]) == (16, 160, 5)
     assert (asked["matched"], asked["falsely"]) == (1.0, 0.0)
     assert set(told["curve"]) == {"-5", "0", "5", "10", "15", "20"}
+    assert all(told["clips"][snr]["matched"] == 1.0 for snr in ("5", "10", "15", "20"))
+    assert all(clip["falsely"] == 0 and clip["bytes_most"] <= 12_000 for clip in told["clips"].values())
     assert befell["as it should be"] == {"yes": 6, "no": 0, "unknown": 0}
     for wrong in ("cut wire", "wrong file", "neighbour alone", "muted for 15 of 30 s"):
         assert befell[wrong]["yes"] == 0

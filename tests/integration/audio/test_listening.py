@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.audio import wav
+from support.parlance import heard_again, opus
 
 from broadcasts.audio import sample
 from broadcasts.audio.chain import MP3, ORDINARY, Limits
@@ -26,28 +25,6 @@ OTHER = (
     "Trạm y tế xã thông báo lịch tiêm chủng cho trẻ em dưới năm tuổi. Sáng thứ ba tuần tới, từ bảy giờ, mời các bà mẹ "
     "đưa con đến trạm. Nhớ mang theo sổ tiêm chủng và thẻ bảo hiểm y tế. Cháu nào đang sốt thì xin lùi lại tuần sau."
 )
-
-
-def heard_again(file: Path) -> Sound:
-    """What a player gives of it, mono at 8 kHz."""
-    with av.open(str(file)) as container:
-        change = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-        pieces = [out.to_ndarray().ravel() for frame in container.decode(audio=0) for out in change.resample(frame)]
-    return np.concatenate(pieces).astype(np.float64)
-
-
-def opus(sound: Sound, bit_rate: int = 8_000) -> bytes:
-    """A clip as a box sends it."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="ogg") as container:
-        stream = container.add_stream("libopus", rate=RATE)
-        assert isinstance(stream, av.AudioStream)
-        stream.bit_rate, stream.layout = bit_rate, "mono"
-        frame = av.AudioFrame.from_ndarray((sound * 32767).astype("<i2").reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +53,7 @@ def test_what_a_unit_heard_of_a_file_is_found_in_the_envelope_of_the_file(
     name: str, codec: str, files: dict[str, Path]
 ) -> None:
     ours, others = envelope_of(files[name], codec), envelope_of(files["health"], "opus")
-    sound = heard_again(files[name])
+    sound = heard_again(str(files[name]))
     assert abs(ours.duration_ms - len(sound) * 1000 / RATE) <= 64
     signs = signs_of(noisy(sound, 5))
     parts = [Part(300, len(signs), packed(signs))]
@@ -92,7 +69,7 @@ def test_what_a_unit_heard_of_a_file_is_found_in_the_envelope_of_the_file(
 
 def test_a_clip_is_found_where_it_was_taken_and_in_no_other_file(files: dict[str, Path]) -> None:
     begin = 6_000
-    clip = opus(noisy(heard_again(files["news"])[begin * 8 : begin * 8 + 80_000], 5))
+    clip = opus(noisy(heard_again(str(files["news"]))[begin * 8 : begin * 8 + 80_000], 5))
     assert len(clip) <= 11_000
 
     found = match_clip(clip, files["news"], "opus", offset_ms=begin + 700)
@@ -115,7 +92,7 @@ def test_a_clip_that_is_no_sound_says_nothing(clip: bytes, files: dict[str, Path
 
 
 def test_a_clip_that_is_too_long_or_too_short_or_lies_elsewhere_says_nothing(files: dict[str, Path]) -> None:
-    sound = heard_again(files["news"])
+    sound = heard_again(str(files["news"]))
     for length, offset, why in (
         (16_000 * 8, 0, Why.UNREADABLE),
         (1_000 * 8, 0, Why.TOO_SHORT),
