@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from fpdf import FPDF
@@ -22,8 +22,10 @@ FONTS = {
 }
 SIZE, LINE = 9.5, 5.2
 """Points; millimetres."""
-TIME, FACTS = 34, 62
+TIME, FACTS = 36, 62
 """Widths of the first and last column, in millimetres."""
+LETTER = re.compile("\\S(?:\u17d2.|[\u0300-\u036f\u17b4-\u17d1\u17d3\u17dd])*|\\s", re.DOTALL)
+"""With all that is written above, below and around it."""
 KHMER = re.compile("[\u1780-\u17ff\u19e0-\u19ff]")
 
 
@@ -32,6 +34,7 @@ class Paper(FPDF):
 
     def __init__(self, title: str) -> None:
         super().__init__(format="A4")
+        self._widths: dict[tuple[str, bool], float] = {}
         for family, name in FONTS.items():
             self.add_font(family, "", DIST / name.format(weight=400))
             self.add_font(family, "B", DIST / name.format(weight=600))
@@ -54,6 +57,50 @@ class Paper(FPDF):
         self.set_font("text", "B" if bold else "", size)
         self.multi_cell(0, size * 0.55, _whole(text), align="L", new_x="LMARGIN", new_y="NEXT")
 
+    def row(self, texts: Sequence[str], widths: Sequence[float]) -> None:
+        """A line of a table in the letters of the text, on one page. Our own: the library's table measures every piece
+        of a line again at each word, twice over, and a week of a province has thousands."""
+        self.set_font("text", "", SIZE)
+        columns = [self._lines(text, width - 2 * self.c_margin) for text, width in zip(texts, widths, strict=True)]
+        height = LINE * max(map(len, columns))
+        if self.will_page_break(height):
+            self.add_page()
+        left, top = self.l_margin, self.get_y()
+        for lines, width in zip(columns, widths, strict=True):
+            self.rect(left, top, width, height)
+            for place, line in enumerate(lines):
+                self.set_xy(left, top + place * LINE)
+                self.cell(width, LINE, line)
+            left += width
+        self.set_xy(self.l_margin, top + height)
+
+    def _lines(self, text: str, most: float) -> list[str]:
+        """As few as the words need; a word that is too long for one is broken between two letters."""
+        lines, line, taken = [], "", 0.0
+        for word in (piece for each in text.split(" ") for piece in self._pieces(each, most)):
+            gap = self._wide(" ") if line else 0.0
+            if line and taken + gap + self._wide(word) > most:
+                lines.append(line)
+                line, taken, gap = "", 0.0, 0.0
+            line, taken = f"{line} {word}" if line else word, taken + gap + self._wide(word)
+        return [*lines, line]
+
+    def _pieces(self, word: str, most: float) -> list[str]:
+        if self._wide(word) <= most:
+            return [word]
+        pieces = [""]
+        for letter in LETTER.findall(word):
+            if pieces[-1] and self._wide(pieces[-1] + letter) > most:
+                pieces.append("")
+            pieces[-1] += letter
+        return pieces
+
+    def _wide(self, word: str) -> float:
+        key = word, self.text_shaping is not None
+        if key not in self._widths:
+            self._widths[key] = self.get_string_width(word)
+        return self._widths[key]
+
 
 def week_ahead(run: DryRun, words: Words) -> bytes:
     """The dry run as a list to hang up: day by day, what sounds from when to when, where, and what gives way."""
@@ -68,7 +115,6 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
         if not day.lines:
             paper.say(words.t("ahead.nothing"))
             continue
-        paper.set_font("text", "", SIZE)
         # Of what goes on all day one line says so.
         rows = [
             _row(line, whole, words)
@@ -77,9 +123,8 @@ def week_ahead(run: DryRun, words: Words) -> bytes:
         ]
         paper.shape_for(text for row in rows for text in row)
         widths = (TIME, paper.epw - TIME - FACTS, FACTS)
-        with paper.table(col_widths=widths, first_row_as_headings=False, line_height=LINE, text_align="LEFT") as table:
-            for row in rows:
-                table.row(row)
+        for row in rows:
+            paper.row(row, widths)
     return bytes(paper.output())
 
 
