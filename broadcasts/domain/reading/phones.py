@@ -18,6 +18,12 @@ _PHONE = re.compile(
 )
 _HOTLINE = re.compile(r"(?:11[1-9]|1022|18[0-9]{3}|19[0-9]{3})(?![^\W_]|[.,/-]?[0-9])")
 _NOTHING_COUNTED = re.compile(r"\s*(?:[.,;:!?)]|$|(?:và|hoặc|hay)\s)")
+_SHORT = re.compile(r"[1-9][0-9]{2,4}(?![^\W_]|[.,/-]?[0-9]|\s[^\W\d_])")
+_SERVICE = re.compile(
+    r"(?<!\w)(?:hotline|tổng đài|đường dây nóng)(?:\s[^\W\d_]+){0,5}[\s:(]+"
+    r"(?:[0-9][0-9. ]{2,14}\s?(?:,|-|–|/|và|hoặc|hay)\s?(?:số )?)*$",
+    re.IGNORECASE,
+)
 _CUE = re.compile(
     r"(?<!\w)(?:gọi|gọi số|tổng đài|điện thoại|hotline|đường dây nóng|bấm số|quay số|số máy|báo ngay|cấp cứu|cứu hỏa|"
     r"chữa cháy|cứu nạn|công an|liên hệ|sđt|đt|trẻ em|số điện thoại|zalo|qua số|các số|theo số|đến số|về số|"
@@ -32,7 +38,7 @@ def phone(source: Source, at: int) -> Token | None:
     found = source.match(_PHONE, at)
     if found and _is_whole(found[0]):
         return source.token(at, found.end(), _groups(found[0]), Category.PHONE, doubtful="x" in found[0])
-    return _hotline(source, at)
+    return _service(source, at) or _hotline(source, at)
 
 
 def _is_whole(written: str) -> bool:
@@ -41,6 +47,14 @@ def _is_whole(written: str) -> bool:
     if written[0] == "1":
         return 6 <= count <= 10
     return count in (11, 12) if "+" in written else count in (10, 11)
+
+
+def _service(source: Source, at: int) -> Token | None:
+    """Any short number after "tổng đài" or "hotline" and a few words."""
+    found = source.match(_SHORT, at)
+    if found is None or not source.follows(_SERVICE, at):
+        return None
+    return source.token(at, found.end(), digits(found[0]), Category.PHONE)
 
 
 def _hotline(source: Source, at: int) -> Token | None:

@@ -22,7 +22,9 @@ class Source:
     style: Style
 
     def match(self, pattern: re.Pattern[str], at: int) -> re.Match[str] | None:
-        return pattern.match(self.text, at, at + AHEAD)
+        """No further than the line: "5" and a bullet below it are no range."""
+        end = self.text.find("\n", at, at + AHEAD)
+        return pattern.match(self.text, at, at + AHEAD if end < 0 else end)
 
     def before(self, at: int) -> str:
         """Up to 48 characters, of the same line."""

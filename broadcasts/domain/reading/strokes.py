@@ -47,6 +47,7 @@ _TO_DATE = re.compile(r"\s*(?:âm lịch|dương lịch|ÂL|AL|DL|\(|đến|tớ
 _OF_SOMETHING = re.compile(
     r"\s+(?!(?:đến|tới|hằng|hàng|năm|âm|dương|và|tại|ở|lúc|vào|từ|này|là|có|sẽ|xã|ấp|bà|thì|để|do|của)(?!\w))[a-zà-ỹ]"
 )
+_LISTED = re.compile(rf"({_D}(?:,{_D}){{1,6}})/({_D})(?![^\W_]|/|[.,]?[0-9])")
 _COUNTING = re.compile(r"\s*[a-zà-ỹ%‰°²³]")
 _RANKED = re.compile(
     r"(?<!\w)(?:cấp|lớp|ấp|khóm|tổ|khối|tuần|tháng|quý|từ|khoảng|số|mức|thứ|nhóm|đội|tỷ số|thắng|thua|hòa)\s+$",
@@ -62,7 +63,23 @@ _TAKEN = re.compile(
 
 def two_figures(source: Source, at: int) -> Token | None:
     """What stands around them decides; where nothing does it is doubtful."""
-    return _dotted(source, at) or _dashed(source, at) or _stroke(source, at) or _house(source, at)
+    return (
+        _listed(source, at) or _dotted(source, at) or _dashed(source, at) or _stroke(source, at) or _house(source, at)
+    )
+
+
+def _listed(source: Source, at: int) -> Token | None:
+    """21,22,23/11: days written without a space, which would be a decimal."""
+    found = source.match(_LISTED, at)
+    if found is None:
+        return None
+    *first, last = (int(part) for part in found[1].split(","))
+    of, days = int(found[2]), [*first, last]
+    if days != sorted(set(days)) or not all(is_day(day, of) for day in days):
+        return None
+    front = "".join(f"{cardinal(day, source.style)}, " for day in first)
+    spoken = f"{prefix_of(source, at)}{front}{words(source, last, of, None, 'ngày ')}"
+    return source.token(at, found.end(), spoken, Category.DATE, doubtful=not source.follows(DAY_CUE, at))
 
 
 def _dotted(source: Source, at: int) -> Token | None:

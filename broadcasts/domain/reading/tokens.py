@@ -9,9 +9,9 @@ from enum import StrEnum
 
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"\s*\n\s*")
-_STRAY = re.compile(r"\s+([,.;:!?…])")
-_AFTER_STOP = re.compile(r"([.…])(?:\s+,)+")
-_TWICE = re.compile(r"([,;:!?])(?:\s*,)+|,\s*(?=[.;:!?…])")
+_STRAY = re.compile(r"[^\S\n]+([,.;:!?…])")
+_AFTER_STOP = re.compile(r"([.…])(?:[^\S\n]+,)+")
+_TWICE = re.compile(r"([,;:!?])(?:[^\S\n]*,)+|,[^\S\n]*(?=[.;:!?…])")
 """A comma that stands for a dash or a stroke says nothing beside another sign."""
 _AT_FRONT = re.compile(r"(^|\n)[\s,]+")
 

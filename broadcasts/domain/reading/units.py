@@ -68,6 +68,8 @@ def per(source: Source, at: int) -> tuple[int, str]:
         if found is None or "\n" in found[0]:
             break
         written = found[1].lower() if found[1].isupper() else found[1]  # a headline: KM/H, ĐỒNG/HỘ
+        if not written.isalpha() and written not in NAMES:
+            break
         flows = written in _FLOWS and not words and source.follows(_MEASURED, at)
         link = "trên" if flows else "một"
         words.append(f"{link} {_BY.get(written) or NAMES.get(written, written)}")

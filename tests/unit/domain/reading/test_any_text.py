@@ -137,3 +137,15 @@ def test_a_text_of_the_greatest_length_is_read_and_a_longer_one_refused_with_bot
 @pytest.mark.parametrize("nothing", ["", " ", "\n\n", "…", "😀"])
 def test_a_text_without_words_says_nothing(nothing: str) -> None:
     assert not any(character.isalnum() for character in read(nothing).spoken)
+
+
+@given(bulletins)
+def test_lines_of_a_form_are_read_like_lines_of_a_file(text: str) -> None:
+    assert read(text.replace("\n", "\r\n")).spoken == read(text).spoken
+
+
+@given(bulletins, bulletins)
+def test_what_stands_on_another_line_changes_nothing(one: str, other: str) -> None:
+    together = read(f"{one}\n{other}").spoken
+    apart = [read(part).spoken for part in (one, other)]
+    assert together == "\n".join(part for part in apart if part)
