@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import broadcasts
-from broadcasts.audio import landlock
+from broadcasts.audio import landlock, seccomp
 from broadcasts.audio.chain import Limits
 
 _PDEATHSIG, _NO_NEW_PRIVS = 1, 38
@@ -39,11 +39,12 @@ _DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "urando
 def confine(limits: Limits, folder: Path) -> None:
     """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent; writes in `folder` only.
 
-    Reads there, and what Python and its libraries need. Must come before the first thread.
+    Reads there, and what Python and its libraries need; no socket, no program. Must come before the first thread.
     """
     _prctl(_PDEATHSIG, signal.SIGKILL)
     _prctl(_NO_NEW_PRIVS, 1)
     landlock.restrict(_READABLE, [folder, *_DEVICES])
+    seccomp.refuse_calls()
     for what, bound in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, limits.open_files),

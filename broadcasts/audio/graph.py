@@ -41,7 +41,11 @@ class Row:
             format=shape.kind, layout=shape.layout, sample_rate=shape.rate, time_base=Fraction(1, shape.rate)
         )
         for name, arguments in filters:
-            filter_ = self._graph.add(name, arguments)
+            try:
+                filter_ = self._graph.add(name, arguments)
+            except RuntimeError as error:
+                # PyAV's word for no memory; an unknown filter would be a ValueError.
+                raise MemoryError from error
             last.link_to(filter_)
             last = filter_
         last.link_to(self._graph.add("abuffersink"))
