@@ -10,7 +10,7 @@ import base64
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.envelope import AssetEnvelope
-from broadcasts.audio.hearing import Decision, Match, Part, match
+from broadcasts.audio.hearing import Decision, Match, Part, Why, match
+from broadcasts.audio.steadiness import is_steady
 from broadcasts.clock import from_unix_ms
 from broadcasts.errors import Fault, Refused
 from broadcasts.wire.journal import Envelope
@@ -158,7 +159,7 @@ class Listener:
         """Good line-outs of a whole fleet hear the same."""
         known = (name, parts)
         if known not in self._matches:
-            self._matches[known] = match(parts, sound)
+            self._matches[known] = _believed(match(parts, sound), sound)
             while len(self._matches) > KEPT_MATCHES:
                 self._matches.popitem(last=False)
         return self._matches[known]
@@ -252,6 +253,12 @@ def _asked_for(waiting: Waiting, command: Command, delivery: Delivery, sound: st
         and sound == delivery.asset_sha256
         and command.issued_at <= waiting.at < command.expires_at + timedelta(minutes=1)
     )
+
+
+def _believed(found: Match, sound: AssetEnvelope) -> Match:
+    """A siren that does not match may be the siren all the same."""
+    denied = found.decision is Decision.NO and found.why is Why.OTHER
+    return replace(found, decision=Decision.UNKNOWN, why=Why.TOO_NOISY) if denied and is_steady(sound) else found
 
 
 def _soundings(parts: Sequence[EnvelopePart]) -> list[tuple[Part, ...]]:
