@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -189,7 +190,8 @@ def test_a_recording_that_is_done_without_a_connection_is_sent_when_there_is_one
     spoke_for(page, 3)
     context.set_offline(True)
     page.get_by_role("button", name="Xong").click()
-    expect(page.locator("[data-sent-words]")).to_contain_text("Mất kết nối", timeout=30_000)
+    expect(page.locator("[data-sent-words]")).to_contain_text(re.compile(r"Mất kết nối ở \d+%"), timeout=30_000)
+    expect(page.locator("[data-hint]")).to_contain_text(re.compile(r"Đã thu 0:0\d"))
     expect(page.locator("[data-local]")).to_be_visible()
     shoot(page, "studio-offline")
     assert studio.uploads() == []

@@ -5,6 +5,8 @@ import { send } from "./parts/sender.js";
 
 const PIECE_MS = 1000;
 const RATE = 96_000;
+const AGAIN_MS = 60_000;
+const HERE_MS = 240_000;
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus", "audio/webm"];
 const body = document.body;
 const studio = document.querySelector("[data-studio]");
@@ -77,6 +79,7 @@ const open = () => {
         say(status === 401 ? "login" : (sentence ?? "failed"));
         if (sending) sending.stuck = true;
         if (sentence && status !== 401) over();
+        else setTimeout(goOn, AGAIN_MS);
         list();
       },
       sent: (upload) => {
@@ -89,7 +92,13 @@ const open = () => {
     sending.way = send(blob, { name: `${me}-${id}`, title, use, token: body.dataset.token, told });
   };
 
-  window.addEventListener("online", () => sending?.stuck && !sending.upload && ((sending.stuck = false), sending.way.start()));
+  const goOn = () => {
+    if (!sending?.stuck || sending.upload) return;
+    sending.stuck = false;
+    say("");
+    sending.way.start();
+  };
+  window.addEventListener("online", goOn);
 
   // The server has made something of it, or says why not: only then is it no longer kept here.
   body.addEventListener("recorded", () => {
@@ -192,6 +201,10 @@ const open = () => {
     button("stop").focus();
     list();
     const mine = now;
+    // Who speaks for a quarter of an hour is here, although no key is pressed: the session must not end meanwhile.
+    mine.here = setInterval(() => {
+      if (mine.device.state === "recording" && mine.judgement !== "nothing") fetch("/api/v1/sessions").catch(() => {});
+    }, HERE_MS);
     try {
       mine.meter = await listen(stream, (level, judgement) => heard(mine, level, judgement));
     } catch {
@@ -237,6 +250,7 @@ const open = () => {
   const still = (it) => {
     it.meter?.stop();
     clearInterval(it.timer);
+    clearInterval(it.here);
     for (const track of it.stream.getTracks()) track.stop();
     it.lock?.release().catch(() => {});
     find("level").hidden = true;
