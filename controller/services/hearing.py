@@ -10,7 +10,7 @@ import base64
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -256,9 +256,11 @@ def _asked_for(waiting: Waiting, command: Command, delivery: Delivery, sound: st
 
 
 def _believed(found: Match, sound: AssetEnvelope) -> Match:
-    """A siren that does not match may be the siren all the same."""
-    denied = found.decision is Decision.NO and found.why is Why.OTHER
-    return replace(found, decision=Decision.UNKNOWN, why=Why.TOO_NOISY) if denied and is_steady(sound) else found
+    """A siren that does not match, here or there, may be the siren all the same; that nothing came is believed."""
+    whole = found.decision is Decision.YES and all(each.heard for each in found.stretches)
+    if whole or found.why is Why.SILENT or not is_steady(sound):
+        return found
+    return Match(Decision.UNKNOWN, Why.TOO_NOISY, found.score, listened_ms=found.listened_ms)
 
 
 def _soundings(parts: Sequence[EnvelopePart]) -> list[tuple[Part, ...]]:
