@@ -26,6 +26,7 @@ that it is twice as long. It was up to 1.2 for fifteen times as long."""
 _NEXT_DB = 0.3
 _SHARE = 0.7
 """What share of the tolerance one encoding of everything is left at."""
+_MP3_FRAME = 1_152
 _MOST_LONGER_S = 60
 """A finished file may be longer than what was uploaded may be: a chime."""
 
@@ -61,6 +62,9 @@ class Settling:
             return None
         done = self._until_right(pcm, setting)
         decoded, written = done.found.samples * self._chain.codec.sample_rate, done.encoded.samples * done.found.rate
+        if self._chain.codec.container == "mp3" and 0 < decoded - written < _MP3_FRAME * done.found.rate:
+            # Its tag cannot say that fewer than 529 samples of the last frame are padding: every player plays them.
+            return replace(done, encoded=replace(done.encoded, samples=done.found.samples))
         if decoded != written:
             raise Fault("audio.worker", reason=f"{done.found.samples} samples decoded, {done.encoded.samples} written")
         return done

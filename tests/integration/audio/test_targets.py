@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.audio import Sound, decoded, recording
+from support.audio import Sound, decoded, recording, speechlike, wav
 from support.takes import TAKES
 
 from broadcasts.audio.chain import CODECS, EMERGENCY, ORDINARY
@@ -84,3 +84,16 @@ def test_a_long_recording_is_right_and_the_same_every_time(tmp_path: Path) -> No
     assert first.loudness_lufs == pytest.approx(-16.0, abs=0.5)
     assert first.true_peak_dbtp <= -1.0
     assert first.duration_ms == pytest.approx(sum(part.size for part in parts) / 44.1, abs=300)
+
+
+@pytest.mark.parametrize("padding", [0, 23, 24, 300, 528])
+def test_an_mp3_is_as_long_as_players_play_it(padding: int, tmp_path: Path) -> None:
+    """The last frame is filled up, and its tag cannot always say by how much."""
+    rate, chain = 24_000, replace(ORDINARY, codec=CODECS["mp3"])
+    upload, store = tmp_path / "upload", Store(tmp_path / "store")
+    upload.write_bytes(wav(speechlike(3.0, rate)[: 576 * 84 - 1_105 - padding], rate))
+
+    prepared = prepare(upload, store, chain=chain)
+
+    sound, decoded_rate = decoded(store.path(prepared.sha256))
+    assert prepared.duration_ms == sound.size * 1000 // decoded_rate
