@@ -16,7 +16,8 @@ from broadcasts.audio.encode import Encoded, encode
 from broadcasts.audio.graph import SILENCE_LUFS, Row, Shape
 from broadcasts.audio.level import Approach, Measured, measured
 from broadcasts.audio.pcm import Pcm
-from broadcasts.errors import Fault, Refused
+from broadcasts.audio.settle import as_played
+from broadcasts.errors import Refused
 
 _TRIES = 4
 NEAR_LU = 0.2
@@ -66,9 +67,7 @@ def _encoded(pcm: Pcm, lufs: float, chain: Chain, out: Path, limits: Limits) -> 
         if not left or (above <= 0 and not (too_far and approach.move(found.lufs, lufs))):
             break
         limiter -= above + 0.1 if above > 0 else 0
-    if found.samples * chain.codec.sample_rate != encoded.samples * found.rate:
-        raise Fault("audio.worker", reason=f"{found.samples} samples decoded, {encoded.samples} written")
-    return encoded, found
+    return as_played(encoded, found, chain.codec), found
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from broadcasts.audio import child
-from broadcasts.audio.chain import Chain, Limits
+from broadcasts.audio.chain import Chain, Codec, Limits
 from broadcasts.audio.encode import Encoded, encode
 from broadcasts.audio.level import Approach, Measured, gain_for, loudness, measured
 from broadcasts.audio.pcm import Pcm
@@ -61,13 +61,7 @@ class Settling:
         if setting is None:
             return None
         done = self._until_right(pcm, setting)
-        decoded, written = done.found.samples * self._chain.codec.sample_rate, done.encoded.samples * done.found.rate
-        if self._chain.codec.container == "mp3" and 0 < decoded - written < _MP3_FRAME * done.found.rate:
-            # Its tag cannot say that fewer than 529 samples of the last frame are padding: every player plays them.
-            return replace(done, encoded=replace(done.encoded, samples=done.found.samples))
-        if decoded != written:
-            raise Fault("audio.worker", reason=f"{done.found.samples} samples decoded, {done.encoded.samples} written")
-        return done
+        return replace(done, encoded=as_played(done.encoded, done.found, self._chain.codec))
 
     def _first(self, pcm: Pcm) -> Setting | None:
         gain = gain_for(pcm, self._chain, self._chain.target_lufs)
@@ -108,3 +102,14 @@ class Settling:
         encoded = encode(pcm, setting.gain_db, setting.limiter_dbfs, codec, self._out)
         tell("checking")
         return Settled(encoded, measured(self._out, codec.container, self._limits), setting)
+
+
+def as_played(encoded: Encoded, found: Measured, codec: Codec) -> Encoded:
+    """With the length that players play. Raises Fault audio.worker when that is not the one that was written."""
+    decoded, written = found.samples * codec.sample_rate, encoded.samples * found.rate
+    if codec.container == "mp3" and 0 < decoded - written < _MP3_FRAME * found.rate:
+        # Its tag cannot say that fewer than 529 samples of the last frame are padding: every player plays them.
+        return replace(encoded, samples=found.samples)
+    if decoded != written:
+        raise Fault("audio.worker", reason=f"{found.samples} samples decoded, {encoded.samples} written")
+    return encoded
