@@ -50,6 +50,7 @@ def with_voices(house: House, *providers: object) -> House:
     return house
 
 
+@pytest.mark.requirement("R-023")
 def test_a_text_is_read_by_the_rules_spoken_and_kept_with_all_that_it_came_from(house: House, tmp_path: Path) -> None:
     actor = house.actor("phatthanh")
 
