@@ -15,8 +15,7 @@ from broadcasts.audio.store import Store, told_as_faults
 from broadcasts.errors import Refused
 
 Cut = tuple[int, int]
-"""What of a prepared recording is wanted: from and up to, ms on its own time line, after silence was taken from its
-ends."""
+"""What of an upload is wanted: from and up to, ms on its own time line, silence at its beginning counted."""
 
 
 @dataclass(frozen=True)

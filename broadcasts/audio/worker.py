@@ -73,8 +73,9 @@ def prepare(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
     speech = trimmed(decoded.pcm, windows) if chain.trim_silence else decoded.pcm
     lufs = decoded.lufs
     if job.get("cut"):
-        # After the silence is gone: times are those of the recording that somebody saw and heard before he cut.
-        since, until = (ms * speech.rate // 1000 for ms in job["cut"])
+        # Of the upload: what is cut may be a cut itself. Silence at its ends stays away, as in what somebody heard.
+        before = speech.start - decoded.pcm.start
+        since, until = (max(ms * speech.rate // 1000 - before, 0) for ms in job["cut"])
         speech = speech.part(min(since, speech.samples), max(since, until))
         lufs = loudness(speech)
     if speech.seconds < limits.min_seconds:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.audio.pipeline import Prepared
+from broadcasts.audio.pipeline import Cut, Prepared
 from broadcasts.errors import Fault, LoaError, Refused
 from controller.db.tables import Asset, Upload, User
 from controller.services import audit
@@ -93,9 +93,7 @@ class Workshop:
             # It may have waited while a right was taken away.
             actor_by_name(session, user.name, ctx.wall.now()).need(RIGHTS[Use(upload.use)])
             source = self._source(session, upload)
-        cut = None
-        if upload.cut_from_ms is not None and upload.cut_to_ms is not None:
-            cut = (upload.cut_from_ms, upload.cut_to_ms)
+            cut = _cut(session, upload)
         emergency = upload.use == Use.EMERGENCY
         told = lambda stage: self._tell(upload, stage)  # noqa: E731
         return ctx.audio.prepare(source, emergency=emergency, cut=cut, progress=told), user.name
@@ -173,6 +171,14 @@ def _order(session: Session) -> list[str]:
         places.append((had[user], served.get(user, _NEVER), since, name))
         had[user] += 1
     return [place[-1] for place in sorted(places)]
+
+
+def _cut(session: Session, upload: Upload) -> Cut | None:
+    """On the original's time line: what is cut begins where its own silence ended, or where it was cut out before."""
+    if upload.cut_of is None or upload.cut_from_ms is None or upload.cut_to_ms is None:
+        return None
+    start = int(session.get_one(Asset, upload.cut_of).mastering.get("trimmed_start_ms", 0))
+    return start + upload.cut_from_ms, start + upload.cut_to_ms
 
 
 def _move(session: Session, upload: Upload, **values: Any) -> None:

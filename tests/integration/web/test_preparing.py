@@ -97,6 +97,26 @@ def test_what_is_cut_out_is_a_recording_of_its_own(house: House, sender: Sender)
     assert stranger.client.get(f"/assets/{whole}/listen").status_code in (200, 404)
 
 
+def test_a_cut_of_a_cut_is_of_what_was_heard_and_nothing_cut_away_comes_back(house: House, sender: Sender) -> None:
+    sender.whole(tone(6.0))
+    prepare_all(house)
+    whole, actor = str(sender.told()["asset"]), house.actor("phatthanh")
+
+    def cut(of: str, since_ms: int, until_ms: int) -> Asset:
+        made = uploads.begin_cut(house.ctx, actor, of, since_ms, until_ms, "recording")
+        prepare_all(house)
+        with house.ctx.db.read() as session:
+            return session.get_one(Asset, session.get_one(Upload, made.id).asset_sha256)
+
+    middle = cut(whole, 2_000, 5_000)
+    inside = cut(middle.sha256, 500, 2_500)
+
+    assert inside.duration_ms == pytest.approx(2_000, abs=1)
+    assert inside.mastering["trimmed_start_ms"] == pytest.approx(2_500, abs=2)
+    assert inside.mastering["trimmed_end_ms"] == pytest.approx(1_500, abs=2)
+    assert inside.original_sha256 == middle.original_sha256
+
+
 def test_the_page_follows_a_recording_from_the_line_to_its_player(house: House, sender: Sender) -> None:
     sender.whole(SOUND)
     other = another(house, "khac")
