@@ -83,8 +83,9 @@ class HttpVoice:
                 raise self._failed(f"HTTP {answer.status_code}")
             size = 0
             with told_as_faults(), out.open("wb") as file:
-                # Undecoded: a small answer must not unfold into a large one.
-                for chunk in answer.iter_raw(65_536):
+                # Undecoded: a small answer must not unfold into a large one. As it comes: a block of a size would be
+                # waited for however slowly it drips.
+                for chunk in answer.iter_raw():
                     size += len(chunk)
                     if size > self._most:
                         raise self._failed(f"more than {self._most} bytes")

@@ -121,16 +121,19 @@ class Piper:
         except OSError as error:
             return (), "", f"{Path(str(error.filename)).name} is missing"
         mark = tuple(number for stat in stats for number in (stat.st_size, stat.st_mtime_ns))
+        if not (self._folder / f"{name}.LICENSE").is_file():
+            return (), "", f"{name}.LICENSE is missing"
         if (known := self._sums.get(name)) is not None and known[0] == mark:
             return known
-        lines = [line.split(None, 1) for line in files[2].read_text("ascii", "replace").splitlines()]
+        try:
+            lines = [line.split(None, 1) for line in files[2].read_text("ascii", "replace").splitlines()]
+            sums = {path.name: _sha256(path) for path in files[:2]}
+        except OSError as error:
+            return (), "", f"{Path(str(error.filename)).name} cannot be read: {error.strerror}"
         promised = {pair[1]: pair[0] for pair in lines if len(pair) == 2}
-        sums = {path.name: _sha256(path) for path in files[:2]}
         wrong = ""
         if any(promised.get(each, promised.get(f"*{each}")) != digest for each, digest in sums.items()):
             wrong = f"{name}.sha256 does not name these files"
-        elif not (self._folder / f"{name}.LICENSE").is_file():
-            wrong = f"{name}.LICENSE is missing"
         elif not _settings(files[1]):
             wrong = f"{name}.onnx.json cannot be read"
         self._sums[name] = (mark, sums[model.name], wrong)

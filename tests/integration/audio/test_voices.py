@@ -195,6 +195,28 @@ def test_a_piper_voice_whose_sums_or_licence_are_missing_or_wrong_is_not_offered
     assert "sha256 is missing" in piper.wrong()[0]
 
 
+def test_a_licence_that_is_put_there_or_taken_away_later_is_seen_at_once(tmp_path: Path) -> None:
+    piper = Piper(voice_in(tmp_path / "voices"), program(tmp_path / "piper"))
+    licence = tmp_path / "voices" / "vi_VN-mau-medium.LICENSE"
+    assert len(piper.voices()) == 1
+
+    licence.unlink()
+    assert list(piper.voices()) == []
+    assert "LICENSE is missing" in piper.wrong()[0]
+    licence.write_text("MIT", "utf-8")
+    assert [each.licence for each in piper.voices()] == ["MIT"]
+
+
+def test_a_voice_that_we_may_not_read_is_not_offered_and_the_others_are(tmp_path: Path) -> None:
+    folder = voice_in(voice_in(tmp_path / "voices"), "vi_VN-khac-medium")
+    piper = Piper(folder, program(tmp_path / "piper"))
+    (folder / "vi_VN-khac-medium.onnx.json").unlink()
+    (folder / "vi_VN-khac-medium.onnx.json").mkdir()
+
+    assert [each.name for each in piper.voices()] == ["vi_VN-mau-medium"]
+    assert "cannot be read" in piper.wrong()[0]
+
+
 def test_without_the_program_piper_offers_nothing_and_says_how_to_get_it(tmp_path: Path) -> None:
     piper = Piper(voice_in(tmp_path / "voices"), tmp_path / "nothing there")
 
@@ -368,6 +390,20 @@ def test_a_service_that_is_silent_drips_or_is_not_there_is_a_fault_in_time(tmp_p
             except OSError:
                 return
 
+    dropped: list[int] = []
+
+    def drops(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for number in range(100):
+            if service.open.wait(0.1):
+                return
+            try:
+                handler.wfile.write(b"x")
+            except OSError:
+                return
+            dropped.append(number)
+
     def say(voice: HttpVoice) -> None:
         Voices([voice]).say(LINES, "http/lan", 1.0, tmp_path / "out.wav")
 
@@ -377,6 +413,10 @@ def test_a_service_that_is_silent_drips_or_is_not_there_is_a_fault_in_time(tmp_p
     service.act = drip
     with pytest.raises(Fault, match=r"audio\.voice_slow"):
         say(http(service, seconds=0.5))
+    service.act = drops
+    with pytest.raises(Fault, match=r"audio\.voice_slow"):
+        say(http(service, seconds=0.5))
+    assert len(dropped) < 90, "byte by byte it does not go on until there is a whole block"
     service.act = lambda handler: service.open.wait(0.2) or answer(handler, 200, service.sound)
     many = [Sentence(f"Câu {each}.") for each in "abcdefghijkl"]
     with pytest.raises(Fault, match=r"audio\.voice_slow \(provider=http, seconds=2\)"):
