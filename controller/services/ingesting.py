@@ -59,11 +59,11 @@ _OPEN = select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_vers
     Delivery.state.in_([str(state) for state in (*_AHEAD, State.READY)]),
     Delivery.end > bindparam("at"),
 )
-_UNREADY = _OPEN.join(UnitStatus, UnitStatus.unit_id == Delivery.unit_id).where(
+_UNREADY = _OPEN.where(
     or_(
         Delivery.state.in_([str(state) for state in _AHEAD]),
-        # Its cluster has another unit by now, with plans of its own.
-        Delivery.plan_version > UnitStatus.plan_version,
+        # Ready, and named by a plan that the unit had not got before: that was another unit at its cluster.
+        Delivery.plan_version > bindparam("had"),
     )
 )
 _BEYOND = (
@@ -110,10 +110,11 @@ def apply(
     units = list(statuses)
     # Held so that the session finds them without asking for each.
     marks = session.scalars(_MARKS, {"units": units}).all()
+    had = {unit: status.plan_version or 0 for unit, status in statuses.items()}
     with session.no_autoflush:
         changed = _take_statuses(session, heard, statuses, tally)
     session.flush()
-    _readiness(session, statuses, changed)
+    _readiness(session, statuses, had, changed)
     births = [one for one in heard if isinstance(one.message, Presence) and one.message.state is PresenceState.ONLINE]
     there = {one.unit for one in births if statuses[one.unit].connected}
     if there and commanding.connected(session, there, max(one.at for one in births)):
@@ -268,8 +269,10 @@ def _apply_lag(plan: tuple[int, datetime | None] | None, status: UnitStatus, ver
     return [(at - plan[1]).total_seconds()]
 
 
-def _readiness(session: Session, statuses: Mapping[str, UnitStatus], changed: Mapping[str, _Change]) -> None:
-    """Ready is: the plan that names it is applied, and the file is held."""
+def _readiness(
+    session: Session, statuses: Mapping[str, UnitStatus], had: Mapping[str, int], changed: Mapping[str, _Change]
+) -> None:
+    """Ready is: the plan that names it is applied, and the file is held. `had`: versions of plans before."""
     if not changed:
         return
     told = {unit: statuses[unit] for unit in changed}
@@ -280,7 +283,7 @@ def _readiness(session: Session, statuses: Mapping[str, UnitStatus], changed: Ma
     rows: list[Any] = []
     for change, query in ((_Change.GAINED, _UNREADY), (_Change.LOST, _OPEN)):
         if units := [unit for unit, its in changed.items() if its is change]:
-            rows += session.execute(query, {"units": units, "at": at})
+            rows += session.execute(query, {"units": units, "at": at, "had": min(had[unit] for unit in units)})
     for row in rows:
         applied = row.plan_version is not None and (told[row.unit_id].plan_version or 0) >= row.plan_version
         if applied and row.asset_sha256 in held[row.unit_id]:

@@ -15,11 +15,12 @@ from broadcasts.wire.jws import Typ
 from broadcasts.wire.status import ClockSource, ClockState, Player, PlayerState, Presence, PresenceState, Reported
 from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
-from controller.db.tables import JournalMark, ScopeDocument, UnitPlan, UnitStatus
+from controller.db.tables import Assignment, JournalMark, ScopeDocument, Unit, UnitPlan, UnitStatus
 from controller.services import acknowledging, alerting, reconciling, trusting
 
 UNIT = f"u-{HERE}-1"
 TOPIC = topics.to_unit(UNIT, In.PLAN)
+SPARE = "u-spare"
 
 
 def reconcile(house: House) -> list[str]:
@@ -79,6 +80,28 @@ def test_saved_pushed_and_confirmed_are_three_states(house: House, planned: str)
     report(house, version, [])
     assert house.delivery(planned).state == State.PUBLISHED
     assert {each.state for each in house.deliveries(planned)[1:]} == {State.PUBLISHED}
+
+
+def test_what_was_ready_at_the_unit_before_is_not_ready_at_the_one_that_took_its_place(
+    house: House, planned: str
+) -> None:
+    reconcile(house)
+    report(house, house.plan(UNIT).version, [house.bulletin.sha256])
+    assert house.delivery(planned).state == State.READY
+    with house.ctx.db.write() as session:
+        session.add(Unit(id=SPARE, key_x="x" * 43, secret_hashes={"sha256": "0" * 64}, enrolled_at=house.now))
+        session.flush()
+        session.execute(update(Assignment).where(Assignment.unit_id == UNIT).values(until=house.now))
+        session.add(Assignment(unit_id=SPARE, cluster_id=house.delivery(planned).cluster_id, since=house.now))
+    # It said so before it had a place: with a plan of its own, or where it stood before.
+    report(house, 3, unit=SPARE)
+    house.compile()
+    reconcile(house)
+    version = house.plan(SPARE).version
+    report(house, version, unit=SPARE)
+    assert (house.delivery(planned).unit_id, house.delivery(planned).state) == (SPARE, State.PUBLISHED)
+    report(house, version, [house.bulletin.sha256], SPARE)
+    assert house.delivery(planned).state == State.READY
 
 
 def test_a_connected_unit_that_did_not_hear_its_plan_is_told_again_after_a_minute(house: House, planned: str) -> None:
