@@ -39,7 +39,8 @@ _DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "urando
 def confine(limits: Limits, folder: Path) -> None:
     """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent; writes in `folder` only.
 
-    Reads there, and what Python and its libraries need; no socket, no program. Must come before the first thread.
+    Reads there, and what Python and its libraries need; no socket, no program, no other process, none new. Must come
+    before the first thread.
     """
     _prctl(_PDEATHSIG, signal.SIGKILL)
     _prctl(_NO_NEW_PRIVS, 1)

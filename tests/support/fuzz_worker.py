@@ -1,8 +1,9 @@
 """Many mutated uploads by one confined child: `python -m tests.support.fuzz_worker` through `child.run`.
 
-It confines itself once, as the worker does, and forks for every file: each gets a process with the worker's own limits
-and code, and nothing of the one before; only the start of Python and of its libraries is shared. Job: `cases`, each a
-folder with an `upload` and its `demuxer`. Answer: what became of each, in order: `signal` (0 for none), `seconds` of
+It leaves the network once and forks for every file: each gets a process that confines itself as the worker does, with
+the worker's own limits and code, and nothing of the one before; only the start of Python and of its libraries is
+shared. What is confined makes no process any more, so this one is not. Job: `cases`, each a folder with an `upload` and
+its `demuxer`. Answer: what became of each, in order: `signal` (0 for none), `seconds` of
 processor, `told` (as the worker's answer) and `left` (files in the folder).
 """
 
@@ -16,12 +17,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from broadcasts.audio import child, worker
+from broadcasts.audio import worker
 from broadcasts.audio.chain import ORDINARY, Limits
+from broadcasts.audio.confine import confine, leave_network
 from broadcasts.errors import Fault, Refused
 
 
-def run(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    limits = Limits.from_json(job["limits"])
+    leave_network()
     return {"cases": [_forked(Path(each["folder"]), each["demuxer"], limits) for each in job["cases"]]}
 
 
@@ -32,6 +36,7 @@ def _forked(folder: Path, demuxer: str, limits: Limits) -> dict[str, Any]:
         try:
             signal.alarm(round(limits.wall_seconds))
             os.chdir(folder)
+            confine(limits, folder)
             Path("told.json").write_text(json.dumps(_answer(folder, demuxer, limits)), encoding="utf-8")
             code = 0
         finally:
@@ -65,4 +70,4 @@ def _answer(folder: Path, demuxer: str, limits: Limits) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    child.serve(run)
+    sys.stdout.write(json.dumps({"done": run(json.load(sys.stdin))}))
