@@ -120,23 +120,25 @@ class _Window:
 
 
 def match(parts: Sequence[Part], asset: AssetEnvelope) -> Match:
-    """All parts of one sounding against the envelope of the file that the journal names. Raises nothing."""
+    """All parts of one sounding against the envelope of the file that the journal names. A part that is no envelope is
+    as if it had not come. Raises nothing."""
+    told = [(part, signs) for part in parts if (signs := _signs(part)) is not None]
+    if parts and not told:
+        return Match(Decision.UNKNOWN, Why.UNREADABLE)
     runs: list[tuple[int, list[NDArray[np.int8]]]] = []
-    for part in sorted(parts, key=lambda each: each.offset_ms):
-        try:
-            signs = unpacked(part.data, part.frames)
-        except ValueError:
-            return Match(Decision.UNKNOWN, Why.UNREADABLE)
+    for part, signs in sorted(told, key=lambda each: each[0].offset_ms):
         last = runs[-1] if runs else None
         if last is not None and last[0] + sum(map(len, last[1])) * FRAME_MS == part.offset_ms:
             last[1].append(signs)
         else:
             runs.append((part.offset_ms, [signs]))
-    listened = sum(part.frames for part in parts) * FRAME_MS
-    levels = [part.level_dbfs for part in parts]
-    if parts and all(level is not None and level <= SILENT_DBFS for level in levels):
-        dead = parts[0].source == "line_out"
-        return Match(Decision.NO if dead else Decision.UNKNOWN, Why.SILENT, listened_ms=listened)
+    listened = sum(part.frames for part, _ in told) * FRAME_MS
+    levels = [part.level_dbfs for part, _ in told]
+    if told and all(level is not None and level <= SILENT_DBFS for level in levels):
+        if told[0][0].source != "line_out":
+            return Match(Decision.UNKNOWN, Why.SILENT, listened_ms=listened)
+        missed = tuple(Stretch(begin, begin + sum(map(len, pieces)) * FRAME_MS, heard=False) for begin, pieces in runs)
+        return Match(Decision.NO, Why.SILENT, listened_ms=listened, stretches=missed)
     floor = FLOOR * asset.power.mean(axis=0) if len(asset.levels) else np.zeros(BANDS)
     windows = [
         window for begin, pieces in runs for window in _windows(begin, np.concatenate(pieces), asset, floor + 1e-12)
@@ -145,6 +147,13 @@ def match(parts: Sequence[Part], asset: AssetEnvelope) -> Match:
     if not windows or total <= 0:
         return Match(Decision.UNKNOWN, Why.TOO_SHORT if listened < LEAST * FRAME_MS else Why.ELSEWHERE)
     return _judged(windows, listened)
+
+
+def _signs(part: Part) -> NDArray[np.int8] | None:
+    try:
+        return unpacked(part.data, part.frames)
+    except ValueError:
+        return None
 
 
 def _windows(begin_ms: int, signs: NDArray[np.int8], asset: AssetEnvelope, floor: Signal) -> Iterator[_Window]:

@@ -44,8 +44,10 @@ class Overheard:
 
 def listened(found: Finding, ear: Overheard | None) -> Finding:
     """The finding with what the ear says of it. Only what was played to its end is the ear's to confirm or deny."""
-    if ear is None or found.state is not State.PLAYED or (ear.answer is Answer.UNKNOWN and not ear.share):
+    if ear is None or found.state is not State.PLAYED:
         return found
+    if ear.answer is Answer.UNKNOWN and ear.share < HALF:
+        return found  # too few windows were missed to deny it, and too few heard to confirm it
     if found.verdict is Verdict.FAILED_TO_SOUND:
         return found
     if ear.silent and found.verdict is Verdict.HEARD:

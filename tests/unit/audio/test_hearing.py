@@ -166,6 +166,15 @@ def test_what_nothing_can_be_said_of_is_unknown_and_says_why() -> None:
 def test_a_line_out_from_which_nothing_comes_was_not_heard() -> None:
     found = match([part(NEWS * 0, level_dbfs=-120, source="line_out")], NEWS_ENVELOPE)
     assert (found.decision, found.why) == (Decision.NO, Why.SILENT)
+    assert [(each.from_ms, each.to_ms, each.heard) for each in found.stretches] == [(0, 234 * FRAME_MS, False)]
+
+
+@pytest.mark.parametrize("bad", [Part(10 * FRAME_MS, 40, "AAAA"), Part(60_000, 1, "A"), Part(0, 1_000, "AAAA")])
+def test_a_part_that_is_no_envelope_spoils_nothing_of_the_others(bad: Part) -> None:
+    good = part(NEWS)
+    whole = match([good], NEWS_ENVELOPE)
+    assert whole.decision is Decision.YES
+    assert match([good, bad], NEWS_ENVELOPE) == whole
 
 
 @given(st.binary(min_size=1, max_size=120), st.integers(0, 90_000))

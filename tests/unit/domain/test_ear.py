@@ -14,7 +14,7 @@ PLAYED = Finding(State.PLAYED, Verdict.PLAYED)
 SILENT = Finding(State.PLAYED, Verdict.FAILED_TO_SOUND, "silent_amplifier")
 WHOLE, MOSTLY, HARDLY = (Overheard(Answer.YES, share) for share in (1.0, 0.6, 0.4))
 IN_PART = Overheard(Answer.UNKNOWN, 0.6)
-A_THIRD = Overheard(Answer.NO, 1 / 3)
+A_THIRD, A_GUST = Overheard(Answer.NO, 1 / 3), Overheard(Answer.UNKNOWN, 1 / 3)
 OTHER, NOTHING, NO_IDEA = Overheard(Answer.NO), Overheard(Answer.NO, silent=True), Overheard(Answer.UNKNOWN)
 
 TABLE: list[tuple[Finding, Overheard | None, tuple[Verdict, str | None]]] = [
@@ -24,6 +24,9 @@ TABLE: list[tuple[Finding, Overheard | None, tuple[Verdict, str | None]]] = [
     (HEARD, IN_PART, (Verdict.HEARD, "ear_partly")),
     (PLAYED, IN_PART, (Verdict.HEARD, "ear_partly")),
     (HEARD, MOSTLY, (Verdict.HEARD, "ear_partly")),
+    # Two windows of a short bulletin that were not heard may be a gust of wind: too little to deny, or to confirm it.
+    (HEARD, A_GUST, (Verdict.HEARD, None)),
+    (PLAYED, A_GUST, (Verdict.PLAYED, None)),
     (HEARD, HARDLY, (Verdict.FAILED_TO_SOUND, "ear_partly")),
     (HEARD, OTHER, (Verdict.FAILED_TO_SOUND, "ear_other")),
     (HEARD, A_THIRD, (Verdict.FAILED_TO_SOUND, "ear_partly")),
