@@ -101,12 +101,13 @@ def _alone(root: Path) -> Iterator[None]:
         yield
 
 
-def unnamed(session: Session, names: set[str]) -> set[str]:
-    """Those of these assets that nothing names, neither them nor another encoding of the same sound."""
+def unnamed(session: Session, names: set[str], *, again: bool = False) -> set[str]:
+    """Those of these assets that nothing names, neither them nor another encoding of the same sound. `again`: as
+    `naming.named`."""
     of = naming.family(session)
     heads = {of.get(name, name) for name in names}
     whole = heads | {name for name, head in of.items() if head in heads}
-    kept = {of.get(name, name) for name in naming.named(session, whole)}
+    kept = {of.get(name, name) for name in naming.named(session, whole, again=again)}
     return {name for name in names if of.get(name, name) not in kept}
 
 
@@ -128,9 +129,10 @@ def _rows(ctx: Context, found: Found, now: datetime, grace: timedelta, *, dry: b
         session.add_all(Unnamed(kind="asset", sha256=name, since=now) for name in sorted(loose - marks.keys()))
     for start in range(0, len(ripe), _AT_ONCE):
         with ctx.db.write() as session:
-            # Nobody else writes now: what is named by nothing here is named by nothing when its row goes.
+            # Nobody else writes now, and they wait: what is named by nothing here is named by nothing when its row
+            # goes, and history is not read again.
             some = {name for name in ripe[start : start + _AT_ONCE] if _marks(session).get(name, now) <= now - grace}
-            gone = sorted(unnamed(session, some))
+            gone = sorted(unnamed(session, some, again=True))
             if gone:
                 session.execute(
                     delete(Encoding).where(Encoding.asset_sha256.in_(gone) | Encoding.encoded_sha256.in_(gone))
@@ -152,6 +154,9 @@ def _marks(session: Session) -> dict[str, datetime]:
 
 def _files(ctx: Context, found: Found, now: datetime, grace: timedelta, originals: set[str], *, dry: bool) -> None:
     store = ctx.audio.store
+    with ctx.db.read() as session:
+        # Before the files: what comes while they are listed is not missing.
+        had = set(session.scalars(select(Asset.sha256)))
     there = {kind: {each.sha256: each for each in store.listed(kind)} for kind in KINDS}
     with ctx.db.read() as session:
         rows = {row.sha256: row.original_sha256 for row in session.execute(select(Asset.sha256, Asset.original_sha256))}
@@ -171,8 +176,9 @@ def _files(ctx: Context, found: Found, now: datetime, grace: timedelta, original
             found.freed += file.size
             if not waited:
                 found.orphans.append(name)
-    found.missing += sorted(name for name in rows if name not in there["assets"])
-    found.missing += sorted(name for name in rows.values() if name and name not in there["originals"])
+    had &= rows.keys()
+    found.missing += sorted(had - there["assets"].keys())
+    found.missing += sorted({rows[name] for name in had if rows[name]} - there["originals"].keys())
     today = now.toordinal() % ROUNDS
     for name in rows:
         if not dry and name in there["assets"] and int(name[:8], 16) % ROUNDS == today and not _sound(ctx, name):

@@ -6,13 +6,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
+from sqlalchemy.orm import Session
 from support.services import House
 
 from broadcasts.audio.chain import Limits
@@ -121,6 +123,16 @@ class Room:
                     )
                 )  # fmt: skip
 
+    def alert(self, number: int) -> None:
+        entry = {"content": [{"language": "vi", "asset": {"sha256": sha(number)}}], "target": "all"}
+        with self.db.write() as session:
+            session.add(
+                StandingAlert(
+                    id="a-1", scope="c", entry=entry | {"kind": str(AlertKind.STORM)}, issued_at=BEGIN,
+                    hard_end=BEGIN + timedelta(days=1), issued_by="somebody",
+                )
+            )  # fmt: skip
+
     def unname(self, number: int) -> None:
         with self.db.write() as session:
             session.execute(delete(KeptSound).where(KeptSound.id == f"s-{number}"))
@@ -222,13 +234,7 @@ def test_a_line_of_a_log_and_an_alert_name_it_too(room: Room) -> None:
     room.upload(3)
     with room.db.write() as session:
         audit.record(session, BEGIN, "somebody", "recording.add", sha(1), {})
-        entry = {"content": [{"language": "vi", "asset": {"sha256": sha(2)}}], "target": "all"}
-        session.add(
-            StandingAlert(
-                id="a-1", scope="c", entry=entry | {"kind": str(AlertKind.STORM)}, issued_at=BEGIN,
-                hard_end=BEGIN + timedelta(days=1), issued_by="somebody",
-            )
-        )  # fmt: skip
+    room.alert(2)
     for _ in range(3):
         room.collect()
         room.clock.advance(31 * DAY)
@@ -258,6 +264,56 @@ def test_a_missing_and_a_damaged_file_are_told(room: Room) -> None:
         damaged |= set(found.damaged)
         room.clock.advance(DAY)
     assert damaged == {broken}, "within a month every file is read once"
+
+
+def test_what_comes_while_the_files_are_listed_is_not_missing(room: Room) -> None:
+    room.upload(1)
+
+    def comes() -> None:
+        room.upload(2)
+
+    room.collect({2: comes})
+    found = collecting.last_found(room.ctx)
+    assert found is not None
+    assert found.missing == []
+
+
+def test_what_an_alert_names_after_the_long_look_stays(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.upload(1)
+    room.upload(2)
+    room.collect()
+    room.clock.advance(31 * DAY)
+    write = room.db.write
+
+    def meanwhile() -> AbstractContextManager[Session]:
+        """The long look is over."""
+        monkeypatch.setattr(room.db, "write", write)
+        room.alert(2)
+        return write()
+
+    monkeypatch.setattr(room.db, "write", meanwhile)
+    assert collecting.collect(room.ctx).removed == [sha(1)]
+    room.check()
+
+
+def test_nobody_who_wants_to_write_waits_while_history_is_read(room: Room) -> None:
+    """A journal of years takes minutes to read: an alert would be refused meanwhile."""
+    room.upload(1)
+    room.collect()
+    room.clock.advance(31 * DAY)
+    writing, read, read_alone = False, [], []
+
+    def said(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal writing
+        writing = statement.startswith("BEGIN IMMEDIATE") or (writing and not statement.startswith("BEGIN"))
+        (read_alone if writing else read).append(statement)
+
+    event.listen(room.db.engine, "before_cursor_execute", said)
+    assert collecting.collect(room.ctx).removed == [sha(1)]
+    grows = ("FROM journal ", "FROM audit ", "FROM envelope_parts ", "FROM unit_plans ")
+    assert all(any(table in each for each in read) for table in grows)
+    # The end of the audit log alone is looked at, to write the next line.
+    assert not [each for each in read_alone if any(table in each for table in grows) and "LIMIT" not in each]
 
 
 def test_two_do_not_collect_at_once(room: Room) -> None:
