@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
-from sqlalchemy import select
+from sqlalchemy import select, update
 from support.audio import speechlike, tone, wav
 from support.browser import FLAGS, PHONE, found_chromium, served, shoot
 from support.office import PASSWORD, House, open_house
@@ -149,7 +149,14 @@ def test_a_bulletin_is_spoken_into_a_phone_looked_at_cut_and_heard(studio: Studi
     page.locator("[name=cut_from]").fill("1000")
     page.locator("[name=cut_from]").dispatch_event("input")
     expect(page.locator("[data-says=cut_from]")).to_have_text("0:01,0")
+    waits = threading.Event()
+    page.route("**/uploads/*/rows", lambda route: route.continue_() if waits.is_set() else route.abort())
     page.locator("#recording [data-cut]").get_by_role("button", name="Cắt", exact=True).click()
+    expect(page.locator("#preparing")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Gửi phê duyệt").click()
+    expect(page.locator("[data-hint]")).to_contain_text("Bản ghi chưa xong")
+    assert page.url.endswith("/broadcasts/new"), "the whole is not handed in while a part of it is cut out"
+    waits.set()
     expect(page.get_by_role("button", name="Bỏ cắt")).to_be_visible(timeout=90_000)
     part = studio.asset(page.locator("#asset").input_value())
     assert part.duration_ms == pytest.approx(asset.duration_ms - 1_000, abs=2)
@@ -228,6 +235,37 @@ def test_a_file_on_a_bad_line_is_sent_once_in_pieces_and_the_form_waits_for_it(s
     assert max(came) == 512 * 1024
     assert page.locator("#title").input_value() == "Trong lúc gửi"
     assert page.locator("#file").evaluate("each => each.files.length") == 0
+
+
+def test_looks_that_are_lost_on_a_bad_line_are_looked_again(studio: Studio, tmp_path: Path) -> None:
+    recording = tmp_path / "tin.wav"
+    recording.write_bytes(tone(3.0))
+    page = studio.enter(studio.context())
+    page.goto(f"{studio.base}/broadcasts/new")
+    looks: list[str] = []
+
+    def put(state: State) -> None:
+        with studio.house.ctx.db.write() as session:
+            session.execute(update(Upload).values(state=state))
+
+    def losing(route: Route) -> None:
+        looks.append(route.request.url)
+        if len(looks) in (1, 3):
+            # The studio's own first look, and one that the piece of the page takes by itself.
+            route.abort()
+        elif len(looks) == 2:
+            until(lambda: studio.uploads()[0].state == State.DONE, "it is prepared", seconds=60)
+            put(State.WORKING)
+            told = route.fetch()
+            put(State.DONE)
+            route.fulfill(response=told)
+        else:
+            route.continue_()
+
+    page.route("**/uploads/*/rows", losing)
+    page.set_input_files("#file", recording)
+    expect(page.locator(PREPARED)).to_be_visible(timeout=90_000)
+    assert len(looks) >= 4
 
 
 def test_a_refused_file_says_why_and_the_form_keeps_what_was_typed(studio: Studio, tmp_path: Path) -> None:

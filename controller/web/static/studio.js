@@ -7,6 +7,7 @@ const PIECE_MS = 1000;
 const RATE = 96_000;
 const AGAIN_MS = 60_000;
 const HERE_MS = 240_000;
+const LOOK_MS = 5000;
 const TYPES = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus", "audio/webm"];
 const body = document.body;
 const studio = document.querySelector("[data-studio]");
@@ -85,11 +86,18 @@ const open = () => {
       sent: (upload) => {
         progress(1, "sent");
         sending = { ...sending, upload };
-        htmx.ajax("GET", `/uploads/${upload}/rows`, { target: "#recording", swap: "innerHTML" });
+        look(upload);
       },
     };
     sending = { id: local ? id : "", way: null };
     sending.way = send(blob, { name: `${me}-${id}`, title, use, token: body.dataset.token, told });
+  };
+
+  // From then on the piece of the page that comes back looks by itself.
+  const look = (upload) => {
+    if (sending?.upload !== upload || document.getElementById("preparing")?.dataset.upload === upload) return;
+    htmx.ajax("GET", `/uploads/${upload}/rows`, { target: "#recording", swap: "innerHTML" })?.catch(() => {});
+    setTimeout(look, LOOK_MS, upload);
   };
 
   const goOn = () => {
@@ -115,7 +123,8 @@ const open = () => {
   });
 
   form?.addEventListener("submit", (event) => {
-    if (!sending && !now) return;
+    // While a part is cut out, the field still names the whole.
+    if (!sending && !now && !document.getElementById("preparing")) return;
     if (["preview", "own"].includes(event.submitter?.value)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
