@@ -32,11 +32,16 @@ class StoredAudio:
         self._limits = limits
         self._ordinary, self._emergency = ordinary, emergency
         self._cores, self._line = BoundedSemaphore(CORES), BoundedSemaphore(CORES + IN_LINE)
+        self._urgent = BoundedSemaphore(CORES + 1)
 
     def prepare(
         self, source: Path, *, emergency: bool = False, cut: Cut | None = None, progress: Progress | None = None
     ) -> Prepared:
         chain = self._emergency if emergency else self._ordinary
+        if emergency:
+            # Shares the cores with what is at work, and waits for none of it.
+            with self._urgent:
+                return prepare(source, self._store, chain=chain, cut=cut, limits=self._limits, progress=progress)
         if not self._line.acquire(blocking=False):
             raise Fault("audio.busy")
         try:
@@ -47,7 +52,8 @@ class StoredAudio:
 
     def encode(self, sha256: str, codec: str) -> Prepared:
         chain = replace(self._ordinary, codec=CODECS[codec])
-        with self._cores:
+        # One step of the service asks, one file after the other, those of alerts first.
+        with self._urgent:
             return encode_as(self.path(sha256), self._store, chain=chain, limits=self._limits)
 
     def original(self, sha256: str) -> Path:
@@ -70,7 +76,8 @@ class StoredAudio:
         return listening.envelope_of(self.path(sha256), codec, limits=self._limits)
 
     def match_clip(self, clip: bytes, sha256: str, codec: str, offset_ms: int) -> ClipMatch:
-        return listening.match_clip(clip, self.path(sha256), codec, offset_ms=offset_ms, limits=self._limits)
+        work = self._store.root / "work"
+        return listening.match_clip(clip, self.path(sha256), codec, offset_ms=offset_ms, limits=self._limits, work=work)
 
 
 def audio_room(settings: Settings) -> StoredAudio:

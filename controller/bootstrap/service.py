@@ -217,6 +217,7 @@ class Service:
         preparing.take_up(self.ctx)
         for core in range(CORES):
             self._spawn(f"prepare-{core}", self._workshop.run)
+        self._spawn("prepare-urgent", self._workshop.run_urgent)
         self._ticker.start()
 
     def stop(self) -> None:

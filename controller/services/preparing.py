@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition, Event
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.pipeline import Cut, Prepared
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 IDLE_S = 5.0
 """How often one looks without having been called."""
+AGAIN_S = 1.0
+_AGAIN = ("audio.busy", "database_busy", "database_full")
+"""Troubles of ours that pass: the recording goes back into the line and keeps its place."""
 
 
 class Stopped(Exception):
@@ -32,20 +37,29 @@ class Stopped(Exception):
 
 
 class Workshop:
-    """`run` once in each of as many threads as there are cores; `wake` when something came."""
+    """`run` once in each of as many threads as there are cores, and `run_urgent` in one more; `wake` when something
+    came."""
 
     def __init__(self, ctx: Context, shelf: Shelf, closing: Event) -> None:
         self._ctx, self._shelf, self._closing = ctx, shelf, closing
         self._bell = Condition()
+        self._dropped: deque[str] = deque()
 
     def wake(self) -> None:
         with self._bell:
             self._bell.notify_all()
 
     def run(self) -> None:
+        self._run(urgent=False)
+
+    def run_urgent(self) -> None:
+        """What is for emergencies alone, so that it waits for no ordinary recording that is at work."""
+        self._run(urgent=True)
+
+    def _run(self, *, urgent: bool) -> None:
         while not self._closing.is_set():
             try:
-                found = self.work_one()
+                found = self.work_one(urgent=urgent)
             except Exception:
                 log.exception("recordings could not be looked for")
                 found = False
@@ -53,13 +67,31 @@ class Workshop:
                 with self._bell:
                     self._bell.wait(IDLE_S)
 
-    def work_one(self) -> bool:
-        """Whether there was something to prepare."""
-        upload = _take(self._ctx)
+    def work_one(self, *, urgent: bool = False) -> bool:
+        """Whether there was something to prepare; `urgent`: for emergencies."""
+        self._pick_up()
+        upload = _take(self._ctx, urgent)
         if upload is None:
             return False
-        self._prepare(upload)
+        try:
+            self._prepare(upload)
+        except BaseException:
+            self._dropped.append(upload.id)
+            raise
         return True
+
+    def _pick_up(self) -> None:
+        """What could not be put back when the database was away."""
+        while self._dropped:
+            name = self._dropped[0]
+            with self._ctx.db.write() as session:
+                session.execute(
+                    update(Upload)
+                    .where(Upload.id == name, Upload.state == State.WORKING)
+                    .values(state=State.QUEUED, stage="")
+                )
+            with suppress(ValueError):
+                self._dropped.remove(name)
 
     def _prepare(self, upload: Upload) -> None:
         ctx = self._ctx
@@ -73,11 +105,16 @@ class Workshop:
             self._back(upload)
             return
         except LoaError as error:
-            if error.key == "audio.busy":
+            if error.key in _AGAIN:
                 self._back(upload)
-                self._closing.wait(1.0)
+                self._closing.wait(AGAIN_S)
                 return
             self._refuse(upload, error)
+        except (OperationalError, InterfaceError):
+            log.exception("upload %s waits for the database", upload.id)
+            self._back(upload)
+            self._closing.wait(AGAIN_S)
+            return
         except Exception:
             log.exception("upload %s could not be prepared", upload.id)
             self._refuse(upload, Fault("unforeseen"))
@@ -106,7 +143,8 @@ class Workshop:
     def _tell(self, upload: Upload, stage: str) -> None:
         if self._closing.is_set():
             raise Stopped
-        with self._ctx.db.write() as session:
+        # Words for a page: where they cannot be written the work goes on.
+        with suppress(Fault, OperationalError, InterfaceError), self._ctx.db.write() as session:
             _move(session, upload, stage=stage)
 
     def _back(self, upload: Upload) -> None:
@@ -139,9 +177,9 @@ def before(session: Session, upload: Upload) -> int:
     return order.index(upload.id) if upload.id in order else 0
 
 
-def _take(ctx: Context) -> Upload | None:
+def _take(ctx: Context, urgent: bool) -> Upload | None:
     with ctx.db.write() as session:
-        for name in _order(session):
+        for name in _order(session, urgent):
             taken = session.execute(
                 update(Upload).where(Upload.id == name, Upload.state == State.QUEUED).values(state=State.WORKING)
             )
@@ -153,22 +191,22 @@ def _take(ctx: Context) -> Upload | None:
     return None
 
 
-def _order(session: Session) -> list[str]:
-    """The line: everybody's first before anybody's second, what is at work counts as had; then who was served longest
-    ago."""
+def _order(session: Session, urgent: bool = False) -> list[str]:
+    """The line: what is for emergencies (alone, where `urgent`), then everybody's first before anybody's second, what
+    is at work counts as had; then who was served longest ago."""
     had = Counter(session.scalars(select(Upload.user_id).where(Upload.state == State.WORKING)))
     waiting = session.execute(
-        select(Upload.id, Upload.user_id, Upload.changed_at)
-        .where(Upload.state == State.QUEUED)
+        select(Upload.id, Upload.user_id, Upload.changed_at, Upload.use)
+        .where(Upload.state == State.QUEUED, Upload.use.in_([Use.EMERGENCY] if urgent else list(Use)))
         .order_by(Upload.changed_at, Upload.id)
     ).all()
     done = select(Upload.user_id, func.max(Upload.changed_at)).where(
-        Upload.state.in_([State.DONE, State.REFUSED]), Upload.user_id.in_({user for _, user, _ in waiting})
+        Upload.state.in_([State.DONE, State.REFUSED]), Upload.user_id.in_({user for _, user, _, _ in waiting})
     )
     served = {row[0]: row[1] for row in session.execute(done.group_by(Upload.user_id))}
     places = []
-    for name, user, since in waiting:
-        places.append((had[user], served.get(user, _NEVER), since, name))
+    for name, user, since, use in waiting:
+        places.append((use != Use.EMERGENCY, had[user], served.get(user, _NEVER), since, name))
         had[user] += 1
     return [place[-1] for place in sorted(places)]
 
