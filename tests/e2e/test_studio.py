@@ -208,6 +208,20 @@ def test_a_recording_that_is_done_without_a_connection_is_sent_when_there_is_one
     expect(page.locator(PREPARED)).to_be_visible(timeout=120_000)
 
 
+def test_what_is_still_being_prepared_stays_on_the_phone_though_something_else_takes_its_place(studio: Studio) -> None:
+    page = studio.enter(studio.context())
+    page.goto(f"{studio.base}/broadcasts/new")
+    page.route("**/uploads/*/rows", lambda route: route.abort())
+    page.get_by_role("button", name="Thu âm").click()
+    spoke_for(page, 2)
+    page.get_by_role("button", name="Xong").click()
+    expect(page.locator("[data-sent-words]")).to_contain_text("Đã gửi", timeout=60_000)
+    page.locator("#sample").click()
+    expect(page.locator(PREPARED)).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-sending]")).to_be_hidden()
+    expect(page.locator(".studio-row")).to_have_count(1)
+
+
 def test_a_file_on_a_bad_line_is_sent_once_in_pieces_and_the_form_waits_for_it(studio: Studio, tmp_path: Path) -> None:
     recording = tmp_path / "bản tin.wav"
     recording.write_bytes(tone(50.0))  # 1.6 MB: four pieces

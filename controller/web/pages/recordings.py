@@ -3,6 +3,8 @@ and plays it when it is ready."""
 
 from __future__ import annotations
 
+import json
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -72,7 +74,7 @@ def _state(desk: Desk, found: Upload) -> Response:
     asset = _heard(desk, sha256) if sha256 else None
     whole = found.cut_of if found.asset_sha256 else None
     # That it was refused is what was asked for: no failure of this request.
-    return _recorded(desk, asset, error, use=found.use, whole=whole or "", status=200)
+    return _recorded(desk, asset, error, use=found.use, whole=whole or "", upload=found.id, status=200)
 
 
 def _heard(desk: Desk, sha256: str) -> Asset:
@@ -91,6 +93,7 @@ def _recorded(
     *,
     use: str = "recording",
     whole: str = "",
+    upload: str = "",
     status: int | None = None,
 ) -> Response:
     if asset is None and failure is None:
@@ -99,5 +102,6 @@ def _recorded(
     answer = desk.page(
         "_recording.html", status, asset=asset, form=DraftForm(), recording_error=failure, use=use, whole=whole
     )
-    answer.headers["HX-Trigger-After-Swap"] = "recorded"
+    # Of which upload this tells: what else comes in its place is no sign that the device may forget it.
+    answer.headers["HX-Trigger-After-Swap"] = json.dumps({"recorded": {"upload": upload}}) if upload else "recorded"
     return answer

@@ -109,9 +109,12 @@ const open = () => {
   window.addEventListener("online", goOn);
 
   // The server has made something of it, or says why not: only then is it no longer kept here.
-  body.addEventListener("recorded", () => {
+  body.addEventListener("recorded", (event) => {
     if (!sending?.upload || document.getElementById("preparing")) return;
-    const good = Boolean(document.getElementById("asset")?.value);
+    const { upload } = event.detail ?? {};
+    // What was sent before it came late, into its place.
+    if (upload && upload !== sending.upload) return look(sending.upload);
+    const good = Boolean(upload && document.getElementById("asset")?.value);
     const { id } = sending;
     over();
     if (!good) return list();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,8 @@ def test_the_page_follows_a_recording_from_the_line_to_its_player(house: House, 
 
     assert f'value="{sender.told()["asset"]}"' in done
     assert "data-seek" in done
+    answer = sender.client.get(f"/uploads/{sender.told()['id']}/rows")
+    assert json.loads(answer.headers["hx-trigger-after-swap"]) == {"recorded": {"upload": sender.told()["id"]}}
     assert "/uploads/" not in done
 
 
