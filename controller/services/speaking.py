@@ -30,6 +30,8 @@ from controller.services.rights import Actor, Right
 
 LONGEST = 8_000
 """Characters of one text: about nine minutes."""
+MOST_SPOKEN = 4 * LONGEST
+"""Characters of what is said for it: more than the longest recording holds at the quickest pace."""
 OWN_LANGUAGE = "vi"
 """The one whose reading has rules; a text in another one goes to its voice as it is."""
 BEHIND_EMBEDDED = "espeak"
@@ -69,7 +71,10 @@ def reading(session: Session, actor: Actor, wish: Wish) -> Reading:
         printable = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
         return Reading(printable, (Token(0, len(printable), printable, printable, Category.PLAIN),))
     found = read(text, glossary_for(session, actor.area))
-    return found.decided(_chosen(found, wish.words))
+    decided = found.decided(_chosen(found, wish.words))
+    if len(decided.spoken) > MOST_SPOKEN:
+        raise Refused("speech.long", length=len(decided.spoken), most=MOST_SPOKEN)
+    return decided
 
 
 def _chosen(found: Reading, words: Mapping[int, tuple[str, str]]) -> dict[int, str]:

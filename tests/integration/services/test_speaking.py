@@ -117,6 +117,13 @@ def test_a_text_of_which_nothing_can_be_spoken_is_refused(house: House, tmp_path
         assert session.scalar(select(SpokenText.id)) is None
 
 
+def test_corrections_do_not_make_a_text_of_any_length(house: House, tmp_path: Path) -> None:
+    words = {3 * n: ("10", "một " * 1_900) for n in range(100)}
+    wish = Wish("10 " * 100, words=words)
+    with house.ctx.db.read() as session, raises(Refused, "speech.long"):
+        speaking.reading(session, house.actor("phatthanh"), wish)
+
+
 def test_control_characters_and_marks_of_other_languages_are_left_out_and_said_so(house: House) -> None:
     with house.ctx.db.read() as session:
         found = speaking.reading(session, house.actor("phatthanh"), Wish("Xin\x00 chào <b>bà con</b> សួស្តី \u202ehết."))
