@@ -11,7 +11,8 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,12 @@ def run(
     task, answer, noise = folder / "job.json", folder / "answer.json", folder / "noise.txt"
     with told_as_faults():
         task.write_text(json.dumps(job | {"limits": limits.to_json()}), encoding="utf-8")
-        with task.open("rb") as given, answer.open("wb") as out, noise.open("wb") as err:
+        with (
+            task.open("rb") as given,
+            answer.open("wb") as out,
+            noise.open("wb") as err,
+            _deaf_to(signal.SIGTERM),
+        ):
             child = subprocess.Popen(
                 [sys.executable, "-P", "-m", module],
                 stdin=given,
@@ -65,6 +71,17 @@ def run(
         raise _why(code, noise)
     with answer.open("rb") as told:
         return _understood(told.read(_ANSWER_BYTES))
+
+
+@contextmanager
+def _deaf_to(which: signal.Signals) -> Iterator[None]:
+    """What is started meanwhile never hears it. A service manager says goodbye to all processes of a service at once;
+    ours ends its children itself, and a recording is not refused because somebody restarts us."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [which])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _waited(child: subprocess.Popen[bytes], stage: Path, seconds: float, progress: Progress | None) -> int:
@@ -152,5 +169,7 @@ def _why(code: int, noise: Path) -> Refused | Fault:
         return Refused("audio.too_costly")
     if -code in _CRASHES:
         return Refused("audio.broken")
-    last = noise.read_bytes()[-300:].decode("utf-8", "replace").strip().splitlines()
+    with noise.open("rb") as said:
+        said.seek(max(noise.stat().st_size - 300, 0))
+        last = said.read(300).decode("utf-8", "replace").strip().splitlines()
     return Fault("audio.worker", reason=last[-1] if last else f"exit code {code}")

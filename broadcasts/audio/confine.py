@@ -36,6 +36,12 @@ _DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "urando
 """Nothing can be kept in them."""
 
 
+def missing() -> list[str]:
+    """The walls that this system does not have; what is left then is `confine`'s limits and the other walls."""
+    walls = {"Landlock": landlock.version() > 0, "seccomp": seccomp.known()}
+    return [name for name, there in walls.items() if not there]
+
+
 def confine(limits: Limits, folder: Path) -> None:
     """Bounds memory, CPU seconds, file size, open files; no core dump; dies with its parent; writes in `folder` only.
 

@@ -9,6 +9,7 @@ root needed. What is refused is answered as not permitted, so that a library tha
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -77,6 +78,17 @@ _CLONE = {"x86_64": 56, "aarch64": 220}
 
 class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+
+
+def known() -> bool:
+    """Whether `refuse_calls` can do anything here. Nothing is refused by asking."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if platform.machine() not in _CALLS or not hasattr(libc, "prctl"):
+        return False
+    # A filter that lies nowhere: a kernel that has filters cannot read it, another one does not know the word.
+    return bool(
+        libc.prctl(_SET_SECCOMP, _FILTER, None, 0, 0) != 0 and ctypes.get_errno() in (errno.EFAULT, errno.EACCES)
+    )
 
 
 def refuse_calls() -> bool:

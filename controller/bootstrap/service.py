@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select
 
+from broadcasts.audio.confine import missing
 from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
@@ -207,6 +208,8 @@ class Service:
 
     def start(self) -> None:
         """Raises Fault when the broker cannot start or a port is taken."""
+        if walls := missing():
+            _LOG.warning("this kernel has no %s: whoever takes over a decoder reaches more", " and no ".join(walls))
         alone.check_port(self.settings.host, self.settings.port)
         self.ctx.audio.store.clear_work()  # what a kill left behind
         if self.broker is not None:

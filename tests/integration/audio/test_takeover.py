@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from broadcasts.audio import child
+from broadcasts.audio import child, confine, landlock
 from broadcasts.audio.chain import Limits
 
 NEEDED = {"thread", "signal itself"}
@@ -29,3 +30,12 @@ def test_it_touches_no_other_process_makes_none_and_no_name_that_leads_elsewhere
     assert secret.read_bytes() == b"seed"
     assert (secret.stat().st_mode & 0o777, secret.stat().st_mtime > 0) == (0o600, True)
     assert not (folder / "finished").is_symlink()
+
+
+def test_a_wall_that_the_system_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert confine.missing() == []
+
+    monkeypatch.setattr(landlock, "version", lambda: 0)
+    assert confine.missing() == ["Landlock"]
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert confine.missing() == ["Landlock", "seccomp"]
