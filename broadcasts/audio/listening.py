@@ -41,10 +41,13 @@ def envelope_of(asset: Path, codec: str, *, limits: Limits | None = None) -> Ass
         return AssetEnvelope.from_bytes(kept.read_bytes())
 
 
-def match_clip(clip: bytes, asset: Path, codec: str, *, offset_ms: int, limits: Limits | None = None) -> ClipMatch:
+def match_clip(
+    clip: bytes, asset: Path, codec: str, *, offset_ms: int, limits: Limits | None = None, work: Path | None = None
+) -> ClipMatch:
     """A `Clip`'s decoded `data` (Opus in Ogg) against the file, near `offset_ms`. A clip that does not decode is
-    `unknown`, `unreadable`. Nothing of it is left behind. Raises Refused (the asset), Fault."""
-    with _folder(asset) as folder:
+    `unknown`, `unreadable`. Nothing of it is left behind; who is killed meanwhile leaves it in `work`, which a start
+    clears (`Store.clear_work`). Raises Refused (the asset), Fault."""
+    with _folder(asset, work) as folder:
         with told_as_faults():
             (folder / "clip").write_bytes(clip)
         job = {
@@ -70,9 +73,9 @@ def _demuxer(codec: str) -> str:
 
 
 @contextmanager
-def _folder(asset: Path) -> Iterator[Path]:
+def _folder(asset: Path, work: Path | None = None) -> Iterator[Path]:
     """The child sees no other: the file lies in it as `asset`."""
-    with tempfile.TemporaryDirectory(prefix="loa-hearing-") as name:
+    with tempfile.TemporaryDirectory(prefix="loa-hearing-", dir=work) as name:
         with told_as_faults():
             shutil.copyfile(asset, Path(name) / "asset")
         yield Path(name)

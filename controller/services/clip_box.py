@@ -1,4 +1,4 @@
-"""Where a clip waits for its match: in memory, for seconds. No sound of a street is ever written down."""
+"""Where a clip waits for its match: in memory, for seconds. Where it lies while it is matched: `audio.listening`."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from broadcasts.audio.hearing import Decision, Match, Part, Why, match
 from broadcasts.audio.steadiness import is_steady
 from broadcasts.clock import from_unix_ms
 from broadcasts.errors import Fault, Refused
+from broadcasts.wire.ear import ENVELOPE_PART_MS
 from broadcasts.wire.journal import Envelope
 from controller.db.tables import Asset, AssetSound, Command, Delivery, EnvelopePart, Hearing
 from controller.services import evidence, other_codecs
@@ -39,6 +40,8 @@ A_TIME = 50
 KEPT_ENVELOPES = 16
 """Of assets, in memory: a fleet plays the same few files at the same time."""
 KEPT_MATCHES = 256
+MOST_PARTS = 50
+"""Of one play, and two for each 5 minutes of it: more is a unit gone wild, and each costs work at every look."""
 CLEAN_EVERY = timedelta(hours=6)
 
 _DUE = select(Hearing).where(Hearing.due_since.is_not(None)).order_by(Hearing.due_since).limit(A_TIME)
@@ -46,6 +49,11 @@ _PARTS = (
     select(EnvelopePart)
     .where(EnvelopePart.delivery_id == bindparam("delivery"))
     .order_by(EnvelopePart.unit_id, EnvelopePart.started_at, EnvelopePart.offset_ms, EnvelopePart.seq)
+)
+_COUNT = (
+    select(EnvelopePart.delivery_id, func.count())
+    .where(EnvelopePart.delivery_id.in_(bindparam("names", expanding=True)))
+    .group_by(EnvelopePart.delivery_id)
 )
 _KEEP = {
     name: insert(EnvelopePart.__table__).on_conflict_do_nothing()  # type: ignore[arg-type]
@@ -61,11 +69,15 @@ def take_in(session: Session, one: Heard, journal_id: str, entries: Sequence[Env
         row.id: row
         for row in session.scalars(select(Delivery).where(Delivery.id.in_(named), Delivery.relayed.is_(None)))
     }
+    room = _room(session, known)
     rows: list[dict[str, Any]] = []
     for entry in entries:
         delivery, data = known.get(entry.item), _bytes(entry.data)
         if delivery is None or not data or not evidence.served(session, one.unit, delivery):
             continue
+        if room[entry.item] <= 0:
+            continue
+        room[entry.item] -= 1
         rows.append(
             {
                 "unit_id": one.unit,
@@ -89,6 +101,13 @@ def take_in(session: Session, one: Heard, journal_id: str, entries: Sequence[Env
     for name in sorted({row["delivery_id"] for row in rows}):
         _mark(session, name, one.at)
     return len(rows)
+
+
+def _room(session: Session, known: Mapping[str, Delivery]) -> dict[str, int]:
+    """How many more parts of each are kept."""
+    kept = {row[0]: int(row[1]) for row in session.execute(_COUNT, {"names": list(known)})}
+    length = timedelta(milliseconds=ENVELOPE_PART_MS)
+    return {name: MOST_PARTS + 2 * ((row.end - row.start) // length) - kept.get(name, 0) for name, row in known.items()}
 
 
 def _mark(session: Session, delivery: str, at: datetime) -> Hearing:
@@ -127,13 +146,20 @@ class Listener:
         self._clean(now)
         with self.ctx.db.read() as session:
             due = [self._read(session, row) for row in session.scalars(_DUE).all()]
-        try:
-            found = [self._matched(each, now) for each in due]
-        except Fault as failure:
-            _LOG.warning("envelopes of files could not be computed: %s", failure)
-            return now + AFTER_TROUBLE
+        found: list[tuple[_Due, Match | None]] = []
+        later: dict[str, list[_Due]] = {}
+        for each in due:
+            try:
+                if each.sound not in later:
+                    found.append((each, self._matched(each, now)))
+                    continue
+            except Fault as failure:
+                _LOG.warning("the envelope of file %s could not be computed: %s", each.sound[:12], failure)
+            later.setdefault(each.sound, []).append(each)
         if due:
-            self._settle(due, found, now)
+            self._settle(found, [each for some in later.values() for each in some], now)
+        if later:
+            return now + AFTER_TROUBLE
         return now if len(due) == A_TIME else now + LOOK_AGAIN
 
     # --- envelopes
@@ -164,10 +190,13 @@ class Listener:
                 self._matches.popitem(last=False)
         return self._matches[known]
 
-    def _settle(self, due: Sequence[_Due], found: Sequence[Match | None], now: datetime) -> None:
+    def _settle(self, found: Sequence[tuple[_Due, Match | None]], later: Sequence[_Due], now: datetime) -> None:
+        """`later`: what could not be matched now goes to the end of the line, so that it holds up no other."""
         tally = Tally()
         with self.ctx.db.write() as session:
-            for one, said in zip(due, found, strict=True):
+            for one in later:
+                _mark(session, one.delivery, now)
+            for one, said in found:
                 row = session.get_one(Hearing, one.delivery)
                 if row.due_since != one.since:
                     continue  # more came meanwhile: the next look takes all of it
@@ -213,7 +242,10 @@ class Listener:
             delivery = session.get(Delivery, clip.item)
             codec = session.get_one(Asset, delivery.asset_sha256).codec if delivery is not None else ""
             sound = other_codecs.firsts(session, {clip.asset}).get(clip.asset, clip.asset)
+            kept = session.get(Hearing, clip.item)
         asked = command is not None and delivery is not None and _asked_for(waiting, command, delivery, sound)
+        if asked and command is not None and kept is not None and kept.clip_at is not None:
+            asked = kept.clip_at < command.issued_at  # else it was matched already
         if delivery is None or not asked:
             _LOG.warning("a clip of %s that nobody asked for was dropped", clip.unit)
             self.ctx.measures.clipped("dropped")

@@ -147,6 +147,7 @@ def test_what_a_pole_heard_while_it_was_offline_changes_the_page_days_later(day:
     assert day.page(name, post) == "played: failed_to_sound (ear_other)"
 
 
+@pytest.mark.requirement("R-081")
 def test_ten_seconds_are_compared_and_no_sound_of_the_street_is_left_anywhere(day: BadDay) -> None:
     name, post = day.air("talk", "07:30"), day.posts[MICROPHONE]
     said: list[bytes] = []
