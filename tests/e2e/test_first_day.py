@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
-from support.browser import PHONE, chromium
+from support.browser import PATIENCE_MS, PHONE, chromium
 from support.demo import Demo, demo, free_port, until_ready
 
 pytestmark = pytest.mark.e2e
@@ -70,7 +70,7 @@ def phones(running: Demo) -> Iterator[Phones]:
         found = Phones(f"http://127.0.0.1:{running.port}", browser, [])
         expect.set_options(timeout=SLOW_MS)
         yield found
-        expect.set_options(timeout=5_000)
+        expect.set_options(timeout=PATIENCE_MS)
     assert found.complaints == [], "the browser's console complained"
 
 

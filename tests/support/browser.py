@@ -11,13 +11,15 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from controller.services.preparing import Workshop
 
 SHOTS = Path(__file__).parents[2] / "test-results"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1440, "height": 900}
+PATIENCE_MS = 30_000
+"""For what a page is expected to come to: other tests and their fleets share the machine."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -61,6 +63,7 @@ def found_chromium() -> str:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found_chromium(), args=FLAGS)
         try:
