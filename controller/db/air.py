@@ -135,7 +135,7 @@ class Delivery(Base):
     cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"))
     unit_id: Mapped[str | None] = mapped_column(String(32))
     """Who served the cluster at the start, as far as known when it was planned."""
-    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"), index=True)
     language: Mapped[str] = mapped_column(String(3), default="")
     """Of the rendition that sounds; "" for a part of a programme that is no bulletin."""
     part: Mapped[int | None]

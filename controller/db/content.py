@@ -64,7 +64,7 @@ class Rendition(Base):
     title: Mapped[str] = mapped_column(String(200), default="")
     """In this language; "" where it is the bulletin's."""
     text: Mapped[str] = mapped_column(Text, default="")
-    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"))
+    asset_sha256: Mapped[str] = mapped_column(ForeignKey("assets.sha256"), index=True)
 
 
 class KeptSound(Base):

@@ -813,6 +813,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("bulletin_id", "language", name=op.f("uq_renditions_bulletin_id_language")),
     )
     with op.batch_alter_table("renditions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_renditions_asset_sha256"), ["asset_sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_renditions_bulletin_id"), ["bulletin_id"], unique=False)
 
     op.create_table(
@@ -892,6 +893,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_asset_sha256"), ["asset_sha256"], unique=False)
         batch_op.create_index("ix_deliveries_cluster_start", ["cluster_id", "start"], unique=False)
         batch_op.create_index(
             "ix_deliveries_leaving",
@@ -1083,6 +1085,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("state = 'planned' AND plan_version IS NOT NULL"),
         )
         batch_op.drop_index("ix_deliveries_cluster_start")
+        batch_op.drop_index(batch_op.f("ix_deliveries_asset_sha256"))
 
     op.drop_table("deliveries")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
@@ -1091,6 +1094,7 @@ def downgrade() -> None:
     op.drop_table("approvals")
     with op.batch_alter_table("renditions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_renditions_bulletin_id"))
+        batch_op.drop_index(batch_op.f("ix_renditions_asset_sha256"))
 
     op.drop_table("renditions")
     with op.batch_alter_table("commands", schema=None) as batch_op:
