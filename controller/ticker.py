@@ -35,6 +35,7 @@ class Ticker:
         self._due: dict[str, datetime | None] = dict.fromkeys(self._steps)
         self._woken = {name: threading.Event() for name in self._steps}
         self._running: set[str] = set()
+        self._ending = False
         executors = {"default": ThreadPoolExecutor(len(self._steps))}
         settings = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler = BackgroundScheduler(executors=executors, job_defaults=settings, timezone="UTC")
@@ -47,7 +48,8 @@ class Ticker:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Waits for the steps that are at work."""
+        """Waits for the steps that are at work; none begins again."""
+        self._ending = True
         self._scheduler.shutdown(wait=True)
 
     def wake(self, *names: str) -> None:
@@ -72,7 +74,7 @@ class Ticker:
 
     def _run_due(self, name: str) -> None:
         due, woken = self._due[name], self._woken[name]
-        while woken.is_set() or due is None or self._clock.now() >= due:
+        while not self._ending and (woken.is_set() or due is None or self._clock.now() >= due):
             woken.clear()
             began = self._clock.monotonic()
             try:

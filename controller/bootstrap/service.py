@@ -193,7 +193,7 @@ class Service:
                 "command": lambda now: commanding.step(self.ctx, self.link, now),
                 "settle": lambda now: settling.step(self.ctx, now),
                 "recode": Encoder(self.ctx).step,
-                "collect": lambda now: collecting.step(self.ctx, grace),
+                "collect": lambda now: collecting.step(self.ctx, now, grace),
                 "hear": hearing.Listener(self.ctx).step,
                 "sample": lambda now: sampling.step(self.ctx, now),
                 "canary": self._canary.step,

@@ -29,6 +29,7 @@ GRACE = timedelta(days=30)
 EVERY = timedelta(days=1)
 LATELY = timedelta(days=1)
 """A file that was put so lately is never an orphan: no preparation lasts that long."""
+LOOK_AGAIN = timedelta(hours=1)
 ROUNDS = 30
 """In so many days every named file is read and hashed once."""
 KEPT = "collector"
@@ -57,16 +58,16 @@ class Found:
     """Files whose bytes are not what their name says, of those that were read this time."""
 
 
-def step(ctx: Context, grace: timedelta) -> datetime:
-    """Once a day. Returns when to look again."""
-    now = ctx.wall.now()
+def step(ctx: Context, now: datetime, grace: timedelta) -> datetime:
+    """Once a day of the wall's clock, whatever the sandbox's says. Returns when to look again, as `now` counts."""
     last = last_found(ctx)
-    if last is not None and now < (due := from_unix_ms(last.at) + EVERY):
-        return min(due, now + timedelta(hours=1))
+    left = timedelta(0) if last is None else from_unix_ms(last.at) + EVERY - ctx.wall.now()
+    if left > timedelta(0):
+        return now + min(left, LOOK_AGAIN)
     found = collect(ctx, grace)
     for name in (*found.missing, *found.damaged):
         _LOG.error("%s: the file is missing or damaged", name)
-    return now + timedelta(hours=1)
+    return now + LOOK_AGAIN
 
 
 def last_found(ctx: Context) -> Found | None:

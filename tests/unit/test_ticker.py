@@ -113,3 +113,12 @@ def test_a_step_is_at_work_while_it_runs_and_not_after_it_failed() -> None:
     it._run("step")
     assert seen == [True]
     assert not it.at_work("step")
+
+
+def test_a_step_that_always_wants_to_go_on_ends_with_the_ticker() -> None:
+    step = Counted(timedelta(0))
+    it, _, _ = ticker(step)
+    it.start()
+    until(lambda: len(step.calls) > 3, "it goes on and on")
+    it.stop()
+    assert it.at_work("step") is False

@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 from sqlalchemy.orm import Session
-from support.services import House
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.pipeline import Prepared
@@ -27,7 +26,7 @@ from broadcasts.wire.alert import AlertKind
 from controller.bootstrap.audio_room import StoredAudio
 from controller.db.engine import Database
 from controller.db.tables import Area, Asset, Base, Encoding, KeptSound, StandingAlert, Unnamed
-from controller.services import audit, collecting, library, naming
+from controller.services import audit, collecting, library
 from controller.services.context import Context
 
 DAY, HOUR = 86_400.0, 3_600.0
@@ -329,25 +328,21 @@ def test_two_do_not_collect_at_once(room: Room) -> None:
     assert seen == [True]
 
 
-def test_it_runs_once_a_day(room: Room) -> None:
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=9), timedelta(days=-9)])
+def test_it_runs_once_a_day_of_the_wall_whatever_the_sandbox_says(room: Room, ahead: timedelta) -> None:
+    def step() -> bool:
+        before = room.store.moment
+        now = room.clock.now() + ahead
+        wanted = collecting.step(room.ctx, now, collecting.GRACE)
+        assert now < wanted <= now + collecting.LOOK_AGAIN
+        return room.store.moment > before
+
     room.upload(1)
     room.store.at = {}
-    collecting.step(room.ctx, collecting.GRACE)
-    looks = room.store.moment
-    room.clock.advance(23 * HOUR)
-    collecting.step(room.ctx, collecting.GRACE)
-    assert room.store.moment == looks
-    room.clock.advance(2 * HOUR)
-    collecting.step(room.ctx, collecting.GRACE)
-    assert room.store.moment > looks
-
-
-def test_everything_that_a_station_uses_is_named(house: House) -> None:
-    """On both engines: a handed-in draft, a plan, a delivery. Only the recording that nobody uses is loose."""
-    house.on_air()
-    house.compile()
-    with house.ctx.db.read() as session:
-        assert naming.named(session, {house.bulletin.sha256, "f" * 64}) == {house.bulletin.sha256}
+    assert step()
+    for hours, looks in ((23, False), (2, True)):
+        room.clock.advance(hours * HOUR)
+        assert step() is looks
 
 
 NUMBERS = st.integers(0, 2)
