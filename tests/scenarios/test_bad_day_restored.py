@@ -43,7 +43,7 @@ def test_a_restored_controller_outranks_its_past_and_is_told_the_journals_again(
     assert epoch(day) > 0
     for post in day.posts:
         assert day.status(post).plan_version == plan_versions(day)[post.name]
-        assert [entry.kind for entry in day.journal(post, day.row(news, post).id)] == ["started", "ended"]
+        assert day.played(post, day.row(news, post).id) == ["started", "ended"]
     later = day.air("news", "08:20")
     day.until("08:40")
     with day.ctx.db.read() as session:

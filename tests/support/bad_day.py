@@ -260,6 +260,12 @@ class BadDay:
         with self.ctx.db.read() as session:
             return session.get_one(UnitStatus, post.name)
 
+    def played(self, post: Post, item: str) -> list[str]:
+        """What its journal tells of this item, in words, without what its ear told besides, which it does once."""
+        told = [entry.kind for entry in self.journal(post, item)]
+        assert told.count("envelope") <= 1
+        return [kind for kind in told if kind != "envelope"]
+
     def journal(self, post: Post, item: str | None = None) -> list[JournalEntry]:
         with self.ctx.db.read() as session:
             query = select(JournalEntry).where(JournalEntry.unit_id == post.name).order_by(JournalEntry.seq)

@@ -22,7 +22,7 @@ from controller.bootstrap.audio_room import StoredAudio
 from controller.bootstrap.keys import FileKeyring
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Asset, Base, Cluster, Delivery, User
-from controller.services import accounts, campaigns, files
+from controller.services import accounts, audit, campaigns, files
 from controller.services.account_rules import AccountRules
 from controller.services.campaigns import Proposal
 from controller.services.composing import Draft
@@ -102,6 +102,12 @@ class House:
     def add_asset(self, path: Path) -> Asset:
         """Prepared for real."""
         return add_recording(self.ctx, self.actor("phatthanh"), path, path.name)
+
+    def use(self, name: str, asset: str) -> str:
+        """As if this person had added the same file too: from then on it is his to use. The file's name."""
+        with self.ctx.db.write() as session:
+            audit.record(session, self.clock.now(), name, "recording.add", asset, {"name": "t.wav"})
+        return asset
 
     def draft(self, asset: str, **changed: Any) -> Draft:
         local = self.clock.now() + timedelta(hours=7 + 2)

@@ -28,7 +28,8 @@ def test_a_lent_right_an_exception_and_an_emergency_by_the_api(house: House, ass
     until = (house.clock.now() + timedelta(days=3)).isoformat()
     status, made = sent(boss, "POST", "/delegations", to="xa-pho", area=COMMUNE, until=until, reason="Đi họp")
     assert status == 201
-    broadcast = submit(house.ctx, house.actor("xa-viet"), house.draft(asset.sha256, areas=(COMMUNE,)))
+    draft = house.draft(house.use("xa-viet", asset.sha256), areas=(COMMUNE,))
+    broadcast = submit(house.ctx, house.actor("xa-viet"), draft)
     seen = deputy.client.get(f"/api/v1/broadcasts/{broadcast}").json()["seen"]
     assert sent(deputy, "POST", f"/broadcasts/{broadcast}/approve", seen=seen)[0] == 200
     assert "duyệt thay xa-truong" in deputy.client.get(f"/broadcasts/{broadcast}").text

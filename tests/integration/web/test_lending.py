@@ -63,7 +63,7 @@ def day(house: House, later: int) -> str:
 
 
 def handed_in(house: House, asset: str, by: str = "xa-viet", **changed: object) -> str:
-    return submit(house.ctx, house.actor(by), house.draft(asset, areas=(COMMUNE,), **changed))
+    return submit(house.ctx, house.actor(by), house.draft(house.use(by, asset), areas=(COMMUNE,), **changed))
 
 
 def a_relay(house: House) -> Relay:
