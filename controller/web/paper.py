@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 from broadcasts.clock import VIETNAM
 from controller.services.views.dry_run import DryRun, Line
@@ -42,6 +43,15 @@ class Paper(FPDF):
         self.set_title(title)
         self.set_auto_page_break(True, margin=16)
         self.add_page()
+
+    def __enter__(self) -> Paper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """The files of its fonts are open until it is written, and would be for as long if it never is."""
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
 
     def footer(self) -> None:
         self.set_y(-12)
@@ -104,28 +114,28 @@ class Paper(FPDF):
 
 def week_ahead(run: DryRun, words: Words) -> bytes:
     """The dry run as a list to hang up: day by day, what sounds from when to when, where, and what gives way."""
-    paper = Paper(words.t("ahead.title"))
-    paper.say(words.t("ahead.title"), size=16, bold=True)
-    paper.say(f"{run.name}. {words.t('count.clusters', n=len(run.clusters))}")
-    local = run.since.astimezone(VIETNAM)
-    paper.say(words.t("ahead.made", when=f"{local:%H:%M} {_date(words, local.date())}"))
-    for day in days_of(run):
-        paper.ln(3)
-        paper.say(_date(words, day.day), size=12, bold=True)
-        if not day.lines:
-            paper.say(words.t("ahead.nothing"))
-            continue
-        # Of what goes on all day one line says so.
-        rows = [
-            _row(line, whole, words)
-            for whole in day.wholes
-            for line in (whole.lines[:1] if whole.goes_on else whole.lines)
-        ]
-        paper.shape_for(text for row in rows for text in row)
-        widths = (TIME, paper.epw - TIME - FACTS, FACTS)
-        for row in rows:
-            paper.row(row, widths)
-    return bytes(paper.output())
+    with Paper(words.t("ahead.title")) as paper:
+        paper.say(words.t("ahead.title"), size=16, bold=True)
+        paper.say(f"{run.name}. {words.t('count.clusters', n=len(run.clusters))}")
+        local = run.since.astimezone(VIETNAM)
+        paper.say(words.t("ahead.made", when=f"{local:%H:%M} {_date(words, local.date())}"))
+        for day in days_of(run):
+            paper.ln(3)
+            paper.say(_date(words, day.day), size=12, bold=True)
+            if not day.lines:
+                paper.say(words.t("ahead.nothing"))
+                continue
+            # Of what goes on all day one line says so.
+            rows = [
+                _row(line, whole, words)
+                for whole in day.wholes
+                for line in (whole.lines[:1] if whole.goes_on else whole.lines)
+            ]
+            paper.shape_for(text for row in rows for text in row)
+            widths = (TIME, paper.epw - TIME - FACTS, FACTS)
+            for row in rows:
+                paper.row(row, widths)
+        return bytes(paper.output())
 
 
 def _row(line: Line, whole: Whole, words: Words) -> tuple[str, str, str]:

@@ -49,7 +49,7 @@ class Phones:
 
     def _note(self, message: ConsoleMessage) -> None:
         # Whoever leaves a living page breaks off what it was just asking for, and the script says so.
-        left = message.text.startswith(("htmx:afterRequest", "htmx:sendError"))
+        left = message.text.startswith(("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"))
         if message.type in ("error", "warning") and not left:
             self.complaints.append(f"{message.text} {message.location}")
 

@@ -77,7 +77,14 @@ class Studio:
 
     def _note(self, message: ConsoleMessage) -> None:
         # Without a connection the page's own looks ahead fail too, and say so.
-        quiet = ("status of 4", "ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "htmx:afterRequest", "htmx:sendError")
+        quiet = (
+            "status of 4",
+            "ERR_INTERNET_DISCONNECTED",
+            "ERR_FAILED",
+            "htmx:afterRequest",
+            "htmx:sendError",
+            "htmx:sendAbort",
+        )
         if message.type in ("error", "warning") and not any(each in message.text for each in quiet):
             self.complaints.append(f"{message.text} {message.location}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -74,7 +75,8 @@ class PahoParty:
         until(lambda: info.mid in self._acknowledged or not self.is_open, f"acknowledgement on {topic}")
 
     def goodbye(self) -> None:
-        self._client.disconnect()
+        with contextlib.suppress(OSError):  # the broker has gone first, and the client's own pipe with it
+            self._client.disconnect()
         self._thread.join(10)
 
     def drop(self) -> None:

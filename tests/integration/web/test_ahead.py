@@ -71,21 +71,21 @@ def test_the_printed_week_holds_every_vietnamese_and_khmer_letter(house: House, 
     ],
 )
 def test_no_line_on_paper_is_wider_than_its_column_and_none_is_lost(text: str) -> None:
-    paper = Paper("Thử")
-    paper.shape_for([text])
-    paper.set_font("text", "", SIZE)
-    lines = paper._lines(text, 30.0)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert all(paper.get_string_width(line) <= 30.1 for line in lines)
-    assert len(lines) > 1 or not text
+    with Paper("Thử") as paper:
+        paper.shape_for([text])
+        paper.set_font("text", "", SIZE)
+        lines = paper._lines(text, 30.0)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert all(paper.get_string_width(line) <= 30.1 for line in lines)
+        assert len(lines) > 1 or not text
 
 
 def test_a_row_is_never_torn_between_two_pages() -> None:
-    paper = Paper("Thử")
-    for number in range(80):
-        paper.row((f"05:{number:02}", "Tin dài " * 12, "5 cụm"), (34.0, 90.0, 62.0))
-        assert paper.get_y() <= paper.page_break_trigger + 0.01
-    assert paper.page_no() > 2
+    with Paper("Thử") as paper:
+        for number in range(80):
+            paper.row((f"05:{number:02}", "Tin dài " * 12, "5 cụm"), (34.0, 90.0, 62.0))
+            assert paper.get_y() <= paper.page_break_trigger + 0.01
+        assert paper.page_no() > 2
 
 
 def test_the_printed_week_says_which_station_is_relayed(house: House, author: Person, asset: Asset) -> None:
