@@ -22,7 +22,11 @@ ALLOWED_SKIPS = HERE / "allowed_skips.txt"
 STRICT = "CI" in os.environ or os.environ.get("LOA_STRICT") == "1"
 
 # No deadline per example: a busy machine is not a broken rule. The blob line repeats a failure anywhere.
-hypothesis.settings.register_profile("loa", deadline=None, print_blob=True, derandomize=STRICT)
+# How fast data is drawn says how busy the machine is, and nothing about the rule under test.
+UNHURRIED = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(
+    "loa", deadline=None, print_blob=True, derandomize=STRICT, suppress_health_check=UNHURRIED
+)
 hypothesis.settings.load_profile("loa")
 
 
