@@ -6,12 +6,13 @@ import base64
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from broadcasts.audio import child
-from broadcasts.audio.chain import ORDINARY, Chain, Limits
+from broadcasts.audio.chain import ORDINARY, Chain, Codec, Limits
 from broadcasts.audio.magic import demuxer_of
 from broadcasts.audio.mastering import Mastering
-from broadcasts.audio.store import Store, told_as_faults
+from broadcasts.audio.store import Store, StoredAsset, told_as_faults
 from broadcasts.errors import Refused
 
 Cut = tuple[int, int]
@@ -43,6 +44,25 @@ class Prepared:
     warnings: tuple[str, ...]
     peaks: bytes
     mastering: Mastering | None = None
+
+    @classmethod
+    def of(cls, asset: StoredAsset, codec: Codec, done: dict[str, Any], **more: Any) -> Self:
+        """`done` is the child's answer; `more` what is known of the upload."""
+        told: dict[str, Any] = {"original_sha256": "", "original_lufs": None, "warnings": (), **more}
+        return cls(
+            sha256=asset.sha256,
+            size=asset.size,
+            codec=codec.name,
+            sample_rate=codec.sample_rate,
+            bitrate=codec.bitrate,
+            duration_ms=done["duration_ms"],
+            chunk_size=asset.chunk_size,
+            chunks=asset.chunks,
+            loudness_lufs=done["loudness_lufs"],
+            true_peak_dbtp=done["true_peak_dbtp"],
+            peaks=base64.b64decode(done["peaks"]),
+            **told,
+        )
 
 
 def prepare(
@@ -82,21 +102,13 @@ def prepare(
         done = child.run("broadcasts.audio.worker", job, folder, limits, progress)
         original = store.put_original(upload)
         asset = store.put(finished)
-    return Prepared(
-        sha256=asset.sha256,
-        size=asset.size,
-        codec=chain.codec.name,
-        sample_rate=chain.codec.sample_rate,
-        bitrate=chain.codec.bitrate,
-        duration_ms=done["duration_ms"],
-        chunk_size=asset.chunk_size,
-        chunks=asset.chunks,
-        loudness_lufs=done["loudness_lufs"],
-        true_peak_dbtp=done["true_peak_dbtp"],
+    return Prepared.of(
+        asset,
+        chain.codec,
+        done,
         original_sha256=original.sha256,
         original_lufs=done["original_lufs"],
         warnings=tuple(done["warnings"]),
-        peaks=base64.b64decode(done["peaks"]),
         mastering=Mastering(**done["mastering"]),
     )
 

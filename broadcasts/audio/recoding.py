@@ -6,7 +6,6 @@ otherwise meanwhile would make another sound of the upload.
 
 from __future__ import annotations
 
-import base64
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,22 +46,7 @@ def encode_as(source: Path, store: Store, *, chain: Chain = ORDINARY, limits: Li
     with store.work_folder() as folder:
         done = _recoded(source, folder, chain, limits or Limits())
         asset = store.put(folder / "finished")
-    return Prepared(
-        sha256=asset.sha256,
-        size=asset.size,
-        codec=chain.codec.name,
-        sample_rate=chain.codec.sample_rate,
-        bitrate=chain.codec.bitrate,
-        duration_ms=done["duration_ms"],
-        chunk_size=asset.chunk_size,
-        chunks=asset.chunks,
-        loudness_lufs=done["loudness_lufs"],
-        true_peak_dbtp=done["true_peak_dbtp"],
-        original_sha256="",
-        original_lufs=None,
-        warnings=(),
-        peaks=base64.b64decode(done["peaks"]),
-    )
+    return Prepared.of(asset, chain.codec, done)
 
 
 def inline(source: Path, store: Store, *, chain: Chain = ORDINARY, most_bytes: int = INLINE_BYTES) -> Inline:

@@ -1,7 +1,7 @@
 """Sounds that the project makes itself: chimes, the words around a drill, a standard warning for each kind of alert.
 
-Nothing of it lies in the package: the embedded voice speaks it where it is asked for. What a province or a commune has
-recorded itself is never replaced. Khmer is absent until a speaker records it (`emergency_set.put`).
+Nothing of it lies in the package: the first Vietnamese voice of the settings speaks it where it is asked for. What a
+province or a commune has recorded is never replaced. Khmer is absent until a speaker records it (`emergency_set.put`).
 """
 
 from __future__ import annotations
