@@ -26,7 +26,8 @@ def create_app(office: Office) -> FastAPI:
     app = FastAPI(title="Loa", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.office = office
     app.state.status_of = status_of
-    app.state.streams = 0
+    app.state.sentence = _sentence
+    app.state.streams = app.state.voices = 0
     app.include_router(api.router())
     app.include_router(web.router())
     app.add_middleware(Shield, tls=office.secure_cookies)
@@ -76,6 +77,11 @@ def create_app(office: Office) -> FastAPI:
     return app
 
 
+def _sentence(language: str, office: Office, error: LoaError) -> str:
+    """For answers that tell of several failures at once."""
+    return Words(language if language in LANGUAGES else "en", office.ctx.clock.now()).failure(error)
+
+
 def _answer(request: Request, error: LoaError) -> Response:
     if isinstance(error, Fault):
         log.error("%s %s: %s", request.method, request.url.path, error)
@@ -84,4 +90,4 @@ def _answer(request: Request, error: LoaError) -> Response:
     wished = request.headers.get("accept-language", "")[:2]
     language = wished if wished in LANGUAGES else "en"
     office: Office = request.app.state.office
-    return api.error_answer(request, error, Words(language, office.ctx.clock.now()).failure(error))
+    return api.error_answer(request, error, _sentence(language, office, error))

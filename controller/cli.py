@@ -14,8 +14,9 @@ from typing import Any
 
 from broadcasts.errors import LoaError
 from controller import settings as settings_module
-from controller.bootstrap import areas, commands, people, storage
+from controller.bootstrap import alerts, areas, commands, people, storage, units
 from controller.services.rights import Role
+from controller.services.unit_revoking import RevokeKind
 from controller.settings import Settings
 from controller.web.catalogue import say
 
@@ -66,10 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--clusters", type=int, default=80)
     seed.add_argument("--all-day", action="store_true", help="stations whose regulation allows 24 hours (for tests)")
     seed.add_argument("--password-only", type=int, default=0, metavar="N", help="N units without a key of their own")
+    seed.add_argument("--mp3-only", type=int, default=0, metavar="N", help="N units that decode nothing but MP3")
     seed.add_argument("--fleet", help="where the simulator's file goes (default: DATA/fleet.json)")
     seed.add_argument("--json", action="store_true")
+    _alert(verb("alert", "Sound, silence and watch an emergency when the pages do not open.", alerts.alert))
     _user(verb("user", "Accounts: list, add, give roles, unlock, disable, reset a password.", people.user))
-    _area(verb("area", "Administrative units: list them by date, merge communes.", areas.area))
+    _unit(verb("unit", "Units: who waits to be let in; let in by code, list, revoke.", units.unit))
+    _area(verb("area", "Administrative units: list them by date, merge communes, undo a merger.", areas.area))
     _exception(verb("exception", "One-person stations that approve their own: grant, end, list.", people.exception))
     _audit(verb("audit", "The audit log: export it, verify its chain, archive what is old.", people.audit_log))
     plan = verb("plan", "What a cluster will play, and why.", commands.plan)
@@ -115,6 +119,44 @@ def _user(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--reason", required=True, help="goes into the audit log")
 
 
+def _alert(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    sounding = acts.add_parser("sound", help="at once, for whoever is named; asks for password and code")
+    drilling = acts.add_parser("drill", help="an exercise: no horn sounds, and it is never taken for the real thing")
+    silencing = acts.add_parser("silence", help="take back one, or all of one's area; a cluster that is away as well")
+    looking = acts.add_parser("status", help="what sounds, and where; who asks needs no password")
+    for one in (sounding, drilling):
+        _who(one)
+        one.add_argument("--kind", required=True, choices=alerts.KINDS)
+        one.add_argument(
+            "--area", action="append", default=[], metavar="AREA", help="id or official code; again for more"
+        )
+        one.add_argument(
+            "--cluster", action="append", default=[], metavar="ID", help="a single cluster; again for more"
+        )
+        one.add_argument("--minutes", type=int, help="until it ends by itself (default: as the kind's template)")
+        one.add_argument("--reason", required=True, help="goes into the log and to every unit")
+    sounding.add_argument("--text", help="read aloud in place of the recordings that the poles hold")
+    sounding.add_argument("--volume", type=int, metavar="PERCENT")
+    sounding.add_argument("--confirm", default="", metavar="N", help="of a wide area: the number of its clusters")
+    texting = acts.add_parser("text", help="what to send by SMS; of what is silenced, what ends it")
+    _who(texting)
+    texting.add_argument("id", help="which; `loa alert status` says them")
+    texting.add_argument("--send", action="store_true", help="by the gateway (LOA_SMS), to every unit with a number")
+    _who(silencing)
+    silencing.add_argument("id", nargs="*", help="which; `loa alert status` says them")
+    silencing.add_argument("--all", action="store_true", help="everything in this person's area")
+    looking.add_argument("id", nargs="*", help="which (default: all that sound)")
+    for one in (sounding, drilling, silencing):
+        one.add_argument("--watch", type=int, default=30, metavar="S", help="wait so long for the poles' answers (30)")
+    for one in (sounding, drilling, silencing, texting, looking):
+        one.add_argument("--json", action="store_true")
+
+
+def _who(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as", dest="person", required=True, metavar="NAME", help="the account that answers for it")
+
+
 def _exception(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     listing = acts.add_parser("list", help="all that were ever granted, the newest first")
@@ -126,6 +168,19 @@ def _exception(parser: argparse.ArgumentParser) -> None:
     granting.add_argument("--until", required=True, metavar="DATE", type=_date, help="the last day")
     ending = acts.add_parser("end", help="at once")
     ending.add_argument("exception", help="its id")
+
+
+def _unit(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    listing = acts.add_parser("list", help="those that wait, with their codes, and all others")
+    listing.add_argument("--json", action="store_true")
+    enrolling = acts.add_parser("enrol", help="let one in; prints its id")
+    enrolling.add_argument("code", help="as the unit shows it, or the text of its QR code")
+    enrolling.add_argument("--name", default="", metavar="ID", help="of the unit (default: from its serial number)")
+    revoking = acts.add_parser("revoke", help="at once and for good")
+    revoking.add_argument("unit", metavar="ID")
+    revoking.add_argument("--kind", required=True, choices=list(RevokeKind))
+    revoking.add_argument("--reason", required=True, help="goes into the audit log")
 
 
 def _area(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +197,14 @@ def _area(parser: argparse.ArgumentParser) -> None:
     merging.add_argument("--on", required=True, type=_date, metavar="DATE", help="its first day, as 2025-07-01")
     merging.add_argument("--by", required=True, metavar="DECISION", help="number and date of the decision, for the log")
     merging.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    undoing = acts.add_parser("unmerge", help="a merger that was a mistake: the units of before stand again")
+    undoing.add_argument("area", metavar="AREA", help="id or official code of the unit that came of it")
+    undoing.add_argument("--by", required=True, metavar="DECISION", help="who said so, or what was wrong, for the log")
+    undoing.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+    ending = acts.add_parser("end-districts", help="from a day on there are no districts; communes lie in the province")
+    ending.add_argument("--on", required=True, type=_date, metavar="DATE", help="the first day without, as 2025-07-01")
+    ending.add_argument("--by", required=True, metavar="DECISION", help="number and date of the decision, for the log")
+    ending.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
 
 def _store(parser: argparse.ArgumentParser) -> None:

@@ -44,6 +44,14 @@ class Settings:
     broker_ca: Path | None = _setting(None, "Certificate authority of an mqtts broker, PEM; empty: the machine's.")
     broker_cert: Path | None = _setting(None, "Our certificate at an mqtts broker, PEM; its name is broker_user.")
     broker_key: Path | None = _setting(None, "Its private key, PEM, readable by us only.")
+    unit_broker: str = _setting("", "The broker as units reach it, mqtt(s)://host:port; empty: as we do.")
+    unit_authority: Path | None = _setting(
+        None, "Folder with authority.crt and authority.key that certifies units; empty: one of our own, among our keys."
+    )
+    unit_cert_days: int = _setting(
+        365, "Days for which a unit's certificate holds; it renews it when a third is left.", bounds=(1, 3650)
+    )
+    enrolment_days: int = _setting(7, "Days for which a unit that asks to be let in waits.", bounds=(1, 365))
     host: str = _setting("127.0.0.1", "Where the pages listen. Anything but loopback needs tls_cert and tls_key.")
     port: int = _setting(8000, "Port of the pages.")
     tls_cert: Path | None = _setting(None, "Certificate chain for HTTPS, PEM.")
@@ -63,7 +71,14 @@ class Settings:
         30, "Days after which a file goes that nothing names any more (`loa gc`).", bounds=(1, 3650)
     )
     files_url: str = _setting("", "Base address from which units fetch; empty: made of host and port.")
+    cap_inside: str = _setting("off", "`on`: warnings (CAP) may be fetched from addresses inside our own network.")
+    cap_out: str = _setting("off", "Who may read what we sounded as CAP: off, token (cap_token) or public.")
+    cap_token: str = _setting("", "Bearer token for it.", secret=True)
+    cap_sender: str = _setting("loa", "How we name ourselves in CAP: an address of ours; no blank, no comma.")
     metrics_token: str = _setting("", "Bearer token with which Prometheus may read /metrics.", secret=True)
+    metrics_per_cluster: str = _setting(
+        "off", "Clusters that /metrics shows one by one: off, on, or codes of communes with commas; 2,000 at most."
+    )
     max_upload_mb: int = _setting(200, "Largest recording that is taken.")
     loudness_lufs: float = _setting(-16.0, "Loudness of bulletins, LUFS of the mono file.", bounds=(-30, -10))
     emergency_lufs: float = _setting(-14.0, "Loudness of emergencies, LUFS; not below bulletins.", bounds=(-30, -10))
@@ -87,6 +102,9 @@ class Settings:
     voice_model: str = _setting("tts-1", "Its model.")
     voice_names: str = _setting("", "Its voices: LANGUAGE=NAME, with commas, as in vi-VN=lan,km-KH=sok.")
     voice_seconds: int = _setting(60, "What one sentence may take there, seconds.", bounds=(1, 600))
+    sms: Path | None = _setting(
+        None, "File that describes the gateway for alerts by SMS, with its numbers; empty: none."
+    )
     sandbox: Path | None = _setting(None, "Socket of a simulated fleet: this is a demo, its page may break things.")
     sandbox_clock: Path | None = _setting(None, "File with the clock that a demo's controller and units share.")
     second_factor: str = _setting(
@@ -120,6 +138,36 @@ class Settings:
     alert_code_minutes: int = _setting(
         15, "An emergency sounds only with a second factor given at most so long ago, minutes.", source=GUESS
     )
+    alert_cancel_seconds: int = _setting(
+        5, "So long an emergency waits after the press and can be cancelled; 0: it leaves at once.", bounds=(0, 60)
+    )
+    alert_wide_clusters: int = _setting(
+        50, "From so many clusters on an emergency asks for their number to be typed in.", bounds=(1, 100_000)
+    )
+    alert_wide_percent: int = _setting(50, "Or above this part of the province's clusters.", bounds=(1, 100))
+    alerts_per_person: int = _setting(
+        20, "Emergencies that one person sounds within an hour; silence is never counted.", bounds=(1, 1000)
+    )
+    alerts_per_scope: int = _setting(
+        20, "Emergencies in the list of one area within an hour; silence is never counted.", bounds=(1, 1000)
+    )
+    alert_late_seconds: int = _setting(
+        10, "A pole that begins later after the cancel interval is shown as late.", bounds=(1, 3600)
+    )
+    commands_per_person: int = _setting(
+        120, "Commands to units that one person gives within an hour; an order to many is one.", bounds=(1, 10_000)
+    )
+    commands_per_cluster: int = _setting(30, "Commands that one cluster gets within an hour.", bounds=(1, 1000))
+    commands_per_kind: str = _setting(
+        "reboot=4,refetch=6,amplifier=12,volume=12", "Of one kind at one cluster within an hour: KIND=NUMBER, commas."
+    )
+    order_wide_clusters: int = _setting(
+        20, "From so many clusters on an order asks for their number to be typed in.", bounds=(1, 100_000)
+    )
+    order_caps: str = _setting(
+        "technician=300,province=3000", "Clusters that one order reaches at the most, by role: ROLE=NUMBER, commas."
+    )
+    orders_per_minute: int = _setting(60, "Of one order, so many commands leave a minute.", bounds=(1, 100_000))
     session_hours: int = _setting(12, "Hours after which every session ends.", source=f"R-118: {GUESS}, a working day")
     unused_days: int = _setting(
         45, "Days after which an account that nobody used is off.", source=f"R-119: {SECOND_HAND}"
@@ -145,7 +193,28 @@ class Settings:
     ear_keep_days: int = _setting(
         90, "Days for which the envelopes stay that units heard of their sound; the results stay.", bounds=(1, 36500)
     )
+    history_days: int = _setting(
+        100, "Days for which the past of each cluster stays (link, power, sound), one small row a day.",
+        bounds=(8, 3650),
+    )  # fmt: skip
+    live_buffer_ms: int = _setting(
+        1500, "How far ahead of its playing live voice leaves here, ms: more for bad links, less for good ones.",
+        bounds=(800, 3000),
+    )  # fmt: skip
+    live_minutes: int = _setting(30, "Longest live voice, minutes.", bounds=(1, 59))
+    live_silence_s: int = _setting(
+        30, "Seconds without a word after which a live voice ends by itself.", bounds=(5, 600)
+    )
     standing_approval_days: int = _setting(31, "Days for which a relay can be approved at the most.")
+    mail_server: str = _setting("smtp://127.0.0.1:25", "Takes our e-mail: smtp:// (TLS by STARTTLS) or smtps://.")
+    mail_user: str = _setting("", "Name there; empty: without a log-in.")
+    mail_secret: str = _setting("", "Its secret.", secret=True)
+    mail_from: str = _setting("", "Sender of e-mail about faults.")
+    mail_to: str = _setting("", "Who gets e-mail about faults, with commas; empty: nobody.")
+    webhook_url: str = _setting("", "Where faults are posted as JSON, https; empty: nowhere.")
+    webhook_key: str = _setting("", "Signs what is posted there (HMAC-SHA256, header loa-signature).", secret=True)
+    messenger: str = _setting("", "Installed entry point of the group loa.messenger that tells of faults; empty: none.")
+    notice_night: str = _setting("21:30-06:00", "Then only urgent faults are told, time in Viet Nam; `off`: always.")
     log_level: str = _setting("info", "debug, info, warning or error.")
 
     @property
@@ -180,6 +249,7 @@ class Settings:
         self._check_audio()
         self._check_voices()
         self._check_store()
+        self._check_cap()
         if self.second_factor not in ("required", "off"):
             raise Refused("settings.value", name=f"{PREFIX}SECOND_FACTOR", value=self.second_factor)
         if self.second_factor == "off" and self.sandbox is None:
@@ -191,6 +261,16 @@ class Settings:
                 )
         if self.log_level not in ("debug", "info", "warning", "error"):
             raise Refused("settings.value", name=f"{PREFIX}LOG_LEVEL", value=self.log_level)
+
+    def _check_cap(self) -> None:
+        """Raises Refused("settings.value", "settings.missing")."""
+        for name, known in (("cap_inside", ("off", "on")), ("cap_out", ("off", "token", "public"))):
+            if getattr(self, name) not in known:
+                raise Refused("settings.value", name=f"{PREFIX}{name.upper()}", value=getattr(self, name))
+        if self.cap_out == "token" and not self.cap_token:
+            raise Refused("settings.missing", name=f"{PREFIX}CAP_TOKEN_FILE")
+        if not self.cap_sender or not self.cap_sender.isprintable() or set(self.cap_sender) & set(" ,<&"):
+            raise Refused("settings.value", name=f"{PREFIX}CAP_SENDER", value=self.cap_sender)
 
     def _check_store(self) -> None:
         """Raises Refused("settings.value", "settings.missing", "settings.plain_s3")."""

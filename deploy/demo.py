@@ -107,7 +107,7 @@ class Demo:
         if self.supervisor.stopping or fleet.exists():
             return
         say(f"first start: making keys, accounts and {self.units} sample clusters")
-        made = self._loa("seed", "--json", "--clusters", str(self.units))
+        made = self._loa("seed", "--json", "--clusters", str(self.units), "--mp3-only", str(self.units // 20))
         if made.strip():
             self.passwords = dict(json.loads(made)["passwords"])
             say("sample province made")

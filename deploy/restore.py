@@ -6,7 +6,8 @@ SQLite comes back in the data folder; a PostgreSQL backup goes into an empty dat
 
 A restored controller knows less than units and broker do. So that it outranks its own past (design, section 6), the
 epoch of its acknowledgements is raised, and units tell their journals again from where the backup ends; everything is
-published anew, plans and alerts above the versions that are out there; and everybody logs in again.
+published anew, plans and alerts above the versions that are out there; emergencies that stood in the backup are taken
+off, because they may have been silenced since; and everybody logs in again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from controller.db import migrate
 from controller.db.engine import Database
 from controller.db.tables import LoginSession, ScopeDocument, Unit, UnitPlan
 from controller.services.acknowledging import ask_again
+from controller.services.alert_restoring import take_all_off
 from controller.settings import Settings
 from deploy.backup import FORMAT, MANIFEST, POSTGRES, SQLITE, CannotBackUp, postgres_tool, settings_of
 
@@ -100,6 +102,7 @@ def outrank(db: Database, now: datetime) -> None:
         ask_again(session, list(session.scalars(select(Unit.id))), now)
         session.execute(update(UnitPlan).values(published_at=None))
         session.execute(update(ScopeDocument).values(published_at=None))
+        take_all_off(session, now)
         session.execute(delete(LoginSession))
     db.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from broadcasts.wire.alert import Alert, AlertDocument
+from broadcasts.wire.alert import Alert, AlertDocument, Rendition
 
 RETRIES = 20
 """A sounding that was cut (power, a newer alert) does not count; but a pole that boots for ever is not a siren."""
@@ -29,11 +29,15 @@ def decodable(alert: Alert, codecs: Sequence[str]) -> Alert:
     """The same alert, each rendition in the first encoding that this unit decodes; as it stands where it has none."""
     if all(each.also is None for each in alert.content):
         return alert
-    content = []
-    for each in alert.content:
+    return alert.model_copy(update={"content": decodable_content(alert.content, codecs)})
+
+
+def decodable_content(content: Sequence[Rendition], codecs: Sequence[str]) -> list[Rendition]:
+    told = []
+    for each in content:
         own = next((one for one in (each.asset, *(each.also or ())) if one.codec in codecs), each.asset)
-        content.append(each.model_copy(update={"asset": own, "also": None}))
-    return alert.model_copy(update={"content": content})
+        told.append(each.model_copy(update={"asset": own, "also": None}))
+    return told
 
 
 def urgency(alert: Alert) -> tuple[int, str]:
@@ -51,8 +55,10 @@ def due_at(alert: Alert, begun: int, whole: int, last_ms: int) -> int | None:
         return None
     if begun == 0 or alert.repeat is None:
         return alert.not_before
-    step = alert.repeat.every_s * 1000
-    if whole < begun and whole == 0:
-        # Nothing was heard as a whole yet: the first sounding is still owed.
+    opening = alert.repeat.opening_s or [0]
+    if whole < opening.count(0):
+        # Not yet heard as often as it is owed at once.
         return alert.not_before
-    return alert.not_before + (max(0, last_ms - alert.not_before) // step + 1) * step
+    step, grid = alert.repeat.every_s * 1000, alert.not_before + opening[-1] * 1000
+    ahead = [at for each in opening if (at := alert.not_before + each * 1000) > last_ms]
+    return ahead[0] if ahead else grid + (max(0, last_ms - grid) // step + 1) * step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from functools import partial
 
-from broadcasts.wire.topics import Out
+from broadcasts.wire.topics import Out, ScopeTopic
 from device_sim.agenda import Agenda, ms
 from device_sim.broker import Broker, Connection, Packet
 from device_sim.counterpart import Counterpart
@@ -16,6 +16,9 @@ NUMBERS_MS = 20_000
 """Telemetry alone is in no hurry; a fleet says a great deal of it."""
 
 
+_WARNS = (f"/{ScopeTopic.ALERT}", f"/{ScopeTopic.DRILL}")
+
+
 class Backstage:
     def __init__(
         self, name: str, counterpart: Counterpart, broker: Broker, agenda: Agenda, chance: random.Random
@@ -23,6 +26,8 @@ class Backstage:
         self._name = name
         self._counterpart, self._broker, self._agenda, self._chance = counterpart, broker, agenda, chance
         self.alive = True
+        self.warned: set[tuple[str, str, bytes]] = set()
+        """Every alert and drill document that the controller ever said: (scope, topic, document)."""
         self._broker_up = True
         self._connection: Connection | None = None
         self._step_at: int | None = None
@@ -52,6 +57,10 @@ class Backstage:
         self._counterpart.kill()
         self._step_at = None
         self._agenda.after(lasts, self._revive)
+
+    def nudge(self) -> None:
+        """Somebody used its pages: it looks at once."""
+        self._soon(0)
 
     def _revive(self) -> None:
         self.alive = True
@@ -84,6 +93,9 @@ class Backstage:
     def _say(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         if self._connection is None:
             return False
+        if topic.endswith(_WARNS):
+            *_, scope, kind = topic.split("/")
+            self.warned.add((scope, kind, payload))
         self._connection.publish(topic, payload, qos, retain)
         return True
 

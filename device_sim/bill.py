@@ -133,12 +133,13 @@ class Bill:
 
     @property
     def messages(self) -> int:
-        """Everything but downloads and streams: what a unit costs that plays nothing."""
+        """Everything but sound: what a unit costs that plays nothing."""
         return self.bytes.total() - self.audio
 
     @property
     def audio(self) -> int:
-        return self.bytes["files"] + self.bytes["relay"]
+        """Downloads, streams, and live voice."""
+        return self.bytes["files"] + self.bytes["relay"] + self.bytes["s/live"]
 
     def _pings(self, now: int) -> None:
         """A unit that has sent nothing for a keep-alive asks whether anybody is there."""

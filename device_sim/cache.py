@@ -8,9 +8,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from broadcasts.wire.plan import Asset
+from broadcasts.wire.alert import Alert
+from broadcasts.wire.plan import Asset, Plan
 from device_sim import mp3
-from device_sim.events import CancelFetch, Fetch, FetchFailed, Got
+from device_sim.events import CancelFetch, Fetch, FetchFailed, Got, Moment
 
 DEADLINE_MS = 10 * 60_000
 BACKOFF_FIRST_S = 5
@@ -78,6 +79,22 @@ class Cache:
         self.generation += 1
         self._look()
 
+    def carried(self, alerts: Sequence[Alert]) -> list[Asset]:
+        """What these alerts name. Sound that came inside of them is held from now on, if it is what the hash says; else
+        it is fetched like any other."""
+        named = [part for alert in alerts for part in alert.content]
+        for part in named:
+            if part.data is None or self.holds(part.asset.sha256):
+                continue
+            if len(part.data) % 4 == 1:
+                continue  # no bytes are written so
+            data = base64.urlsafe_b64decode(part.data + "=" * (-len(part.data) % 4))
+            if self._right(part.asset, data) and self._make_room(part.asset):
+                self.store.files[part.asset.sha256] = data
+                self.generation += 1
+                self._look()
+        return [part.asset for part in named]
+
     def _look(self) -> None:
         self._missing = [asset for sha256, asset in self._wanted.items() if sha256 not in self.store.files]
 
@@ -93,6 +110,21 @@ class Cache:
 
     def _used(self) -> int:
         return sum(map(len, self.store.files.values())) + sum(map(len, self.store.parts.values()))
+
+    def look_again(self, only: str | None) -> list[str] | None:
+        """Hash what is held and throw away what is wrong; what is missing is tried at once. Their names, of `only`
+        where it is named; None: nobody wants that file."""
+        if only is not None and only not in self._wanted:
+            return None
+        for sha256 in self._wanted if only is None else (only,):
+            held = self.store.files.get(sha256)
+            if held is not None and hashlib.sha256(held).hexdigest() != sha256:
+                del self.store.files[sha256]
+                self.generation += 1
+            if sha256 not in self.store.files:
+                self._trouble.pop(sha256, None)
+        self._look()
+        return [asset.sha256 for asset in self._missing if only in (None, asset.sha256)]
 
     # --- fetching
 
@@ -281,3 +313,13 @@ def _opus_complaint(data: bytes, duration_ms: int) -> str:
     if abs(length - duration_ms) > LENGTH_TOLERANCE_MS:
         return f"{length} ms of sound where {duration_ms} were announced"
     return ""
+
+
+def to_hold(plan: Plan, alert_assets: list[Asset], m: Moment) -> list[Asset]:
+    """Emergency set, alert content, then by the next start (CONTRACT.md, section 7)."""
+    named = {asset.sha256: asset for asset in plan.assets}
+    coming = [item for item in plan.items if max(item.not_after, item.deadline or 0) + 3_600_000 >= m.now]
+    order = [named[sha256] for sha256 in plan.emergency_set]
+    order += alert_assets
+    order += [named[item.asset] for item in sorted(coming, key=lambda item: item.start)]
+    return list({asset.sha256: asset for asset in [*order, *plan.assets]}.values())

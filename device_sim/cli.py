@@ -1,4 +1,5 @@
-"""`loasim run | prove | describe`. Results on stdout, talk on stderr; exit codes: 0 done, 1 refused, 2 wrong usage."""
+"""`loasim run | prove | detect | describe`. Results on stdout, talk on stderr; exit codes: 0 done, 1 refused, 2 wrong
+usage."""
 
 from __future__ import annotations
 
@@ -15,16 +16,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from broadcasts.clock import Clock, SandboxClock, SystemClock
+import httpx
+
+from broadcasts.clock import Clock, SandboxClock, SystemClock, unix_ms
 from broadcasts.errors import LoaError
+from device_sim import enrolling
 from device_sim.control import Control
 from device_sim.describe import describe, in_words
+from device_sim.detect import detect, weather
 from device_sim.fate import Fate
 from device_sim.fleetfile import read_fleet
 from device_sim.live import Fleet
-from device_sim.prove import Result, prove_each
+from device_sim.prove import Result, find, prove_each
 from device_sim.scenario import Scene
 from device_sim.scenario import read as read_scene
+from device_sim.tls import trusting
 from device_sim.words import sentence
 
 
@@ -47,6 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, words, options in (
         ("run", _run, "run units live against a broker and a file server", _run_options),
         ("prove", _prove, "run a controller and a fleet in virtual time and check every promise", _prove_options),
+        (
+            "detect",
+            _detect,
+            "see how soon a controller tells of each fault",
+            _detect_options,
+        ),
+        (
+            "enrol",
+            _enrol,
+            "join a controller as a new unit, with keys of its own; renew when it is time",
+            _enrol_options,
+        ),
         ("describe", _describe, "say which contract, faults and rules this simulator knows", lambda _: None),
     ):
         part = commands.add_parser(name, help=words, description=words)
@@ -91,6 +109,36 @@ def _run_options(part: argparse.ArgumentParser) -> None:
     part.add_argument("--clock-file", type=Path, metavar="FILE", help="the sandbox clock shared with a controller")
 
 
+def _enrol_options(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--url", required=True, metavar="URL", help="the controller's pages, https://…")
+    part.add_argument("--serial", required=True, metavar="SN", help="serial number on the box")
+    part.add_argument(
+        "--state", type=Path, required=True, metavar="DIR", help="the unit's own: keys, certificate, fleet"
+    )
+    part.add_argument("--ca", type=Path, metavar="FILE", help="certificates to trust for the pages")
+    part.add_argument("--wait", type=int, default=3600, metavar="S", help="for somebody to accept it (3600)")
+    part.add_argument("--renew", action="store_true", help="now, even if it is not yet time")
+
+
+def _enrol(asked: argparse.Namespace) -> int:
+    clock, stop = SystemClock(), threading.Event()
+    newborn = enrolling.Newborn.at(asked.state, asked.serial)
+    deadline = clock.monotonic() + asked.wait
+    held = enrolling.enrolled(newborn)
+    with httpx.Client(base_url=asked.url, verify=trusting(asked.ca), trust_env=False, timeout=30.0) as client:
+        if held is None:
+            print(f"loasim: code {newborn.code}\nloasim: {newborn.label}", file=sys.stderr, flush=True)
+            unit = enrolling.join(
+                newborn, client, lambda s: not stop.wait(min(s, asked.wait)) and clock.monotonic() < deadline
+            )
+        elif asked.renew or unix_ms(clock.now()) >= held[1]:
+            unit = enrolling.renew(newborn, client, held[0], clock.now())
+        else:
+            unit = held[0]
+    _tell(asked, {"unit": unit, "fleet": str(asked.state / enrolling.FLEET)})
+    return 0
+
+
 def _prove_options(part: argparse.ArgumentParser) -> None:
     part.add_argument("--scene", type=Path, metavar="FILE", help="a TOML file: faults, odds, and the numbers below")
     part.add_argument("--units", type=_positive, metavar="N", help="80, if the scene does not say")
@@ -99,6 +147,14 @@ def _prove_options(part: argparse.ArgumentParser) -> None:
     seeds.add_argument("--seed", type=int, metavar="N")
     seeds.add_argument("--seeds", type=_seeds, metavar="A-B", help="every seed from A to B")
     part.add_argument("--jobs", type=_positive, default=1, metavar="N", help="so many seeds side by side; 1 by default")
+    part.add_argument("--counterpart", default="loa", metavar="NAME", help="which controller, by its entry point")
+
+
+def _detect_options(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--seed", type=int, default=1, metavar="N")
+    part.add_argument("--weather", action="store_true", help="ordinary weather instead: who is blamed for nothing")
+    part.add_argument("--units", type=_positive, default=5, metavar="N", help="with --weather; 5 by default")
+    part.add_argument("--days", type=_positive, default=30, metavar="N", help="with --weather; 30 by default")
     part.add_argument("--counterpart", default="loa", metavar="NAME", help="which controller, by its entry point")
 
 
@@ -198,6 +254,14 @@ def _describe(asked: argparse.Namespace) -> int:
     told = describe()
     print(json.dumps(told, indent=2) if asked.json else in_words(told))
     return 0
+
+
+def _detect(asked: argparse.Namespace) -> int:
+    opener = find(asked.counterpart)
+    found = weather(asked.units, asked.days, asked.seed, opener) if asked.weather else detect(asked.seed, opener)
+    told = {"told": found.told, "broken": found.broken, "summary": found.summary}
+    print(json.dumps(told) if asked.json else "\n".join(found.lines()))
+    return found.exit_code
 
 
 def _tell(asked: argparse.Namespace, result: dict[str, Any]) -> None:

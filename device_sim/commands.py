@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from broadcasts.wire.journal import MOST_TEXT
 from broadcasts.wire.status import CAPTURE_DEFAULT_S, CAPTURE_MOST_S, Command, CommandKind
+from device_sim.acts import Acts
+from device_sim.cache import Cache
 from device_sim.disk import Disk
-from device_sim.events import RELAYED, Boot, Moment, Restart
+from device_sim.events import RELAYED, SPOKEN, Moment, Restart
 from device_sim.horn import Horn
 from device_sim.journal import Journal
 from device_sim.listening import Listener
@@ -36,7 +38,7 @@ class _Stretch:
         if not self.item:
             return f"{self.from_ms}-{to_ms} silence"
         current = "-" if self.amplifier_ma is None else self.amplifier_ma
-        asset = self.asset if self.asset.startswith(RELAYED) else self.asset[:12]
+        asset = self.asset if self.asset.startswith((RELAYED, SPOKEN)) else self.asset[:12]
         what = f"item={self.item} asset={asset} at={self.offset_ms}"
         return f"{self.from_ms}-{to_ms} sound {what} volume={self.volume} amplifier={current}"
 
@@ -50,9 +52,12 @@ class _Capture:
 
 
 class Commands:
-    def __init__(self, disk: Disk, journal: Journal, horn: Horn, logbook: Logbook, listener: Listener) -> None:
+    def __init__(
+        self, disk: Disk, journal: Journal, horn: Horn, logbook: Logbook, listener: Listener, cache: Cache
+    ) -> None:
         self._disk, self._journal, self._horn, self._logbook = disk, journal, horn, logbook
         self._listener = listener
+        self._acts = Acts(disk, journal, horn, cache)
         self._capture: _Capture | None = None
 
     def after_boot(self, m: Moment) -> None:
@@ -60,6 +65,7 @@ class Commands:
         if self._disk.capturing:
             self._journal.result(m, self._disk.capturing, False, "cut")
             self._disk.capturing = ""
+        self._acts.after_boot(m)
 
     def obey(self, command: Command, alarmed: bool, m: Moment) -> Restart | None:
         """Once, in its time. `alarmed`: an active alert concerns this unit."""
@@ -70,11 +76,13 @@ class Commands:
         self._logbook.note(m, f"command {command.seq} {command.kind}")
         match command.kind:
             case CommandKind.REBOOT:
-                if alarmed:
-                    self._journal.result(m, command.id, False, "alert")
-                    return None
-                self._journal.result(m, command.id, True, "rebooting")
-                return Restart(Boot.COMMAND)
+                return self._acts.reboot(command, alarmed, m)
+            case CommandKind.AMPLIFIER:
+                self._acts.amplifier(command, alarmed, m)
+            case CommandKind.VOLUME:
+                self._acts.volume(command, m)
+            case CommandKind.REFETCH:
+                self._acts.refetch(command, m)
             case CommandKind.QUIET_TEST:
                 self._test(command, m)
             case CommandKind.CAPTURE if "item" in command.args:
@@ -84,10 +92,17 @@ class Commands:
             case CommandKind.UPLOAD_LOG:
                 lines = self._logbook.tail(MOST_TEXT)
                 self._journal.result(m, command.id, True, f"{len(lines)} lines", "\n".join(lines))
+            case CommandKind.OTHER:
+                self._journal.result(m, command.id, False, "not supported")
         return None
 
-    def step(self, m: Moment) -> None:
-        """After the player's: note what is on the line-out, and tell it at the end."""
+    def step(self, busy: bool, m: Moment) -> Restart | None:
+        """After the player's. `busy`: something sounds, or an alert concerns this unit."""
+        self._note(m)
+        return self._acts.step(busy, m)
+
+    def _note(self, m: Moment) -> None:
+        """What is on the line-out, and tell it at the end."""
         capture = self._capture
         if capture is None:
             return
@@ -102,7 +117,8 @@ class Commands:
 
     def wake_at(self) -> int | None:
         """Monotonic."""
-        return None if self._capture is None else self._capture.began + self._capture.lasts_ms
+        end = None if self._capture is None else self._capture.began + self._capture.lasts_ms
+        return min((each for each in (end, self._acts.wake_at()) if each is not None), default=None)
 
     def _test(self, command: Command, m: Moment) -> None:
         closed = m.sensors.line_closed
@@ -124,6 +140,7 @@ class Commands:
         else:
             self._disk.capturing = command.id
             self._capture = _Capture(m.mono, seconds * 1000)
+            self._journal.accepted(m, command.id)
 
     def _observe(self, capture: _Capture, passed: int, m: Moment) -> None:
         last = capture.stretches[-1] if capture.stretches else None
@@ -133,6 +150,7 @@ class Commands:
         now, running = _Stretch(passed), self._horn.current
         if running is not None and (running.live is None or running.live.sound is not None):
             _, sound, offset = running.order(m.mono)
-            now = _Stretch(passed, running.name, sound, offset, running.volume)
+            if sound is not None:
+                now = _Stretch(passed, running.name, sound, offset, running.volume)
         if last is None or not last.same(now):
             capture.stretches.append(now)

@@ -6,11 +6,11 @@ cross the port, so that any controller, in any style, can be proven.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NotRequired, Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict, runtime_checkable
 
 
 class Enrolment(TypedDict):
@@ -50,6 +50,45 @@ class Account(TypedDict):
     """The source of a slot that relays; `asset` is its fallback, and [start, end) the slot."""
 
 
+class FaultAccount(TypedDict):
+    """One fault that the controller told of, at one cluster."""
+
+    cluster: str
+    unit: str
+    code: str
+    since: int
+    raised: int
+    gone: int | None
+    """Unix ms; when it was sure, and when it was over."""
+    within_ms: int
+    """The controller's own promise for this class: told at the latest so long after it shows."""
+    shows: str
+    """at_once, play, two_plays or many_plays: what it has to wait for first."""
+    grouped: bool
+    """Told as one with others."""
+
+
+class Siren(TypedDict):
+    """One emergency or drill that anybody decided on, whatever became of it. Times are Unix ms."""
+
+    id: str
+    """As units name it."""
+    drill: bool
+    silent: bool
+    units: list[str]
+    """Whom it was meant for."""
+    released: int | None
+    """When the first unit could hear of it: the press and the cancel interval; none: it was cancelled, or lapsed."""
+    begins: int
+    """`not_before`"""
+    hard_end: int
+    times: int | None
+    """How often it sounds in all; none: until `hard_end`."""
+    blind_ms: int
+    lengths: dict[str, int]
+    """ms of each sound that it may be heard in, by hash."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """The world a counterpart is opened in."""
@@ -59,6 +98,8 @@ class Setting:
     seed: int
     start: datetime
     folder: Path
+    watched: bool = False
+    """The controller looks after the health of its fleet, and officers do nothing but play the same every day."""
 
 
 class Counterpart(Protocol):
@@ -99,7 +140,25 @@ class Counterpart(Protocol):
 
     def approved_sounds(self) -> set[tuple[str, str]]:
         """(unit, sound) pairs that some approval or alert ever allowed to sound there: the hash of an asset, or
-        `relay:{source}` for a station that somebody approved to be relayed there."""
+        `relay:{source}` for a station that somebody approved to be relayed there, or `live:{session}` for somebody who
+        was allowed to speak there."""
+        ...
+
+    def sirens(self) -> Sequence[Siren]:
+        """Every emergency and every drill that its officers decided on."""
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Watchful(Protocol):
+    """A counterpart that finds faults: what `loasim detect` asks of it besides."""
+
+    def promises(self) -> Mapping[str, tuple[int, str]]:
+        """By code: told within so many ms after it shows, and what shows it (`FaultAccount`)."""
+        ...
+
+    def faults(self) -> Sequence[FaultAccount]:
+        """Every fault that it ever told of, one line for each cluster."""
+        ...

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from device_sim.events import RELAYED, Sounding
+from device_sim.events import RELAYED, SPOKEN, Sounding
 
 QUIESCENT_MA = 12
 """What an amplifier draws that has nobody to drive: a decoder that runs into a cut wire."""
@@ -61,6 +61,9 @@ class Pole:
         """The wire has a loose contact: sound comes and goes, half of the time each."""
         self.wrong_file = False
         """Another programme lies under the name of every file."""
+        self.amplifier_dead = False
+        self.horns_left = 1.0
+        """The part of the usual load that is on the line: one horn of two is silent, or all of them are tired."""
         self._tape: deque[Run] = deque(maxlen=TAPED)
         self._heard: deque[Sound] = deque(maxlen=remember)
         self._order: Sounding | None = None
@@ -150,6 +153,17 @@ class Pole:
         self.wire_intact, self.loose = True, False
         self._listen(now)
 
+    def kill_amplifier(self, dead: bool, now: int) -> None:
+        """It draws nothing, and nothing is heard; or somebody put another one in."""
+        self._note(now)
+        self.amplifier_dead = dead
+        self._listen(now)
+
+    def tire_horns(self, left: float, now: int) -> None:
+        """`left`: the part of the usual current; 1 is what they were made for."""
+        self._note(now)
+        self.horns_left = left
+
     def loosen_wire(self, now: int) -> None:
         self._note(now)
         self.loose = True
@@ -173,7 +187,9 @@ class Pole:
         """Two horns of 30 W at this volume."""
         if self._order is None:
             return 0
-        return 100 + 20 * self._order.volume if self.wire_intact else QUIESCENT_MA
+        if self.amplifier_dead:
+            return 0
+        return round((100 + 20 * self._order.volume) * self.horns_left) if self.wire_intact else QUIESCENT_MA
 
     @property
     def _driven(self) -> bool:
@@ -181,17 +197,21 @@ class Pole:
         return self._order is not None and (self._receiving or not self._order.asset.startswith(RELAYED))
 
     def _listen(self, now: int) -> None:
-        self._audible_from = now if self.wire_intact and self._driven else None
+        self._audible_from = now if self._on_line and self._driven else None
+
+    @property
+    def _on_line(self) -> bool:
+        return self.wire_intact and not self.amplifier_dead
 
     def _given(self, order: Sounding) -> str:
-        return STRANGER if self.wrong_file and not order.asset.startswith(RELAYED) else order.asset
+        return STRANGER if self.wrong_file and not order.asset.startswith((RELAYED, SPOKEN)) else order.asset
 
     def _running(self, now: int) -> Iterator[Run]:
         """The present stretch of the decoder since it was last noted."""
         order = self._order
         if order is not None and now > self._counted and self._driven:
             offset = order.offset_ms + self._counted - self._ordered
-            yield Run(order.item, self._given(order), self._counted, now, offset, order.volume, self.wire_intact)
+            yield Run(order.item, self._given(order), self._counted, now, offset, order.volume, self._on_line)
 
     def _count(self, now: int) -> None:
         for run in self._running(now):

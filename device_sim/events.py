@@ -23,6 +23,12 @@ class Sensors:
     volts: float = 230.0
     temperature_c: float = 32.0
     signal_dbm: int = -80
+    storage_free_mb: int | None = None
+    """Of a card that something else has filled; none: what the cache leaves."""
+    data_mb: int | None = None
+    """What the modem counted this month; none: it does not count."""
+    update_fault: str = ""
+    """What is wrong with the box as soon as it is given another firmware: a word of `updating.Defect`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,13 @@ class LinkDown:
 class Arrived:
     topic: str
     payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SmsReceived:
+    """The modem took a short message: its text as ASCII, or its binary body. From whom proves nothing."""
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ class Overheard:
     level_dbfs: int | None = None
 
 
-Inbox = Powered | LinkUp | LinkDown | Arrived | Got | FetchFailed | SourceHeard | SourceLost | Overheard
+Inbox = Powered | LinkUp | LinkDown | Arrived | SmsReceived | Got | FetchFailed | SourceHeard | SourceLost | Overheard
 
 # --- outbox
 
@@ -180,7 +193,8 @@ class Sounding:
 
     item: str
     asset: str
-    """The hash of a file, or `relayed(source)`: what the receiver gives; `offset_ms` counts from its slot then."""
+    """The hash of a file, or `relayed(source)`: what the receiver gives; `offset_ms` counts from its slot then. Or
+    `spoken(session)`: the packets that are held, each at its own instant."""
     offset_ms: int
     volume: int
 
@@ -220,6 +234,14 @@ RELAYED = "relay:"
 def relayed(source: str) -> str:
     """The name of what a station sends, where a sound is named: no hash contains a colon."""
     return f"{RELAYED}{source}"
+
+
+SPOKEN = "live:"
+
+
+def spoken(session: str) -> str:
+    """The name of what somebody says live, where a sound is named."""
+    return f"{SPOKEN}{session}"
 
 
 @dataclass(frozen=True, slots=True)

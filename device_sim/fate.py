@@ -7,7 +7,7 @@ from typing import Any
 
 from broadcasts.errors import Refused
 from device_sim.ear import Sound
-from device_sim.events import Boot
+from device_sim.events import Boot, SmsReceived
 from device_sim.fetch import Trouble
 from device_sim.hardware import SHADE_C
 from device_sim.live import Fleet, Pillar
@@ -19,14 +19,16 @@ _AIR = {Mischief.SOURCE_SILENT: Air.SILENT, Mischief.SOURCE_OFF: Air.OFF, Mischi
 
 
 class Fate:
-    """Requests: `{"do": "poles", "units": [...]?, "sounds": n?}` and `{"do": "fault", "units": [...] | "all",
-    "kind": "...", ...}`. Only called by the fleet's own loop."""
+    """Requests: `{"do": "poles", "units": [...]?, "sounds": n?}`, `{"do": "fault", "units": [...] | "all",
+    "kind": "...", ...}` and `{"do": "sms", "units": [...] | "all", "text": "..."}`. Only called by the fleet's own
+    loop."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._requests: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "poles": self._poles,
             "fault": self._fault,
+            "sms": self._sms,
             "describe": lambda _: {"faults": {str(kind): KINDS[kind].words for kind in Mischief}},
         }
 
@@ -48,6 +50,16 @@ class Fate:
             if name not in self._fleet.pillars:
                 raise Refused("sim_unknown_unit", unit=name)
         return [self._fleet.pillars[name] for name in names]
+
+    def _sms(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A short message comes to their modems, link or no link; one without power never sees it."""
+        text = request.get("text")
+        if not isinstance(text, str):
+            raise Refused("sim_request", why="text is the short message")
+        chosen = self._chosen(request)
+        for pillar in chosen:
+            self._fleet.give(pillar, [SmsReceived(text.encode())])
+        return {"units": [pillar.name for pillar in chosen]}
 
     # --- how they are
 
@@ -73,6 +85,7 @@ class Fate:
             "clock_error_ms": hardware.error_ms(now) + pillar.disk.clock.correction_ms,
             "time_trusted": unit is not None and unit.clock.trusted,
             "plan_version": None if documents.plan is None else documents.plan.version,
+            "applied_ms": pillar.applied_ms,
             "held": len(pillar.disk.cache.files),
             "faults": self._active(pillar),
             "reported_faults": [] if unit is None else sorted(unit.journal.faults),

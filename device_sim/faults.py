@@ -41,6 +41,33 @@ class Fault(StrEnum):
     HOT_CABINET = "hot_cabinet"
     NAT_TIMEOUT = "nat_timeout"
     """The operator forgets the connection: up, as far as the unit can see, and nothing passes either way."""
+    MAINS_LOST = "mains_lost"
+    """The box runs on its battery."""
+    BATTERY_LOW = "battery_low"
+    """The same, and the battery is nearly empty."""
+    AMPLIFIER_DEAD = "amplifier_dead"
+    HORN_LOST = "horn_lost"
+    """One horn of two hangs on no line."""
+    HORNS_TIRED = "horns_tired"
+    """They draw a fifth less than they did."""
+    STORAGE_FULL = "storage_full"
+    SIGNAL_WEAK = "signal_weak"
+    LINK_FLAPPING = "link_flapping"
+    """Every few minutes the link is gone for one."""
+    QUOTA_USED = "quota_used"
+    """The SIM has no data left: half an hour after its count says so the link is gone."""
+    RESTARTS = "restarts"
+    """A watchdog bites every ten minutes."""
+    NO_TIME = "no_time"
+    """Nobody answers when it asks what time it is."""
+    HUNG = "hung"
+    """The program hangs; the modem goes on answering for it, and the connection stands."""
+    BAD_FLASH = "bad_flash"
+    """What is written to the other slot does not read back."""
+    BOOT_LOOP = "boot_loop"
+    """Any other firmware than its own dies within seconds of every boot."""
+    NO_LINK = "no_link"
+    """Any other firmware than its own does not find the modem."""
     WITHHOLD = "withhold"
     """The broker keeps everything signed from it."""
     DUPLICATE = "duplicate"
@@ -104,6 +131,23 @@ TO_THE_EAR: dict[Fault, Nature] = {
     Fault.EAR_BROKEN: Nature(0.02, HOUR, 24 * HOUR),
 }
 """To a unit as well. Drawn last, so that all else of a seed stays as it was before there were ears."""
+TO_THE_BOX: dict[Fault, Nature] = {
+    Fault.MAINS_LOST: Nature(0, HOUR, 8 * HOUR),
+    Fault.BATTERY_LOW: Nature(0, HOUR, 8 * HOUR),
+    Fault.AMPLIFIER_DEAD: Nature(0, HOUR, 24 * HOUR),
+    Fault.HORN_LOST: Nature(0, HOUR, 24 * HOUR),
+    Fault.HORNS_TIRED: Nature(0, DAY, 5 * DAY),
+    Fault.STORAGE_FULL: Nature(0, HOUR, 24 * HOUR),
+    Fault.SIGNAL_WEAK: Nature(0, HOUR, 24 * HOUR),
+    Fault.LINK_FLAPPING: Nature(0, 3 * HOUR, 12 * HOUR),
+    Fault.QUOTA_USED: Nature(0, 3 * HOUR, 24 * HOUR),
+    Fault.RESTARTS: Nature(0, HOUR, 3 * HOUR),
+    Fault.NO_TIME: Nature(0, HOUR, 8 * HOUR),
+    Fault.HUNG: Nature(0, HOUR, 8 * HOUR),
+}
+"""Only where a scene asks for them, and drawn after everything else."""
+TO_AN_UPDATE = frozenset({Fault.BAD_FLASH, Fault.BOOT_LOOP, Fault.NO_LINK})
+"""Only where a scene asks for them; nothing shows before another firmware comes."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +182,7 @@ def draw(units: int, begin: int, end: int, chance: random.Random, scale: float =
     `rates` replaces `per_day` of single faults, `scale` multiplies all.
     """
     blows: list[Blow] = []
-    for fault, nature in (*TO_A_UNIT.items(), *TO_ALL.items(), *TO_THE_EAR.items()):
+    for fault, nature in (*TO_A_UNIT.items(), *TO_ALL.items(), *TO_THE_EAR.items(), *TO_THE_BOX.items()):
         per_day = (rates or {}).get(fault, nature.per_day) * scale
         for unit in (None,) if fault in TO_ALL else range(units):
             for _ in range(_poisson(per_day * (end - begin) / DAY, chance)):

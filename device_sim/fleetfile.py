@@ -10,6 +10,7 @@ from typing import Any
 
 from broadcasts.errors import Refused
 from broadcasts.wire.ear import Source
+from device_sim.cache import BOTH
 from device_sim.unit import Enrolled
 
 OTHERS = 0o077
@@ -22,6 +23,8 @@ class Member:
     enrolled: Enrolled
     ear: str = "none"
     """Where the unit hears its own sound: line_out, microphone, or none."""
+    codecs: tuple[str, ...] = BOTH
+    """What its player decodes."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def read_fleet(path: Path) -> FleetFile:
         told = json.loads(path.read_bytes())
         root = {"root_kid": told["root"]["kid"], "root_x": told["root"]["x"]} if "root" in told else {}
         members = tuple(
-            Member(str(each["cluster"]), Enrolled.read({**root, **each}), ear_of(each)) for each in told["units"]
+            Member(str(each["cluster"]), Enrolled.read({**root, **each}), ear_of(each), codecs_of(each))
+            for each in told["units"]
         )
         folder = told["broker"].get("certificates")
         host, port, files = str(told["broker"]["host"]), int(told["broker"]["port"]), str(told["files"])
@@ -82,6 +86,14 @@ def read_fleet(path: Path) -> FleetFile:
         raise Refused("sim_fleet_broken", path=path, why="a unit stands twice")
     certificates = None if folder is None else path.parent / str(folder)
     return FleetFile(host, port, files, members, told["broker"].get("tls"), certificates)
+
+
+def codecs_of(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a description of hardware says of the player. Raises ValueError for codecs that no player here has."""
+    codecs = tuple(str(each) for each in told.get("codecs", BOTH))
+    if not codecs or not set(codecs) <= set(BOTH):
+        raise ValueError(f"codecs {str(codecs)[:40]} are not among {', '.join(BOTH)}")
+    return codecs
 
 
 def ear_of(told: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from device_sim.ear import Pole
 from device_sim.events import Reading, Sensors
 
-MAINS_V, BATTERY_V = 228.0, 12.4
+MAINS_V, BATTERY_V, EMPTY_V = 228.0, 12.4, 11.2
+SIGNAL_DBM, WEAK_DBM = -80, -113
 SHADE_C = 32.0
 HELD_MA = 60
 """What an amplifier draws whose relay does not open, with nothing to play: a hiss in the horns."""
@@ -33,6 +34,13 @@ class Hardware:
     neighbour: bool = False
     """The pole of another commune sounds its own programme here, louder than ours."""
     mains: bool = True
+    battery_low: bool = False
+    signal_dbm: int = SIGNAL_DBM
+    storage_free_mb: int | None = None
+    """Something else has filled the card up to this; none: nothing has."""
+    data_mb: int | None = None
+    update_fault: str = ""
+    """A word of `updating.Defect`: shows only when another firmware comes."""
     amplifier_stuck: bool = False
     heat_to_c: float = SHADE_C
     heat_from_c: float = SHADE_C
@@ -64,6 +72,10 @@ class Hardware:
             temperature_c=self.temperature_c(true_ms),
             line_closed=pole.wire_intact,
             mains=self.mains,
-            volts=MAINS_V if self.mains else BATTERY_V,
+            volts=MAINS_V if self.mains else EMPTY_V if self.battery_low else BATTERY_V,
+            signal_dbm=self.signal_dbm,
+            storage_free_mb=self.storage_free_mb,
+            data_mb=self.data_mb,
+            update_fault=self.update_fault,
         )
         return Reading(true_ms + self.error_ms(true_ms), mono_ms, sensors)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broadcasts.wire.alert import Alert
+from broadcasts.wire.drill import Drill
 from broadcasts.wire.journal import Amplifier, Ended, NotPlayed, Outcome, Skipped
 from broadcasts.wire.plan import Asset, Item
 from device_sim.events import Moment, Silent, Sounding, relayed
 from device_sim.health import LET_GO_MS
 from device_sim.journal import Journal, Record
 from device_sim.receiver import SILENT, Relaying
+from device_sim.talk import Talk
 
 WHOLE_MS = 1_000
 """Less than a second missing counts as whole."""
@@ -37,6 +39,11 @@ class Playing:
     track: int = 0
     live: Relaying | None = None
     """What is relayed, in place of the tracks."""
+    talk: Talk | None = None
+    """Who speaks live, in place of the tracks."""
+    measured_ma: int | None = None
+    """Before the decoder fell silent in the middle."""
+    drill: Drill | None = None
 
     @property
     def end_mono(self) -> int:
@@ -54,8 +61,11 @@ class Playing:
             begin += length
         return 0, 0
 
-    def order(self, mono: int) -> tuple[int, str, int]:
-        """What the decoder is to play: a number that differs from one sound to the next, the sound, where in it."""
+    def order(self, mono: int) -> tuple[int, str | None, int]:
+        """What the decoder is to play: a number that differs from one sound to the next, the sound or none, where in
+        it."""
+        if self.talk is not None:
+            return self.talk.order()
         live = self.live
         if live is None:
             track, begin = self.track_at(mono)
@@ -68,6 +78,10 @@ class Playing:
     def source(self) -> str | None:
         return None if self.live is None else self.live.relay.source
 
+    @property
+    def session(self) -> str | None:
+        return None if self.talk is None else self.talk.session.session
+
 
 class Horn:
     def __init__(self, journal: Journal) -> None:
@@ -78,14 +92,22 @@ class Horn:
         """When the last sounding ended (monotonic); none while something sounds, and before the first one."""
         self.wire_open: bool | None = None
         """What the last measured sounding said about the speaker wire."""
+        self.amplifier_on = True
+        """Off only by command, and only until something is to sound."""
+        self.trim: tuple[int, int] = (100, 0)
+        """The most that a command left to what is ordinary, and until when (Unix ms)."""
+
+    def trimmed(self, now: int) -> int:
+        return self.trim[0] if now < self.trim[1] else 100
 
     def begin(self, playing: Playing, late_ms: int, m: Moment) -> None:
         playing.length_ms = sum(length for _, length in playing.tracks)
-        self.current, self.idle_since = playing, None
-        asset = playing.tracks[0][0]
-        self._journal.started(m, playing.name, asset, playing.offset_ms, late_ms, playing.volume, playing.source)
-        sound = asset if playing.source is None else relayed(playing.source)
-        self.out.append(Sounding(playing.name, sound, playing.offset_ms, playing.volume))
+        self.current, self.idle_since, self.amplifier_on = playing, None, True
+        asset, told = playing.tracks[0][0], (playing.source, playing.session, playing.drill is not None)
+        self._journal.started(m, playing.name, asset, playing.offset_ms, late_ms, playing.volume, *told)
+        playing.track, sound, offset = playing.order(m.mono)
+        if sound is not None and self.amplifier_on:
+            self.out.append(Sounding(playing.name, sound, offset, playing.volume))
 
     def refresh(self, volume: int, m: Moment) -> None:
         """The next rendition of an alert, the fallback of a relay, ceilings that come into force meanwhile."""
@@ -94,7 +116,9 @@ class Horn:
         track, sound, offset = running.order(m.mono)
         if track != running.track or volume != running.volume:
             running.track, running.volume = track, volume
-            self.out.append(Sounding(running.name, sound, offset, volume))
+            if sound is None:
+                running.measured_ma = m.sensors.amplifier_ma
+            self.out.append(Silent() if sound is None else Sounding(running.name, sound, offset, volume))
 
     def undecodable(self, name: str, asset: Asset, complaint: str, volume: int, m: Moment) -> None:
         """Not a sample left the decoder."""
@@ -115,7 +139,7 @@ class Horn:
 
     def drawn_ma(self, m: Moment) -> int:
         """What the amplifier draws now. A reading at the end of a sounding still tells of what was."""
-        return 0 if self.idle_ms(m) == 0 else m.sensors.amplifier_ma or 0
+        return 0 if self.idle_ms(m) == 0 or not self.amplifier_on else m.sensors.amplifier_ma or 0
 
     def lose(self, m: Moment, by: str) -> None:
         running = self.current
@@ -129,13 +153,19 @@ class Horn:
         self.current, self.idle_since = None, m.mono
         self.out.append(Silent())
         played = sounded = max(0, min(m.mono, running.end_mono) - running.started_mono)
-        live = running.live
+        live, talk, current = running.live, running.talk, m.sensors.amplifier_ma
+        if talk is not None:
+            sounded = talk.sounded_ms
+            current = running.measured_ma if talk.is_silent else current
+            talk.release()
+            if outcome is Outcome.PLAYED and talk.is_mute:
+                outcome, reason = Outcome.FAILED, "no_packets"
         if live is not None:
             live.count(min(m.mono, running.end_mono))
             sounded = live.relay_ms + live.fallback_ms
             if outcome is Outcome.PLAYED and not sounded:
                 outcome, reason = Outcome.FAILED, SILENT
-        amplifier, current = Amplifier.NONE, m.sensors.amplifier_ma
+        amplifier = Amplifier.NONE
         if current is not None and sounded >= SENSE_MS and running.volume >= QUIETEST:
             amplifier = Amplifier.SOUND if current >= expected_ma(running.volume) // 2 else Amplifier.SILENT
             self.wire_open = amplifier is Amplifier.SILENT
@@ -146,19 +176,21 @@ class Horn:
                 offset_ms=running.offset_ms, played_ms=played, volume=running.volume, amplifier=amplifier,
                 amplifier_ma=current, by=by, reason=reason, relay=running.source,
                 relay_ms=None if live is None else live.relay_ms,
-                fallback_ms=None if live is None else live.fallback_ms,
+                fallback_ms=None if live is None else live.fallback_ms, drill=running.drill is not None or None,
+                live=running.session, live_heard=None if talk is None else talk.heard(),
             )
         )  # fmt: skip
 
-    def cut(self, name: str, record: Record, m: Moment) -> None:
+    def cut(self, record: Record, m: Moment) -> None:
         """Power went in the middle and did not come back in time."""
         begun = record.open
         assert begun is not None
         self._journal.write(
             Ended(
-                seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=name, asset=begun.asset,
+                seq=self._journal.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, item=begun.item, asset=begun.asset,
                 outcome=Outcome.FAILED, started_at=begun.at, offset_ms=begun.offset_ms, played_ms=0,
                 volume=begun.volume, amplifier=Amplifier.NONE, reason="power_off", relay=begun.relay,
+                live=begun.live, drill=begun.drill,
             )
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from broadcasts.wire.codec import encode
 from broadcasts.wire.journal import (
     AnyEntry,
+    CommandAccepted,
     CommandResult,
     Ended,
     Envelope,
@@ -53,6 +54,8 @@ class JournalStore:
     """At least this: only for a mark of the controller above all we hold."""
     acked: int = 0
     epoch: int = 0
+    blind: dict[str, int] = field(default_factory=dict)
+    """Of each alert that sounded without trusted time: how many ms of its `max_blind_s` are spent (section 6)."""
 
     def tear(self) -> None:
         """Power went while the last entry was being written."""
@@ -108,7 +111,16 @@ class Journal:
         return self.records.get(item)
 
     def started(
-        self, m: Moment, item: str, asset: str, offset_ms: int, late_ms: int, volume: int, relay: str | None = None
+        self,
+        m: Moment,
+        item: str,
+        asset: str,
+        offset_ms: int,
+        late_ms: int,
+        volume: int,
+        relay: str | None = None,
+        live: str | None = None,
+        drill: bool = False,
     ) -> None:
         late_ms = max(-86_400_000, min(late_ms, 604_800_000))
         self._write(
@@ -122,6 +134,8 @@ class Journal:
                 late_ms=late_ms,
                 volume=volume,
                 relay=relay,
+                live=live,
+                drill=drill or None,
             )
         )
 
@@ -150,6 +164,9 @@ class Journal:
             )
         )  # fmt: skip
 
+    def accepted(self, m: Moment, command: str) -> None:
+        self._write(CommandAccepted(seq=self.last_seq + 1, at=m.now, clock_error_ms=m.error_ms, command=command))
+
     def _write(self, entry: AnyEntry) -> None:
         body = encode(entry)
         self.store.frames.append(b"%08x" % zlib.crc32(body) + body)
@@ -166,7 +183,7 @@ class Journal:
                 return
             self._entries.popleft()
             self.store.frames.popleft()
-            item = getattr(first, "item", None)
+            item = _record_of(first)
             if item is not None and (record := self.records.get(item)) and record.last_seq == first.seq:
                 del self.records[item]
 
@@ -177,9 +194,9 @@ class Journal:
             else:
                 self.faults.pop(entry.code, None)
             return
-        if isinstance(entry, CommandResult | Envelope | OtherEntry):  # the last: of a newer firmware of this unit
+        if isinstance(entry, CommandAccepted | CommandResult | Envelope | OtherEntry):  # the last: of a newer firmware
             return
-        record = self.records.setdefault(entry.item, Record(entry.seq))
+        record = self.records.setdefault(_record_of(entry) or entry.item, Record(entry.seq))
         record.last_seq = entry.seq
         match entry:
             case Started():
@@ -266,6 +283,16 @@ class Journal:
             oldest=self._entries[0].seq,
             historical=old,
         )
+
+
+def drill_record(name: str) -> str:
+    """What is remembered of a drill: no id of an alert or item contains a colon (CONTRACT.md, section 6b)."""
+    return f"drill:{name}"
+
+
+def _record_of(entry: AnyEntry) -> str | None:
+    name: str | None = getattr(entry, "item", None)
+    return drill_record(name) if name is not None and getattr(entry, "drill", None) else name
 
 
 def _read(frame: bytes) -> AnyEntry | None:

@@ -7,17 +7,17 @@ control socket. What a unit asks for is carried out after its disk is safe.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import heapq
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from broadcasts.clock import Clock, SystemClock, unix_ms
 from broadcasts.errors import Refused
+from broadcasts.wire.topics import Out
 from device_sim.agenda import Agenda
 from device_sim.airwaves import Airwaves
 from device_sim.disk import Disk
@@ -50,7 +50,7 @@ from device_sim.hardware import Hardware
 from device_sim.link import Links
 from device_sim.mischief import Eavesdropper
 from device_sim.radio import Air, Radio, Reception
-from device_sim.storage import Shelf, UnitStorage
+from device_sim.storage import Shelf, UnitStorage, alone_in
 from device_sim.stream import Streams
 from device_sim.tls import Tls, trusting, with_certificates
 from device_sim.unit import Config, Unit
@@ -60,6 +60,7 @@ SWITCH_ON_PER_S = 400
 CLOCK_SET_MS = 200
 """The wall clock left the monotonic clock by so much: somebody set it, and every unit has to look."""
 REMEMBER_SOUNDS = 200
+_TIME_ASK = f"/out/{Out.TIME_ASK}"
 WAIT_S = 1.0
 
 
@@ -78,6 +79,8 @@ class Pillar:
     unit: Unit | None = None
     """None: no power."""
     wake_ms: int | None = None
+    applied_ms: int | None = None
+    """True time at which it had put its present plan into force and onto its disk; none: not in this run."""
     offline: bool = False
     dialling: Connect | None = None
     """Asked for while there is no network: begins when there is one."""
@@ -110,7 +113,7 @@ class Fleet:
         self._later: deque[tuple[str, Inbox]] = deque()
         with contextlib.ExitStack() as undo:
             if state is not None:
-                undo.enter_context(_alone_in(state))
+                undo.enter_context(alone_in(state))
             self._links = _open_links(fleet, clock, _tls(fleet, ca))
             undo.callback(self._links.close)
             self._fetches = Fetches(fleet.files, clock, self._links.wake, None if ca is None else trusting(ca))
@@ -159,8 +162,7 @@ class Fleet:
         inboxes: dict[str, list[Inbox]] = {}
         for name, event in self._arrived():
             inboxes.setdefault(name, []).append(event)
-        for name, inbox in inboxes.items():
-            self.give(self.pillars[name], inbox)
+        self.give_all([self.pillars[name] for name in inboxes], inboxes)
         self._wake_due()
 
     def _arrived(self) -> Iterable[tuple[str, Inbox]]:
@@ -190,6 +192,7 @@ class Fleet:
                 if pillar.unit is not None:
                     self._wake_at(pillar, now)
         self._leave = leave
+        due: list[Pillar] = []
         while self._wakes and self._wakes[0][0] <= now:
             at, name = heapq.heappop(self._wakes)
             pillar = self.pillars[name]
@@ -197,20 +200,44 @@ class Fleet:
                 if pillar.unit is None:
                     self.power_on(pillar, Boot.POWER)
                 else:
-                    self.give(pillar)
+                    pillar.wake_ms = None
+                    due.append(pillar)
+        self.give_all(due)
+
+    def give_all(self, pillars: Iterable[Pillar], inboxes: Mapping[str, Sequence[Inbox]] | None = None) -> None:
+        """One step of each. A thousand poles have a thousand radios: what they tell of a sound that begins or ends, or
+        of a plan that is in force, leaves when all have got so far: none is later because another one tells of it."""
+        said: list[tuple[Pillar, Publish]] = []
+        for pillar in pillars:
+            self.give(pillar, (inboxes or {}).get(pillar.name, ()), said)
+        for pillar, out in said:
+            self._carry_out(pillar, out)
+        self._links.flush()
 
     # --- one unit
 
-    def give(self, pillar: Pillar, inbox: Sequence[Inbox] = ()) -> None:
-        """One step of one unit; without power nothing happens."""
+    def give(
+        self, pillar: Pillar, inbox: Sequence[Inbox] = (), said: list[tuple[Pillar, Publish]] | None = None
+    ) -> None:
+        """One step of one unit; without power nothing happens. `said`: of `give_all`."""
         unit = pillar.unit
         if unit is None:
             return
+        documents = pillar.disk.documents
+        had = documents.plan
         step = unit.update(pillar.hardware.reading(pillar.pole, self.true_ms(), self.mono_ms()), inbox)
         pillar.storage.save(pillar.disk, pillar.hardware)
+        if documents.plan is not had:
+            pillar.applied_ms = self.true_ms()
         self._wake_at(pillar, step.wake_at_mono_ms)
+        kinds = {type(out) for out in step.outbox}
+        news = bool(kinds & {Sounding, Silent}) or documents.plan is not had
+        waits = said if news and not kinds & {Connect, Disconnect, Restart} else None
         for out in step.outbox:
-            self._carry_out(pillar, out)
+            if waits is not None and isinstance(out, Publish) and not out.topic.endswith(_TIME_ASK):
+                waits.append((pillar, out))
+            else:
+                self._carry_out(pillar, out)
         self._links.flush()  # a question about the time must not wait for the rest of the fleet
 
     def _wake_at(self, pillar: Pillar, mono_ms: int) -> None:
@@ -269,7 +296,7 @@ class Fleet:
 
     def power_on(self, pillar: Pillar, cause: Boot) -> None:
         if pillar.unit is None:
-            config = replace(self._config, ear=pillar.member.ear)
+            config = replace(self._config, ear=pillar.member.ear, codecs=pillar.member.codecs)
             pillar.unit = Unit(pillar.member.enrolled, pillar.disk, config, pillar.chance)
             self.give(pillar, [Powered(cause)])
 
@@ -369,19 +396,3 @@ def _open_links(fleet: FleetFile, clock: Clock, tls: Tls | None) -> Links:
     except OSError as failure:
         why = failure.strerror or failure
         raise Refused("sim_broker_address", address=f"{fleet.host}:{fleet.port}", why=why) from None
-
-
-@contextlib.contextmanager
-def _alone_in(state: Path) -> Iterator[None]:
-    """Two fleets on the same disks would write each other's journals away."""
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (state / "lock").open("w")
-    except OSError as failure:
-        raise Refused("sim_state", path=state, why=failure.strerror) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused("sim_state_taken", path=state) from None
-        yield

@@ -15,6 +15,7 @@ from enum import StrEnum
 from broadcasts.errors import ContractViolation, Refused
 from broadcasts.wire import topics
 from broadcasts.wire.jws import SigningKey, Typ, key_name
+from broadcasts.wire.live_packet import is_packet
 from broadcasts.wire.topics import In, ScopeTopic
 from device_sim.events import Arrived
 
@@ -116,9 +117,12 @@ class Eavesdropper:
 
     def __init__(self) -> None:
         self._seen: dict[str, deque[bytes]] = {}
+        self._sound: dict[str, deque[bytes]] = {}
+        """Packets of live voice, ten for each document."""
 
     def note(self, arrived: Arrived) -> None:
-        seen = self._seen.setdefault(arrived.topic, deque(maxlen=REMEMBERED))
+        store = self._sound if is_packet(arrived.payload) else self._seen
+        seen = store.setdefault(arrived.topic, deque(maxlen=REMEMBERED))
         if arrived.payload and arrived.payload not in seen:
             seen.append(arrived.payload)
 
@@ -128,13 +132,13 @@ class Eavesdropper:
         for topic, seen in self._seen.items():
             once = topic.endswith((f"/{In.COMMAND}", f"/{In.TIME}"))
             again += [Arrived(topic, payload) for payload in (list(seen) if once else list(seen)[:-1])]
-        return again
+        return again + [Arrived(topic, payload) for topic, seen in self._sound.items() for payload in seen]
 
     def forged(self, unit: str, now: int) -> list[Arrived]:
         """Documents as a thief of the broker would make them, telling the unit to sound at once: the right key name
         and another key, no algorithm, a payload exchanged under a good signature, and the bare payload."""
         made: list[Arrived] = []
-        for topic in (topics.to_unit(unit, In.PLAN), topics.to_unit(unit, In.COMMAND), *self._alert_topics()):
+        for topic in (topics.to_unit(unit, In.PLAN), topics.to_unit(unit, In.COMMAND), *self._scope_topics()):
             genuine = self._seen[topic][-1] if topic in self._seen else b""
             typ = _TYPS[topic.rsplit("/", 1)[1]]
             head, body, signature = _parts(genuine) or (_b64(b"{}"), _b64(b'{"v":1}'), b"")
@@ -146,13 +150,39 @@ class Eavesdropper:
                 Arrived(topic, b".".join((head, _b64(wish), signature))),
                 Arrived(topic, wish),
             ]
+        return made + [
+            each for topic in self._seen if topic.endswith(f"/{ScopeTopic.LIVE}") for each in self._spliced(topic, now)
+        ]
+
+    def _spliced(self, topic: str, now: int) -> list[Arrived]:
+        """Live voice: a session that goes on for ever, by another key and under the old signature; packets to be played
+        at other instants, under their old signature and under a key of ours."""
+        made: list[Arrived] = []
+        thief = SigningKey.generate("session")
+        for payload in (*self._seen[topic], *self._sound.get(topic, ())):
+            if is_packet(payload):
+                said = payload[:12] + (2**31).to_bytes(4, "big") + (now + 2_000).to_bytes(8, "big") + payload[24:-64]
+                made += [Arrived(topic, said + payload[-64:]), Arrived(topic, said + thief.sign_bytes(said))]
+            elif (parts := _parts(payload)) is not None:
+                head, body, signature = parts
+                wish = json.loads(_unb64(body)) | {"said_at": now, "hard_end": now + 600_000, "key": thief.public.x}
+                wish.pop("ends_at", None)
+                told = json.dumps(wish, separators=(",", ":")).encode()
+                for typ in (Typ.LIVE, Typ.LIVE_ALERT):
+                    made.append(Arrived(topic, SigningKey.generate(_key_name(payload, typ)).sign(typ, told)))
+                made.append(Arrived(topic, b".".join((head, _b64(told), signature))))
         return made
 
-    def _alert_topics(self) -> list[str]:
-        return [topic for topic in self._seen if topic.endswith(f"/{ScopeTopic.ALERT}")]
+    def _scope_topics(self) -> list[str]:
+        return [topic for topic in self._seen if topic.endswith((f"/{ScopeTopic.ALERT}", f"/{ScopeTopic.DRILL}"))]
 
 
-_TYPS = {str(In.PLAN): Typ.PLAN, str(In.COMMAND): Typ.COMMAND, str(ScopeTopic.ALERT): Typ.ALERT}
+_TYPS = {
+    str(In.PLAN): Typ.PLAN,
+    str(In.COMMAND): Typ.COMMAND,
+    str(ScopeTopic.ALERT): Typ.ALERT,
+    str(ScopeTopic.DRILL): Typ.DRILL,
+}
 
 
 def _tempting(payload: bytes, now: int) -> bytes:
@@ -161,7 +191,7 @@ def _tempting(payload: bytes, now: int) -> bytes:
     told.update({"version": now, "seq": 2**40, "issued_at": now, "expires_at": now + 600_000})
     for item in told.get("items", []):
         item.update({"id": f"forged-{item['id']}"[:64], "start": now + 2_000, "not_after": now + 600_000})
-    for alert in told.get("alerts", []):
+    for alert in [*told.get("alerts", []), *told.get("drills", [])]:
         alert.update(
             {"id": f"forged-{alert['id']}"[:64], "issued_at": now, "not_before": now, "hard_end": now + 600_000}
         )

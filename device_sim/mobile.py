@@ -20,6 +20,8 @@ PING_WAIT_MS = 20_000
 """A ping without an answer for so long means a dead link (CONTRACT.md, section 1)."""
 LOSS = 0.2
 DISORDER_MS = 5_000
+RESEND_MS = 200
+"""What TCP waits at least before it sends again (RFC 6298 allows 1 s; Linux takes 200 ms)."""
 Give = Callable[..., None]
 Strikes = Callable[[float, Post], bool]
 
@@ -32,6 +34,8 @@ class Mobile:
         self._broker, self._agenda, self._files, self._chance = broker, agenda, files, chance
         self._give, self._strikes = give, strikes
         self.fetch_broken = self.fetch_corrupt = 0.0
+        self.resent = 0.0
+        """The part of packets that TCP has to send again: each time after twice as long, and what follows waits."""
         self.broker_up = True
 
     # --- connections
@@ -118,10 +122,12 @@ class Mobile:
             return
         if post.has(Fault.WITHHOLD, now) and not packet.topic.endswith(f"/{In.TIME}"):
             return
+        if post.has(Fault.NO_TIME, now) and packet.topic.endswith(f"/{In.TIME}"):
+            return
         arrived = Arrived(packet.topic, packet.payload)
         post.bill.received(packet.topic, len(packet.payload))
         post.snoop.note(arrived)
-        lane = max(post.lane_down, now + post.delay_ms)
+        lane = max(post.lane_down, now + post.delay_ms + self._resending())
         if post.has(Fault.REORDER, now):
             lane = now + post.delay_ms + post.chance.randint(0, DISORDER_MS)
         else:
@@ -140,13 +146,20 @@ class Mobile:
         if connection is None or lost:
             return
         post.bill.sent(now, out.topic, len(out.payload), out.qos)
-        lane = max(post.lane_up, now + post.delay_ms)
+        lane = max(post.lane_up, now + post.delay_ms + self._resending())
         if post.has(Fault.REORDER, now):
             lane = now + post.delay_ms + post.chance.randint(0, DISORDER_MS)
         else:
             post.lane_up = lane
         for _ in range(2 if out.qos and post.has(Fault.DUPLICATE, now) else 1):
             self._agenda.at(lane, partial(self._reach, post, connection, out))
+
+    def _resending(self) -> int:
+        """Ms."""
+        late, wait = 0, RESEND_MS
+        while self.resent and self._chance.random() < self.resent:
+            late, wait = late + wait, 2 * wait
+        return late
 
     def _reach(self, post: Post, connection: Connection, out: Publish) -> None:
         if post.connection is connection and not post.is_severed:

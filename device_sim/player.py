@@ -9,17 +9,18 @@ from broadcasts.wire.journal import NotPlayed, Outcome
 from broadcasts.wire.plan import VALID_AFTER_HORIZON_MS, Asset, Item, Plan
 from broadcasts.wire.relay import Relay
 from device_sim import rules
-from device_sim.alerts import due_at, urgency
+from device_sim.alarms import Alarms
 from device_sim.cache import Cache
+from device_sim.contest import emergency_of, goes_before, name_of, speaks_before, urgency_of
+from device_sim.drills import Drills
 from device_sim.events import Moment
 from device_sim.health import HOT, HOT_VOLUME
 from device_sim.horn import WHOLE_MS, Horn, Playing
 from device_sim.journal import Journal
 from device_sim.receiver import Relaying, Relays, source_of
 from device_sim.rules import Begin, Chance, Over, Wait
-
-PART_OF_AN_ALERT_AFTER_MS = 60_000
-"""So long an alert waits for renditions that are still fetched; then it sounds with those it has."""
+from device_sim.talk import Talk
+from device_sim.talks import Talks
 
 
 class Player:
@@ -35,14 +36,13 @@ class Player:
         self._items: list[Item] = []
         self._next = 0
         self._open: dict[str, Item] = {}
-        self._alerts: list[Alert] = []
         self._displaced: dict[str, str] = {}
         self._blocked: dict[str, NotPlayed] = {}
-        self._blind: dict[str, int] = {}
-        self._alert_seen: dict[str, int] = {}
-        self._alerts_wait = 0
         self.relays = Relays(journal, tuner)
         self.horn = Horn(journal)
+        self._alarms = Alarms(journal, cache, self.horn)
+        self.talks = Talks(self.horn, lambda item: journal.record(item) is not None, self._chime_ms)
+        self.drills = Drills(journal, cache, self.horn)
 
     @property
     def current(self) -> Playing | None:
@@ -61,6 +61,7 @@ class Player:
         self._blocked = {name: why for name, why in self._blocked.items() if name in names}
         if plan is not None:
             self.relays.set_items(self._items, m)
+            self.talks.obey_hours(plan.policy, m)
         running = self.current
         if running is not None and running.item is not None and plan is not None:
             item = names.get(running.name)
@@ -78,32 +79,34 @@ class Player:
 
     def set_alerts(self, alerts: list[Alert], m: Moment) -> None:
         """All that concern this unit, active or not; one that is not in the list any more is silenced."""
-        before, self._alerts = self._alerts, alerts
-        names = {alert.id: alert for alert in alerts}
+        dropped = self._alarms.replace(alerts)
         running = self.current
         if running is not None and running.alert is not None:
-            if running.name not in names:
+            running.alert = self._alarms.named(running.name)
+            if running.alert is None:
                 self.horn.end(m, Outcome.WITHDRAWN)
-            else:
-                running.alert = names[running.name]
-        for alert in before:
-            if alert.id not in names:
-                self._missed_alert(alert, m)
+        for alert in dropped:
+            self._alarms.missed(alert, m)
 
     def alarmed(self, m: Moment) -> bool:
-        """An active alert concerns this unit, whether it sounds at this moment or not."""
-        return any(alert.not_before <= m.now < alert.hard_end for alert in self._alerts)
+        """An emergency concerns this unit, whether it sounds at this moment or not."""
+        return self._alarms.active(m) is not None or self.talks.alarmed(m)
+
+    def _alarm(self, m: Moment) -> str | None:
+        """What no drill may disturb."""
+        talk = self.talks.emergency(m)
+        return self._alarms.active(m) or (None if talk is None else name_of(talk))
 
     def doubt_alerts(self, until_mono: int) -> None:
         """What is held may have been silenced while power was off: no alert begins before."""
-        self._alerts_wait = until_mono
+        self._alarms.doubt(until_mono)
 
     def after_boot(self, m: Moment) -> None:
         """Power went while these sounded. An item may still join (see `_chance`); an alert begins anew."""
         planned = {item.id for item in self._items}
         for name, record in self._journal.records.items():
             if record.open is not None and name not in planned:
-                self.horn.cut(name, record, m)
+                self.horn.cut(record, m)
 
     # --- the step
 
@@ -112,33 +115,38 @@ class Player:
         if self.current is not None and self.current.live is not None:
             self.current.live.count(min(m.mono, self.current.end_mono))
         self._stop(m)
+        self.talks.settle(m)
+        self.drills.settle(m)
 
     def step(self, m: Moment) -> None:
         self._stop(m)
+        self.talks.settle(m)
         self._admit(m)
-        for _ in range(len(self._open) + len(self._alerts) + 2):
+        for _ in range(len(self._open) + len(self._alarms) + 2):
             if not self._advance(m):
                 break
         running = self.current
         live = running.live if running is not None else None
         self.relays.step(live, self._fallback, self.alarmed(m), m)
         if running is not None:
-            volume = running.volume if running.item is None else self._volume(running.item, m)
+            scheduled = running.item or running.drill
+            volume = running.volume if scheduled is None else self._volume(scheduled.volume, m)
+            if running.talk is not None:
+                volume = self._talk_volume(running.talk, m)
             self.horn.refresh(volume, m)
 
     def _stop(self, m: Moment) -> None:
         running = self.current
-        if running is None:
+        if running is None or running.talk is not None:
             return
-        hard_end = running.item.hard_end if running.item is not None else None
-        if running.alert is not None:
-            hard_end = running.alert.hard_end
+        wanted = running.item or running.alert or running.drill
+        hard_end = wanted.hard_end if wanted is not None else None
         if m.mono >= running.end_mono:
             self.horn.end(m, Outcome.PLAYED)
         elif hard_end is not None and m.now >= hard_end:
             # A slot ends there by its nature.
             self.horn.end(m, Outcome.PLAYED, reason="" if running.live is not None else "hard_end")
-        elif running.alert is not None and self._blind_over(running.alert, m):
+        elif running.alert is not None and self._alarms.blind_over(running.alert, m):
             self.horn.end(m, Outcome.PLAYED, reason="max_blind")
 
     def _admit(self, m: Moment) -> None:
@@ -150,15 +158,29 @@ class Player:
     def _advance(self, m: Moment) -> bool:
         """One decision; whether something changed."""
         running = self.current
-        alert = self._best_alert(m)
-        if alert is not None:
-            newer = running is None or running.alert is None or urgency(alert) > urgency(running.alert)
-            if newer and (running is None or running.name != alert.id):
-                if running is not None:
-                    self._lose(running, alert.id, m)
-                self._begin_alert(alert, m)
-                return True
+        chosen = self._emergency(m)
+        held = None if running is None else emergency_of(running)
+        if chosen is not None and (held is None or urgency_of(chosen) > urgency_of(held)):
+            self._give(chosen, m)
+            return True
+        if self.drills.advance(self._plan, self._alarm(m), self._lose, m):
+            return True
         return False if m.held else self._advance_items(m)
+
+    def _emergency(self, m: Moment) -> Alert | Talk | None:
+        """Of alerts and live emergencies that sound or may begin, the newest."""
+        both = [each for each in (self._alarms.best(m), self.talks.emergency(m)) if each is not None]
+        return max(both, key=urgency_of, default=None)
+
+    def _give(self, chosen: Alert | Talk, m: Moment) -> None:
+        """The horn, whoever has it."""
+        assert self._plan is not None
+        if self.current is not None:
+            self._lose(self.current, name_of(chosen), m)
+        if isinstance(chosen, Talk):
+            self.talks.begin(chosen, self._talk_volume(chosen, m), m)
+        else:
+            self._alarms.begin(chosen, self._plan.policy.emergency_volume, m)
 
     def _advance_items(self, m: Moment) -> bool:
         ready: list[tuple[Item, Begin]] = []
@@ -175,11 +197,13 @@ class Player:
             elif isinstance(chance, Begin) and self._may(item, chance, m):
                 ready.append((item, chance))
         ready = [(item, chance) for item, chance in ready if item.id in self._open]
+        if self._speak(ready, m):
+            return True
         if not ready:
             return changed
         item, chance = min(ready, key=lambda each: rules.order(each[0]))
         running = self.current
-        if running is None or (running.item is not None and rules.order(item) < rules.order(running.item)):
+        if running is None or goes_before(item, running):
             if running is not None:
                 self._lose(running, item.id, m)
             self._begin_item(item, chance, m)
@@ -190,6 +214,16 @@ class Player:
                 self._displaced[waiting.id] = running.name
                 changed = True
         return changed
+
+    def _speak(self, ready: list[tuple[Item, Begin]], m: Moment) -> bool:
+        """A live session of level 2 or 3 beats items of its level, and older sessions of it."""
+        talk, running = self.talks.ordinary(None if self._plan is None else self._plan.policy, m), self.current
+        if talk is None or talk.has_horn or any(item.level < talk.session.level for item, _ in ready):
+            return False
+        if running is not None and not speaks_before(talk, running):
+            return False
+        self._give(talk, m)
+        return True
 
     def _chance(self, item: Item, m: Moment) -> Chance | None:
         """None: it is settled."""
@@ -238,7 +272,7 @@ class Player:
         blocked = self._blocked.pop(item.id, None)
         if record is not None and record.begun:
             if record.open is not None:
-                self.horn.cut(item.id, record, m)
+                self.horn.cut(record, m)
             return
         if over.hard_end:
             self.horn.skip(item.id, NotPlayed.EXPIRED if by is None else NotPlayed.DISPLACED, m, by)
@@ -252,63 +286,11 @@ class Player:
                 detail = "cache_full" if item.asset in self._cache.crowded else detail
             self.horn.skip(item.id, why or NotPlayed.LATE, m, detail=detail)
 
-    # --- alerts
-
-    def _best_alert(self, m: Moment) -> Alert | None:
-        if m.mono < self._alerts_wait:
-            return None
-        for alert in self._alerts:
-            if not alert.not_before <= m.now < alert.hard_end:
-                if m.now >= alert.hard_end:
-                    self._missed_alert(alert, m)
-                continue
-            seen = self._alert_seen.setdefault(alert.id, m.mono)
-            if self.current is not None and self.current.name == alert.id:
-                return alert
-            record = self._journal.record(alert.id)
-            due = due_at(alert, record.begun, record.whole, record.last_ms) if record else alert.not_before
-            if due is None or due > m.now or self._blind_over(alert, m):
-                continue
-            have = sum(self._cache.holds(each.asset.sha256) for each in alert.content)
-            if have == len(alert.content) or (have and m.mono - seen >= PART_OF_AN_ALERT_AFTER_MS):
-                return alert
-        return None
-
-    def _blind_over(self, alert: Alert, m: Moment) -> bool:
-        if m.trusted:
-            self._blind.pop(alert.id, None)
-            return False
-        begun = self._blind.get(alert.id)
-        return begun is not None and m.mono - begun >= alert.max_blind_s * 1000
-
-    def _missed_alert(self, alert: Alert, m: Moment) -> None:
-        if alert.id in self._alert_seen and self._journal.record(alert.id) is None:
-            have = any(self._cache.holds(each.asset.sha256) for each in alert.content)
-            self.horn.skip(alert.id, NotPlayed.EXPIRED if have else NotPlayed.NO_ASSET, m)
-        self._alert_seen.pop(alert.id, None)
-
-    def _begin_alert(self, alert: Alert, m: Moment) -> None:
-        assert self._plan is not None
-        if not m.trusted:
-            self._blind.setdefault(alert.id, m.mono)
-        tracks = [
-            (each.asset.sha256, each.asset.duration_ms)
-            for each in alert.content
-            if self._cache.holds(each.asset.sha256) and not self._cache.complaint(each.asset)
-        ]
-        volume = min(alert.volume, self._plan.policy.emergency_volume)
-        if not tracks:
-            asset = alert.content[0].asset
-            self.horn.undecodable(alert.id, asset, self._cache.complaint(asset), volume, m)
-            return
-        late = m.now - alert.not_before
-        self.horn.begin(Playing(alert.id, alert, None, tracks, m.now, m.mono, 0, 0, volume), late, m)
-
     # --- the horn
 
     def _begin_item(self, item: Item, chance: Begin, m: Moment) -> None:
         asset = self._assets[item.asset]
-        volume = self._volume(item, m)
+        volume = self._volume(item.volume, m)
         if item.relay is not None:
             self._begin_relay(item, item.relay, chance.offset_ms, m)
             return
@@ -323,7 +305,7 @@ class Player:
     def _begin_relay(self, item: Item, relay: Relay, offset_ms: int, m: Moment) -> None:
         live = Relaying(relay, m.mono, m.mono, deaf=not self.relays.receiver.can(relay))
         tracks = [(item.asset, relay.length_ms)]
-        volume = self._volume(item, m)
+        volume = self._volume(item.volume, m)
         playing = Playing(item.id, None, item, tracks, m.now, m.mono, offset_ms, 0, volume, live=live)
         self.horn.begin(playing, m.now - item.start, m)
 
@@ -337,13 +319,29 @@ class Player:
         return item.relay.length_ms if item.relay is not None else self._assets[item.asset].duration_ms
 
     def _lose(self, running: Playing, by: str, m: Moment) -> None:
-        self._displaced[running.name] = by
+        if running.item is not None:
+            self._displaced[running.name] = by
         self.horn.lose(m, by)
 
-    def _volume(self, item: Item, m: Moment) -> int:
+    def _volume(self, wanted: int, m: Moment) -> int:
         assert self._plan is not None
-        most = HOT_VOLUME if HOT in self._journal.faults else 100
-        return min(item.volume, most, rules.ceiling(self._plan.policy, m.now))
+        most = min(HOT_VOLUME if HOT in self._journal.faults else 100, self.horn.trimmed(m.now))
+        return min(wanted, most, rules.ceiling(self._plan.policy, m.now))
+
+    def _talk_volume(self, talk: Talk, m: Moment) -> int:
+        assert self._plan is not None
+        session = talk.session
+        return (
+            min(session.volume, self._plan.policy.emergency_volume)
+            if session.level == 1
+            else self._volume(session.volume, m)
+        )
+
+    def _chime_ms(self, sha256: str | None) -> int:
+        asset = None if sha256 is None else self._assets.get(sha256)
+        if asset is None or not self._cache.holds(asset.sha256) or self._cache.complaint(asset):
+            return 0
+        return asset.duration_ms
 
     # --- when to look again
 
@@ -354,8 +352,10 @@ class Player:
         running = self.current
         if running is not None:
             marks.append(running.end_mono)
-            if running.item is not None and self._plan is not None:
-                wall += [each for each in (running.item.hard_end,) if each is not None]
+            scheduled = running.item or running.drill
+            if scheduled is not None and scheduled.hard_end is not None:
+                wall.append(scheduled.hard_end)
+            if running.alert is None and self._plan is not None:
                 wall += [each for each in (rules.next_ceiling_change(self._plan.policy, m.now),) if each is not None]
             if running.live is not None and (look := running.live.wake_at()) is not None:
                 marks.append(look)
@@ -365,6 +365,7 @@ class Player:
         if self._next < len(self._items):
             wall.append(self._items[self._next].start)
         self.relays.wake_for(m, marks, wall)
+        self.drills.wake_for(m, marks, wall, self._plan)
         for item in () if m.held else self._open.values():
             match self._chance(item, m):
                 case Begin(offset_ms=offset, until=until):
@@ -372,9 +373,8 @@ class Player:
                     wall += self._closing(item, offset, m)
                 case Wait(until=until):
                     wall.append(until)
-        marks.append(self._alerts_wait)
-        for alert in self._alerts:
-            self._wake_for(alert, m, marks, wall)
+        self._alarms.wake_for(marks, wall)
+        self.talks.wake_for(marks)
         nearest = min((each for each in wall if each > m.now), default=None)
         if nearest is not None:
             marks.append(mono_at(nearest))
@@ -387,14 +387,3 @@ class Player:
         length = self._length(item) - offset_ms
         mark = rules.next_closing(self._plan.policy, m.now, length)
         return [mark] if mark is not None else []
-
-    def _wake_for(self, alert: Alert, m: Moment, marks: list[int], wall: list[int]) -> None:
-        wall += [alert.not_before, alert.hard_end]
-        record = self._journal.record(alert.id)
-        due = due_at(alert, record.begun, record.whole, record.last_ms) if record else None
-        if due is not None:
-            wall.append(due)
-        if alert.id in self._blind:
-            marks.append(self._blind[alert.id] + alert.max_blind_s * 1000)
-        if alert.id in self._alert_seen:
-            marks.append(self._alert_seen[alert.id] + PART_OF_AN_ALERT_AFTER_MS)

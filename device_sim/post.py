@@ -9,7 +9,7 @@ from device_sim.bill import Bill
 from device_sim.broker import Connection
 from device_sim.disk import Disk
 from device_sim.ear import Pole
-from device_sim.events import Connect, Fetch
+from device_sim.events import Arrived, Connect, Fetch
 from device_sim.faults import Fault
 from device_sim.hardware import Hardware
 from device_sim.mischief import Eavesdropper
@@ -74,8 +74,12 @@ class Post:
     snoop: Eavesdropper = field(default_factory=Eavesdropper)
     ran: list[Ran] = field(default_factory=list)
     decoding: Ran | None = None
+    shown: list[tuple[int, Arrived]] = field(default_factory=list)
+    """Every alert and drill document that reached its program, and when; whoever sent it."""
     touched: list[tuple[int, int]] = field(default_factory=list)
     """When power or wire failed: a sounding in there can be heard in part."""
+    hung: bool = False
+    """Its program stands still; the modem keeps the connection up."""
     clock_wrong: bool = False
     """The hardware clock was once moved."""
 

@@ -31,6 +31,8 @@ class Judgement:
     deliveries: int
     verdicts: Counter[str]
     broken: tuple[str, ...]
+    sirens: int = 0
+    """Emergencies and drills, whatever became of them; each judged at every pole (`windows`)."""
 
 
 @dataclass

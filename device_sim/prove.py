@@ -9,7 +9,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import entry_points
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from broadcasts.clock import Clock, SystemClock
 from broadcasts.errors import Refused
+from device_sim import windows
 from device_sim.bill import a_month
 from device_sim.counterpart import Counterpart, Setting
 from device_sim.faults import HOUR, draw
@@ -57,7 +58,7 @@ class Result:
             f"prove: units {self.scene.units} days {self.scene.days} seed {self.scene.seed} "
             f"deliveries {told.deliveries} heard {count['heard']} played {count['played']} "
             f"failed {count['failed_to_sound']} not_played {count['not_played']} unknown {count['unknown']} "
-            f"broken {len(self.broken)} unit_days_per_s {unit_days:.1f} "
+            f"sirens {told.sirens} broken {len(self.broken)} unit_days_per_s {unit_days:.1f} "
             f"month_mb_messages {self.month[0] / 1e6:.1f} month_mb_files {self.month[1] / 1e6:.1f}"
         )
 
@@ -139,6 +140,8 @@ def _proved(scene: Scene, opener: Open, folder: Path, clock: Clock) -> Result:
             post.bill.settle(end)
         month = a_month([post.bill for post in world.posts], end - world.start)
         judgement = judge(world.posts, counterpart.accounts(), counterpart.approved_sounds(), end)
+        amiss = windows.judge(world.posts, sirens := counterpart.sirens(), world.backstage.warned)
+        judgement = replace(judgement, broken=(*judgement.broken, *amiss), sirens=len(sirens))
     finally:
         counterpart.close()
     return Result(scene, judgement, clock.monotonic() - began, world.steps, month)

@@ -117,6 +117,14 @@ def next_closing(policy: Policy, now: int, length: int) -> int | None:
     return min((mark for mark in marks if mark > now), default=None)
 
 
+def next_opening(policy: Policy, now: int) -> int | None:
+    """The next instant at which some hours begin."""
+    midnight = now - (now + policy.utc_offset_min * MINUTE_MS) % DAY_MS
+    windows = [*policy.hours, *(policy.weekend_hours or [])]
+    marks = [midnight + day * DAY_MS + each.start * MINUTE_MS for each in windows for day in (0, 1)]
+    return min((mark for mark in marks if mark > now), default=None)
+
+
 def _inside_a_week(policy: Policy, weekend: list[Window], begin: int, end: int) -> bool:
     """Minute marks are laid out over the local days that the sound may touch."""
     shift = policy.utc_offset_min * MINUTE_MS

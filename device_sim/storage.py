@@ -14,22 +14,28 @@ unit's power cut, not against that of the machine (no fsync: 80 units share one 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from broadcasts.errors import Refused
 from broadcasts.wire.alert import AlertDocument
+from broadcasts.wire.drill import DrillDocument
 from broadcasts.wire.plan import Plan
+from broadcasts.wire.trigger import Trigger
 from broadcasts.wire.trust import Trust
 from device_sim.cache import CacheStore
 from device_sim.disk import Disk
 from device_sim.hardware import Hardware
 from device_sim.journal import JournalStore
+from device_sim.slots import Slots
 from device_sim.timekeeper import ClockStore
-from device_sim.trust import DocumentStore
+from device_sim.trust import DocumentStore, Texted
 
 COMPACT_AFTER_LINES = 2_000
 
@@ -97,6 +103,7 @@ class UnitStorage:
         disk.boot_id, disk.command_seq = told["boot_id"], told["command_seq"]
         disk.firmware, disk.configuration, disk.settings = told["firmware"], told["configuration"], told["settings"]
         disk.capturing = told.get("capturing", "")
+        disk.slots = Slots(**told.get("slots", {}))
         disk.clock = ClockStore(**told["clock"])
         disk.documents = self._load_documents(self._folder / "documents.json")
         disk.journal = JournalStore(**told["journal"], frames=self._load_journal(self._folder / "journal.log"))
@@ -122,12 +129,14 @@ class UnitStorage:
                 "configuration": disk.configuration,
                 "settings": disk.settings,
                 "capturing": disk.capturing,
+                "slots": asdict(disk.slots),
                 "clock": asdict(disk.clock),
                 "journal": {
                     "journal_id": journal.journal_id,
                     "next_seq": journal.next_seq,
                     "acked": journal.acked,
                     "epoch": journal.epoch,
+                    "blind": journal.blind,
                 },
                 "held": list(self._held),
                 "hardware": asdict(hardware),
@@ -175,6 +184,11 @@ class UnitStorage:
             plan=_read(Plan, told["plan"]),
             plan_hash=told["plan_hash"],
             alerts={scope: AlertDocument.model_validate_json(text) for scope, text in told["alerts"].items()},
+            drills={scope: DrillDocument.model_validate_json(text) for scope, text in told.get("drills", {}).items()},
+            texted={
+                scope: Texted(floor, [Trigger.model_validate_json(text) for text in texts])
+                for scope, (floor, texts) in told.get("texted", {}).items()
+            },
         )
         self._documents = _identity(store)
         return store
@@ -188,6 +202,11 @@ class UnitStorage:
             "plan": None if store.plan is None else store.plan.model_dump_json(),
             "plan_hash": store.plan_hash,
             "alerts": {scope: document.model_dump_json() for scope, document in store.alerts.items()},
+            "drills": {scope: document.model_dump_json() for scope, document in store.drills.items()},
+            "texted": {
+                scope: (held.floor, [trigger.model_dump_json() for trigger in held.triggers])
+                for scope, held in store.texted.items()
+            },
         }
         _replace(path, json.dumps(told).encode())
         self._documents = identity
@@ -228,7 +247,12 @@ class UnitStorage:
 def _identity(store: DocumentStore) -> tuple[object, ...]:
     """Documents are frozen: another version is another object, and versions never repeat."""
     trust = None if store.trust is None else store.trust.version
-    return (trust, store.plan_hash, tuple((scope, document.version) for scope, document in store.alerts.items()))
+    texted = tuple((scope, held.floor, tuple(held.triggers)) for scope, held in store.texted.items())
+    return (trust, store.plan_hash, _versions(store.alerts), _versions(store.drills), texted)
+
+
+def _versions(documents: Mapping[str, AlertDocument | DrillDocument]) -> tuple[tuple[str, int], ...]:
+    return tuple((scope, document.version) for scope, document in documents.items())
 
 
 def _read(model: Any, text: str | None) -> Any:
@@ -239,3 +263,19 @@ def _replace(path: Path, data: bytes) -> None:
     beside = path.with_suffix(".new")
     beside.write_bytes(data)
     beside.replace(path)
+
+
+@contextlib.contextmanager
+def alone_in(state: Path) -> Iterator[None]:
+    """Two fleets on the same disks would write each other's journals away."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (state / "lock").open("w")
+    except OSError as failure:
+        raise Refused("sim_state", path=state, why=failure.strerror) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused("sim_state_taken", path=state) from None
+        yield

@@ -123,6 +123,12 @@ class Timekeeper:
         self.ask_at = self._mono + self._wait
         self._wait = min(2 * self._wait, ANSWER_MOST_MS)
 
+    def wonder(self, most_ms: int, after_ms: int) -> None:
+        """Ask again in `after_ms` if the error may be more than `most_ms`: in six hours a clock drifts by seconds."""
+        error = self.error_ms()
+        if error is not None and error > most_ms:
+            self.ask_at = min(self.ask_at or self._mono + after_ms, self._mono + after_ms)
+
     def joined(self) -> None:
         self.ask_at = self._mono
         self._wait = ANSWER_WAIT_MS

@@ -67,6 +67,8 @@ class Voice:
         self._reported: tuple[object, ...] | None = None
         self._report_at: int | None = None
         self._report_after = 0
+        self._evidence_until = 0
+        """Till then nothing but evidence is said that can wait."""
         self._telemetry_at: int | None = None
         self._measured = 0
         self._mains = True
@@ -103,13 +105,15 @@ class Voice:
         if self._birth_at is not None and m.mono >= self._birth_at:
             self._birth_at, self._reborn = None, m.mono
             out.append(self._birth(m))
+        for batch in self._journal.batches(self._unit, self._disk.boot_id, m):
+            out.append(self._say(Out.JOURNAL, batch))
+            if self._reported is not None and self._report_at is None:
+                self._evidence_until = m.mono + REPORT_GAP_MS
         self._report(m, scopes, out)
         if self._clock.ask_at is not None and m.mono >= self._clock.ask_at:
             nonce = f"{self._chance.getrandbits(128):032x}"
             self._clock.asked(nonce)
             out.append(self._say(Out.TIME_ASK, TimeAsk(unit=self._unit, nonce=nonce)))
-        for batch in self._journal.batches(self._unit, self._disk.boot_id, m):
-            out.append(self._say(Out.JOURNAL, batch))  # noqa: PERF401
         self._measure(m, out)
         return out
 
@@ -139,8 +143,10 @@ class Voice:
         key = (
             documents.plan_hash,
             self._disk.configuration,
+            self._disk.slots.said,
             documents.trust.version if documents.trust is not None else None,
             tuple((scope, document.version) for scope, document in documents.alerts.items()),
+            tuple((scope, document.version) for scope, document in documents.drills.items()),
             tuple(scopes),
             self._cache.generation,
             self.refusal,
@@ -153,8 +159,9 @@ class Voice:
         self._report_at = None
         if key == self._reported:
             return
-        if m.mono < self._report_after:
-            self._report_at = self._report_after
+        after = max(self._report_after, self._evidence_until)
+        if m.mono < after:
+            self._report_at = after
             return
         self._reported, self._report_after = key, m.mono + REPORT_GAP_MS
         out.append(self._say(Out.REPORTED, self._state(m, scopes)))
@@ -170,6 +177,7 @@ class Voice:
             plan_hash=documents.plan_hash,
             trust_version=documents.trust.version if documents.trust is not None else None,
             alerts={name: each.version for name, each in documents.alerts.items() if name in scopes},
+            drills={name: each.version for name, each in documents.drills.items() if name in scopes},
             assets=self._cache.held()[:REPORTED_ASSETS],
             journal_id=self._disk.journal.journal_id,
             journal_seq=self._journal.last_seq,
@@ -178,6 +186,7 @@ class Voice:
             clock=self._clock.state(),
             firmware=self._disk.firmware or self._firmware,
             configuration=self._disk.configuration or None,
+            update=self._disk.slots.update(),
             faults=sorted(self._journal.faults)[:REPORTED_FAULTS],
             codecs=None if self._cache.codecs == BOTH else list(self._cache.codecs),
         )
@@ -187,7 +196,7 @@ class Voice:
         idle = plan.policy.telemetry_idle_s if plan is not None else TELEMETRY_IDLE_S
         every = idle if plan is None or running is None else plan.policy.telemetry_playing_s
         if self._telemetry_at is not None:
-            self._telemetry_at = min(self._telemetry_at, self._measured + every * 1000)
+            self._telemetry_at = max(min(self._telemetry_at, self._measured + every * 1000), self._evidence_until)
         faults = [code for code in health.NUMBERS if code in self._journal.faults]
         changed = (sensors.mains, faults) != (self._mains, self._ailing)
         if not changed and self._telemetry_at is not None and m.mono < self._telemetry_at:
@@ -201,9 +210,14 @@ class Voice:
             volts=sensors.volts,
             temperature_c=sensors.temperature_c,
             signal_dbm=sensors.signal_dbm,
-            storage_free_mb=self._cache.free_bytes() // 1_000_000,
+            storage_free_mb=min(self._cache.free_bytes() // 1_000_000, _or_all(sensors.storage_free_mb)),
             amplifier_ma=self._player.horn.drawn_ma(m),
             volume=running.volume if running is not None else 0,
             playing=running.name if running is not None else None,
+            data_mb=sensors.data_mb,
         )
         out.append(self._say(Out.TELEMETRY, telemetry))
+
+
+def _or_all(free_mb: int | None) -> int:
+    return 10**9 if free_mb is None else free_mb

@@ -17,6 +17,7 @@ SENTENCES = {
     "sim_ca": "cannot read the certificates in {path}: {why}",
     "sim_certificate": "the certificate of {unit} in {path} cannot be used: {why}",
     "sim_certificates_plain": "certificates need TLS, and {address} is said to be plain",
+    "sim_enrol": "could not join: {why}",
     "sim_control": "cannot listen on {path}: {why}",
     "sim_request": "not a request: {why}",
     "sim_unknown_request": "unknown request {name}: there are {known}",

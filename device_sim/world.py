@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from broadcasts.wire.topics import ScopeTopic
+from device_sim import ailing
 from device_sim.agenda import Agenda, ms
 from device_sim.airwaves import Airwaves
 from device_sim.backstage import Backstage
@@ -34,7 +36,7 @@ from device_sim.events import (
     Tune,
     Untune,
 )
-from device_sim.faults import Blow, Fault, Odds
+from device_sim.faults import TO_AN_UPDATE, TO_THE_BOX, Blow, Fault, Odds
 from device_sim.fleetfile import ear_of
 from device_sim.hardware import SHADE_C
 from device_sim.mobile import Mobile
@@ -42,6 +44,7 @@ from device_sim.post import Post, Ran
 from device_sim.radio import Air, Radio, Reception
 from device_sim.unit import Config, Enrolled, Unit
 
+WARNS = (f"/{ScopeTopic.ALERT}", f"/{ScopeTopic.DRILL}")
 CONTROLLER = "controller"
 """Its name and secret at the broker."""
 LOST_CLOCK_MS = 946_684_800_000
@@ -112,9 +115,12 @@ class World:
     def give(self, post: Post, *inbox: Inbox) -> None:
         """One step of one unit; without power nothing happens."""
         unit = post.unit
-        if unit is None:
+        if unit is None or post.hung:
             return
         self.steps += 1
+        for each in inbox:
+            if isinstance(each, Arrived) and each.topic.endswith(WARNS):
+                post.shown.append((self.now, each))
         frames = post.disk.journal.frames
         last = frames[-1] if frames else None
         step = unit.update(post.hardware.reading(post.pole, self.now, post.mono(self.now)), inbox)
@@ -225,6 +231,9 @@ class World:
                 self.airwaves.disturb(blow.lasts, Air.OFF if blow.fault is Fault.SOURCE_OFF else Air.SILENT)
 
     def _strike_unit(self, blow: Blow, post: Post) -> None:
+        if blow.fault in TO_THE_BOX or blow.fault in TO_AN_UPDATE:
+            ailing.befall(self, self._agenda, post, blow)
+            return
         match blow.fault:
             case Fault.LINK_DOWN | Fault.DAY_OFFLINE:
                 self.cut_link(post, blow.lasts)

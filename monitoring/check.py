@@ -15,13 +15,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 
+from monitoring.machine import CERTIFICATES, MachineSnapshot
 from monitoring.metrics import FleetMetrics, Step
+from monitoring.per_cluster import ClusterNumbers, ClusterPage
 from monitoring.snapshot import FleetSnapshot
 
 FOLDER = Path(__file__).parent
-FREE_LABELS = frozenset(("le", "route", "version", "method", "status"))
+FREE_LABELS = frozenset(("le", "route", "version", "method", "status", "cluster", "commune"))
 """Labels whose values are not all shown by an idle controller."""
+PROMISE = "What we promise"
+"""The one heading of the runbook that is no alert."""
 SCRAPE_LABELS = frozenset(("job", "instance"))
 """Given by Prometheus, not by us."""
 
@@ -40,11 +45,14 @@ _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 def exposed() -> Exposed:
     """Series name to its labels, and to the values of each, as a controller shows them."""
     metrics = FleetMetrics(CollectorRegistry())
-    metrics.show(FleetSnapshot(audit_chain_ok=True, storage_free_ratio=1.0, files=0))
+    machine = MachineSnapshot(database_bytes=0, certificates=dict.fromkeys(CERTIFICATES, 0.0))
+    metrics.show(FleetSnapshot(audit_chain_ok=True, storage_free_ratio=1.0, files=0), machine)
     metrics.request("/", "GET", 200, 0.0)
     metrics.step_ran(Step.COMPILE, datetime.fromtimestamp(0, UTC), 0.0)
     found: dict[str, dict[str, frozenset[str]]] = {}
-    for family in metrics.families():
+    one = ClusterNumbers("cl-1", "1", True, 0.0, volts=0, temperature_c=0, signal_dbm=0, storage_free_mb=0)
+    single = text_string_to_metric_families(ClusterPage().render([one], 1).decode())
+    for family in (*metrics.families(), *single):
         for sample in family.samples:
             labels = found.setdefault(sample.name, {})
             for label, value in sample.labels.items():
@@ -103,13 +111,13 @@ def _unwatched(series: Exposed, recorded: set[str], watching: list[tuple[str, st
 
 
 def _alerts(alerts: list[str], rules: list[tuple[str, str]], tests: list[tuple[str, str]], book: str) -> Iterator[str]:
-    headings = set(_HEADING.findall(book))
+    headings = set(_HEADING.findall(book)) - {PROMISE}
     text = "\n".join(text for _, text in rules)
     firing = {name for _, test in tests for name in _FIRES.findall(test)}
     for name in alerts:
         _, _, after = text.partition(f"- alert: {name}\n")
         block = after.partition("- alert: ")[0]
-        for part in ("severity: ", "summary: ", "description: "):
+        for part in ("area: ", "severity: ", "summary: ", "description: "):
             if part not in block:
                 yield f"{name} has no {part.rstrip(': ')}"
         if f"runbook_url: monitoring/RUNBOOK.md#{name.lower()}\n" not in block:

@@ -30,7 +30,13 @@ FAULTS = (
     *("firmware_refused", "speaker_wire", "relay_silent", "plan_refused", "broadcast_broken", "no_encoding"),
 )
 """What stands in the way of a unit; a unit may know others."""
-COMMAND_STATES = ("waiting", "sent", "done", "not_done", "expired")
+COMMAND_STATES = (
+    *("asked", "sent", "accepted", "done", "failed", "refused", "expired", "timed_out", "cancelled"),
+    *("done_late", "failed_late"),
+)
+WINDOWS = ("30m", "1h", "6h", "1d", "3d")
+"""Of the objective "99.5 % of deliveries sounded"; the alerts look at two of them at a time."""
+SOUNDED = ("yes", "no")
 VERDICTS = ("heard", "played", "failed_to_sound", "not_played", "unknown", "open")
 """The five verdicts, and "open" for a delivery that has none yet."""
 
@@ -45,6 +51,9 @@ class FleetSnapshot:
     """Deliveries that were due to start in the last 24 h, by state (`STATES`)."""
     verdicts: Mapping[str, int] = field(default_factory=dict)
     """The same deliveries by verdict (`VERDICTS`), without the withdrawn ones: nobody waits for those to sound."""
+    sounded: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By window (`WINDOWS`) that ends now: deliveries of which some time lies in it, and that count for the objective,
+    by whether they sounded (`SOUNDED`). `controller.services.objective` says which count."""
     commands: Mapping[str, int] = field(default_factory=dict)
     """Commands that were issued in the last 24 h, by state (`COMMAND_STATES`)."""
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -86,25 +95,34 @@ class Fleet(Collector):
         shown = self.newest
         if shown is None:
             return
-        yield _split("loa_units", "Units by presence", "presence", PRESENCES, shown.units)
-        yield _split(
+        yield split("loa_units", "Units by presence", "presence", PRESENCES, shown.units)
+        yield split(
             "loa_deliveries_recent", "Deliveries due to start in the last 24 h, by state", "state", STATES, shown.states
         )
-        yield _split(
+        yield split(
             "loa_deliveries_recent_verdicts",
             "Deliveries due to start in the last 24 h, by verdict",
             "verdict",
             VERDICTS,
             shown.verdicts,
         )
-        yield _split(
+        objective = GaugeMetricFamily(
+            "loa_objective_deliveries",
+            "Deliveries that count for the objective, by window and whether they sounded",
+            labels=["window", "sounded"],
+        )
+        for window in WINDOWS:
+            for answer in SOUNDED:
+                objective.add_metric([window, answer], shown.sounded.get(window, {}).get(answer, 0))
+        yield objective
+        yield split(
             "loa_commands_recent",
             "Commands to units issued in the last 24 h, by state",
             "state",
             COMMAND_STATES,
             shown.commands,
         )
-        yield _split("loa_unit_faults", "Units on which a fault stands, by its code", "code", FAULTS, shown.faults)
+        yield split("loa_unit_faults", "Units on which a fault stands, by its code", "code", FAULTS, shown.faults)
         yield _one("loa_plans_behind", "Connected units that did not report their newest plan", shown.plans_behind)
         yield _one("loa_plan_lag_seconds", "Age of the oldest plan that a connected unit lacks", shown.plan_lag_s)
         yield _one("loa_alerts_active", "Emergency alerts that stand", shown.alerts_active)
@@ -129,7 +147,7 @@ def _one(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(name, what, value=float(value))
 
 
-def _split(name: str, what: str, label: str, known: Sequence[str], counts: Mapping[str, int]) -> Metric:
+def split(name: str, what: str, label: str, known: Sequence[str], counts: Mapping[str, int]) -> Metric:
     family = GaugeMetricFamily(name, what, labels=[label])
     for value in known:
         family.add_metric([value], counts.get(value, 0))

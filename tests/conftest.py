@@ -31,19 +31,19 @@ hypothesis.settings.load_profile("loa")
 
 
 class Eventually(Protocol):
-    def __call__(self, condition: Callable[[], T], within: float = 10.0, why: str = "") -> T: ...
+    def __call__(self, condition: Callable[[], T], within: float = 60.0, why: str = "") -> T: ...
 
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """`eventually(lambda: thing(), within=10.0, why="...")`: the first truthy answer, or a failure after the deadline.
+    """`eventually(lambda: thing(), within=60.0, why="...")`: the first truthy answer, or a failure after the deadline.
 
     For what happens in another thread or process. An AssertionError inside the condition counts as "not yet" and is
     shown when the time is over.
     """
     clock = SystemClock()
 
-    def wait(condition: Callable[[], T], within: float = 10.0, why: str = "") -> T:
+    def wait(condition: Callable[[], T], within: float = 60.0, why: str = "") -> T:
         pause = threading.Event()
         deadline = clock.monotonic() + within
         while True:

@@ -45,6 +45,10 @@ class BucketStored(Stored):
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         return self._bucket.read(self._key, start, stop)
 
+    @property
+    def name_below(self) -> str | None:
+        return None
+
     def link(self, good_for: timedelta) -> str | None:
         return self._bucket.link(self._key, good_for)
 

@@ -25,6 +25,8 @@ from broadcasts.errors import Refused
 
 _UNDECLARED = ("aac", "amr", "matroska")
 """Raw ADTS and AMR guess their length, a browser's recording has none."""
+PADDING_S = 2.0
+"""What encoders add at both ends, of each piece that was joined: a recording of the longest that is allowed goes in."""
 
 
 @dataclass
@@ -37,9 +39,13 @@ class Tally:
     samples: int = 0
     rate: int = 0
     seconds: float = 0.0
+    ends: bool = True
+    """The file says where it ends, or its kind never does."""
 
     @property
     def truncated(self) -> bool:
+        if not self.ends:
+            return True
         if self.declared_s is None:
             return False
         return self.declared_s - self.seconds > max(1.0, 0.02 * self.declared_s)
@@ -80,7 +86,7 @@ def frames(
 ) -> Iterator[av.AudioFrame]:
     """Decoded sound, counted into `tally`. Raises Refused audio.too_long, audio.broken, audio.shape."""
     tally.declared_s = _declared(container, stream, demuxer)
-    if (tally.declared_s or 0) > limits.max_seconds:
+    if (tally.declared_s or 0) > limits.max_seconds + PADDING_S:
         raise _too_long(limits)
     shape: Shape | None = None
     for frame in _decoded(container, stream, tally):
@@ -93,7 +99,8 @@ def frames(
             continue
         tally.samples += frame.samples
         tally.seconds = tally.samples / shape.rate
-        if tally.seconds > limits.max_seconds or tally.samples * frame.layout.nb_channels > limits.max_samples:
+        most = tally.samples * frame.layout.nb_channels > limits.max_samples
+        if most or tally.seconds > limits.max_seconds + PADDING_S:
             raise _too_long(limits)
         yield frame
     if not tally.samples or tally.bad > limits.max_bad_share * max(tally.packets, 1):
@@ -138,12 +145,19 @@ def _check_codec(stream: AudioStream, limits: Limits) -> None:
     # FFmpeg names no decoder for a number that it does not know.
     if stream.codec_context is None:
         raise Refused("audio.codec", codec="?")
-    tag = stream.codec_context.codec_tag
-    if tag in ("drms", "enca"):
+    if _tag(stream) in ("drms", "enca"):
         raise Refused("audio.protected")
     name = stream.codec_context.name
     if name not in limits.codecs:
         raise Refused("audio.codec", codec=name[:20])
+
+
+def _tag(stream: AudioStream) -> str:
+    """Four bytes that a stranger wrote: the library reads them as ASCII, and they may be anything."""
+    try:
+        return stream.codec_context.codec_tag
+    except UnicodeDecodeError:
+        return ""
 
 
 def _check_shape(channels: int, rate: int, limits: Limits) -> None:

@@ -15,6 +15,7 @@ from broadcasts.audio.truepeak import TruePeak
 _ROUNDS = 4
 _NEAR_LU = 0.1
 _STEP_DB, _LEAST_SLOPE = 8.0, 0.15
+_LEAST_LIMIT = 0.0625
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Measured:
 
 
 def gain_and_limit(gain_db: float, limiter_dbfs: float) -> tuple[tuple[str, str], ...]:
-    """`latency=1` takes the limiter's look-ahead out again, so that no sample is lost."""
-    limit = 10 ** (limiter_dbfs / 20)
+    """`latency=1` takes the limiter's look-ahead out again, so that no sample is lost. Below -24 dBFS it cannot go:
+    what has peaks all the same is told as such."""
+    limit = max(10 ** (limiter_dbfs / 20), _LEAST_LIMIT)
     return (
         ("volume", f"{gain_db:.4f}dB"),
         ("alimiter", f"limit={limit:.5f}:attack=5:release=50:level=disabled:latency=1"),

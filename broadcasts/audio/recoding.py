@@ -7,12 +7,12 @@ otherwise meanwhile would make another sound of the upload.
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from broadcasts.audio import child
-from broadcasts.audio.chain import OPUS, ORDINARY, Chain, Limits
+from broadcasts.audio.chain import OPUS, ORDINARY, Chain, Codec, Limits
 from broadcasts.audio.magic import demuxer_of
 from broadcasts.audio.pipeline import Prepared
 from broadcasts.audio.store import Store, told_as_faults
@@ -24,16 +24,6 @@ and for all that the entry says besides."""
 INLINE_S = 30.0
 _LEAN = (12_000, 10_000, 8_000, 6_000)
 """bit/s, the first that fits. 12 is understood as well as 16 on a horn (PESQ-WB 3.96); below 8 only words remain."""
-
-
-@dataclass(frozen=True)
-class Inline:
-    """Ogg Opus, at most `INLINE_BYTES`."""
-
-    data: bytes
-    codec: str
-    bitrate: int
-    duration_ms: int
 
 
 def encode_as(source: Path, store: Store, *, chain: Chain = ORDINARY, limits: Limits | None = None) -> Prepared:
@@ -49,21 +39,28 @@ def encode_as(source: Path, store: Store, *, chain: Chain = ORDINARY, limits: Li
     return Prepared.of(asset, chain.codec, done)
 
 
-def inline(source: Path, store: Store, *, chain: Chain = ORDINARY, most_bytes: int = INLINE_BYTES) -> Inline:
-    """A finished file so small that an alert can carry it, at the best bit rate that fits. Nothing is kept in `store`.
+def lean(source: Path, store: Store, *, chain: Chain = ORDINARY, most_bytes: int = INLINE_BYTES) -> Prepared:
+    """A finished file so small that an alert can carry it, at the best bit rate that fits; kept in `store`, because who
+    came too late for the alert fetches it.
 
     Raises Refused: audio.inline (longer than `INLINE_S`, or more than `most_bytes` at the leanest), and those of
     `encode_as`.
     """
     with store.work_folder() as folder:
-        for bitrate in _LEAN:
-            options = (("application", "voip"), ("vbr", "constrained"), ("frame_duration", "60"))
-            lean = replace(chain, codec=replace(OPUS, bitrate=bitrate, options=options))
-            done = _recoded(source, folder, lean, Limits(wall_seconds=60))
-            if done["duration_ms"] > INLINE_S * 1000:
-                break
-            if (folder / "finished").stat().st_size <= most_bytes:
-                return Inline((folder / "finished").read_bytes(), OPUS.name, bitrate, done["duration_ms"])
+        codec, done = _fitted(source, folder, chain, most_bytes)
+        asset = store.put(folder / "finished")
+    return Prepared.of(asset, codec, done)
+
+
+def _fitted(source: Path, folder: Path, chain: Chain, most_bytes: int) -> tuple[Codec, dict[str, Any]]:
+    for bitrate in _LEAN:
+        options = (("application", "voip"), ("vbr", "constrained"), ("frame_duration", "60"))
+        codec = replace(OPUS, bitrate=bitrate, options=options)
+        done = _recoded(source, folder, replace(chain, codec=codec), Limits(wall_seconds=60))
+        if done["duration_ms"] > INLINE_S * 1000:
+            break
+        if (folder / "finished").stat().st_size <= most_bytes:
+            return codec, done
     raise Refused("audio.inline", limit_seconds=round(INLINE_S), limit_kb=most_bytes // 1024)
 
 

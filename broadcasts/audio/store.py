@@ -75,6 +75,11 @@ class Stored:
     def read_bytes(self) -> bytes:
         return b"".join(self.blocks())
 
+    @property
+    def name_below(self) -> str | None:
+        """Its path below the folder of all such files, for a web server beside us; none where it is not on the disk."""
+        return f"{self._path.parent.name}/{self._path.name}"
+
     def link(self, good_for: timedelta) -> str | None:
         """Where anybody may read it for so long; none where it has to come from us."""
         del good_for
@@ -207,6 +212,8 @@ class Store:
                     os.fsync(copy.fileno())
                 # Hashed after the copy, so that the name fits the bytes we keep even if the source moved meanwhile.
                 found = digest(beside)
+                if kind == "assets":
+                    beside.chmod(0o644)  # what poles fetch is no secret: a web server in front may hand it out
                 self._settle(beside, self._place(kind, found.sha256), found)
             finally:
                 beside.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from broadcasts.audio.graph import METER, SILENCE_LUFS, Row, Shape, frame_of
 from broadcasts.audio.level import gain_for, loudness
 from broadcasts.audio.mastering import Mastering
 from broadcasts.audio.mix import Mix
+from broadcasts.audio.ogg_end import has_its_end
 from broadcasts.audio.pcm import Pcm
 from broadcasts.audio.settle import Settled, Settling
 from broadcasts.audio.silence import Windows, excerpts, trimmed
@@ -106,7 +107,7 @@ def prepare(job: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 
 def _decode(source: Path, demuxer: str, chain: Chain, limits: Limits, raw: Path, *, only_left: bool) -> _Decoded:
-    tally, mix, peak = Tally(), Mix(only_left=only_left), TruePeak()
+    tally, mix, peak = Tally(ends=demuxer != "ogg" or has_its_end(source)), Mix(only_left=only_left), TruePeak()
     with opened(source, demuxer, limits) as (container, stream), raw.open("wb") as out:
         filters = Row(
             Shape("flt", "mono", WORK_RATE),

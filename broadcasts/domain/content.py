@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+from typing import Any
 
 VIETNAMESE = "vi"
 FIRST_CLASS = (VIETNAMESE, "km")
@@ -37,6 +38,25 @@ class Category(StrEnum):
     EXAMPLES = "examples"
     CRIME = "crime"
     PRODUCTS = "products"
+
+
+class TypeCode(IntEnum):
+    """What kind of thing sounds, by the numbers of source systems (R-020). Clusters play 3, 5 and 6: text
+    is read aloud and becomes sound, pictures and films belong to boards."""
+
+    TEXT = 1
+    PICTURE = 2
+    SOUND = 3
+    VIDEO = 4
+    LIVE = 5
+    FM = 6
+
+
+def type_code(relay: Mapping[str, Any] | None) -> TypeCode:
+    """Of what a cluster played; `relay`: what was approved of the station it relayed, none for a recording."""
+    if relay is None:
+        return TypeCode.SOUND
+    return TypeCode.FM if relay.get("frequency_khz") else TypeCode.LIVE
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _CODE = re.compile(r"^[a-z][a-z_]{1,38}\Z")
 """A reason that pages can say in words. What a decoder complained of stays in the journal."""
 
 
+QUIET = "quiet_hours"
 CORRUPT = "asset_corrupt"
 """A skip with this detail: the file came, again and again, and never was what its hash says."""
 
@@ -109,7 +110,8 @@ def judge(evidence: Sequence[Evidence], asset: str, duration: timedelta) -> Find
         case "preempted":
             return finding(State.PREEMPTED, Verdict.NOT_PLAYED, "displaced")
         case "withdrawn":
-            return finding(State.PREEMPTED, Verdict.NOT_PLAYED, "withdrawn")
+            # Stopped by hours that were changed while it sounded: nobody took it back.
+            return finding(State.PREEMPTED, Verdict.NOT_PLAYED, QUIET if last.detail == QUIET else "withdrawn")
         case _:
             silent = Verdict.FAILED_TO_SOUND if begun else Verdict.NOT_PLAYED
             return finding(State.FAILED, silent, last.detail if _CODE.match(last.detail) else "decoder")

@@ -20,10 +20,15 @@ from broadcasts.wire.base import (
     Volume,
     newer_as,
 )
+from broadcasts.wire.ear import Base64Url
 from broadcasts.wire.plan import Asset
 
 MOST_ALERTS = 64
 """Active at once in one scope."""
+
+
+INLINE_MOST_BYTES = 32_768
+"""Of sound that travels in the document: one such alert fits into a list."""
 
 
 class AlertKind(StrEnum):
@@ -44,6 +49,16 @@ class Repeat(Message):
 
     every_s: Annotated[int, Field(ge=10, le=86_400)]
     times: Annotated[int, Field(ge=1, le=1000)] | None = None
+    opening_s: Annotated[list[Annotated[int, Field(ge=0, le=86_400)]], Field(min_length=2, max_length=12)] | None = None
+    """When it sounds first, seconds after `not_before`, rising, the first 0; `every_s` counts from the last of them.
+    As many zeros as there are, so often it sounds at once, one sounding after the other."""
+
+    @model_validator(mode="after")
+    def _opens(self) -> Repeat:
+        opening = self.opening_s
+        if opening is not None and (opening[0] != 0 or opening != sorted(opening)):
+            raise ValueError("an opening begins at once and does not go back")
+        return self
 
 
 class Rendition(Message):
@@ -51,6 +66,8 @@ class Rendition(Message):
     asset: Asset
     also: Annotated[list[Asset], Field(min_length=1, max_length=3)] | None = None
     """The same sound in other codecs: a unit takes the first of `asset` and these that it decodes."""
+    data: Annotated[Base64Url, Field(max_length=(INLINE_MOST_BYTES * 4 + 2) // 3)] | None = None
+    """The bytes of `asset` themselves, base64url without padding: nobody who takes this has to fetch them."""
 
 
 class Alert(Message):

@@ -1,4 +1,5 @@
-"""The contract for machines: JSON Schema of every message, and an AsyncAPI 3 document of all topics.
+"""The contract for machines: JSON Schema of every message, and an AsyncAPI 3 document of all topics. What a unit says
+and hears over HTTPS when it joins has schemas, and no topic.
 
 `python -m broadcasts.wire.export` writes `schemas/*.json` and `asyncapi.json` beside this file; a test compares them
 with what `render` says, so that neither can drift from the models.
@@ -15,9 +16,13 @@ from typing import Any
 from broadcasts.wire import topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
+from broadcasts.wire.drill import DrillDocument
 from broadcasts.wire.ear import Clip
+from broadcasts.wire.enrol import EnrolAnswer, EnrolRequest, RenewRequest
+from broadcasts.wire.firmware import Manifest
 from broadcasts.wire.journal import JournalAck, JournalBatch
 from broadcasts.wire.jws import Typ
+from broadcasts.wire.live import LiveSession
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.status import Command, Presence, Reported, Telemetry, Time, TimeAsk
 from broadcasts.wire.topics import In, Manner, Out, ScopeTopic
@@ -38,6 +43,10 @@ class Spoken:
     manner: Manner
     from_unit: bool
     typ: Typ | None = None
+    emergency: Typ | None = None
+    """Of the same message where it is an emergency: another key says it."""
+    packets: str = ""
+    """What else travels on the topic, in words, where not everything is JSON."""
 
 
 def _to_unit(kind: In, model: type[Message], typ: Typ) -> Spoken:
@@ -46,6 +55,11 @@ def _to_unit(kind: In, model: type[Message], typ: Typ) -> Spoken:
 
 def _from_unit(kind: Out, model: type[Message], typ: Typ | None = None) -> Spoken:
     return Spoken(kind, topics.from_unit("{unit}", kind), model, topics.MANNERS[kind], from_unit=True, typ=typ)
+
+
+def _to_scope(kind: ScopeTopic, model: type[Message], typ: Typ, emergency: Typ | None = None, more: str = "") -> Spoken:
+    topic, manner = topics.to_scope("{scope}", kind), topics.MANNERS[kind]
+    return Spoken(kind, topic, model, manner, from_unit=False, typ=typ, emergency=emergency, packets=more)
 
 
 SPOKEN: tuple[Spoken, ...] = (
@@ -60,26 +74,35 @@ SPOKEN: tuple[Spoken, ...] = (
     _from_unit(Out.JOURNAL, JournalBatch, Typ.JOURNAL),
     _from_unit(Out.CLIP, Clip, Typ.CLIP),
     _from_unit(Out.TIME_ASK, TimeAsk),
-    Spoken(
-        ScopeTopic.ALERT,
-        topics.to_scope("{scope}", ScopeTopic.ALERT),
-        AlertDocument,
-        topics.MANNERS[ScopeTopic.ALERT],
-        from_unit=False,
-        typ=Typ.ALERT,
+    _to_scope(ScopeTopic.DRILL, DrillDocument, Typ.DRILL),
+    _to_scope(ScopeTopic.ALERT, AlertDocument, Typ.ALERT),
+    _to_scope(
+        ScopeTopic.LIVE,
+        LiveSession,
+        Typ.LIVE,
+        Typ.LIVE_ALERT,
+        "A tenth of a second of sound, signed by the session's key: CONTRACT.md, section 6a, says the bytes.",
     ),
 )
-"""Every message of contract version 1. The canary is the controller's own, live voice belongs to a later version."""
+"""Every message of contract version 1. The canary is the controller's own."""
+OVER_HTTPS: dict[str, type[Message]] = {
+    "enrol-request": EnrolRequest,
+    "enrol-renewal": RenewRequest,
+    "enrol-answer": EnrolAnswer,
+}
+"""By the name of the schema (CONTRACT.md, section 1a). The first two travel inside a signature."""
+INSIDE: dict[str, type[Message]] = {"firmware-manifest": Manifest}
+"""Signed, inside another message (CONTRACT.md, section 7a)."""
 
 
-def schema(spoken: Spoken) -> Json:
+def schema(name: str, model: type[Message]) -> Json:
     """JSON Schema (2020-12) of the payload; of a signed message, of what is inside the signature. Rules between fields
     (an item names a listed asset, a window ends after it starts) are the models' alone: CONTRACT.md says them."""
-    body = spoken.model.model_json_schema(mode="validation")
+    body = model.model_json_schema(mode="validation")
     body["required"] = ["v", *body["required"]]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:loa:v1:{spoken.name}",
+        "$id": f"urn:loa:v1:{name}",
         **body,
     }
 
@@ -97,14 +120,33 @@ def asyncapi() -> Json:
         "defaultContentType": "application/json",
         "channels": {spoken.name: _channel(spoken) for spoken in SPOKEN},
         "operations": {spoken.name: _operation(spoken) for spoken in SPOKEN},
-        "components": {"messages": {spoken.name: _message(spoken) for spoken in SPOKEN}},
+        "components": {"messages": {spoken.name: _message(spoken) for spoken in SPOKEN} | _packets()},
+    }
+
+
+def _names(spoken: Spoken) -> list[str]:
+    return [spoken.name, f"{spoken.name}-packet"] if spoken.packets else [spoken.name]
+
+
+def _packets() -> Json:
+    return {
+        f"{spoken.name}-packet": {
+            "name": f"{spoken.name}-packet",
+            "title": "Packet",
+            "summary": spoken.packets,
+            "x-max-bytes": spoken.manner.max_bytes,
+            "contentType": "application/octet-stream",
+            "payload": {"type": "string", "format": "binary"},
+        }
+        for spoken in SPOKEN
+        if spoken.packets
     }
 
 
 def _channel(spoken: Spoken) -> Json:
     channel: Json = {
         "address": spoken.topic,
-        "messages": {spoken.name: {"$ref": f"#/components/messages/{spoken.name}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _names(spoken)},
     }
     for name, words in (("unit", "The unit's id, which is also its client id."), ("scope", "A standing scope.")):
         if f"{{{name}}}" in spoken.topic:
@@ -116,7 +158,7 @@ def _operation(spoken: Spoken) -> Json:
     return {
         "action": "receive" if spoken.from_unit else "send",
         "channel": {"$ref": f"#/channels/{spoken.name}"},
-        "messages": [{"$ref": f"#/channels/{spoken.name}/messages/{spoken.name}"}],
+        "messages": [{"$ref": f"#/channels/{spoken.name}/messages/{name}"} for name in _names(spoken)],
         "bindings": {"mqtt": {"qos": spoken.manner.qos, "retain": spoken.manner.retain, "bindingVersion": "0.2.0"}},
     }
 
@@ -132,6 +174,8 @@ def _message(spoken: Spoken) -> Json:
     if spoken.typ is None:
         return {**message, "contentType": "application/json", "payload": inside}
     signed: Json = {"alg": "EdDSA", "typ": str(spoken.typ), "key": _signer(spoken.typ), "payload": inside}
+    if spoken.emergency is not None:
+        signed["emergency"] = {"typ": str(spoken.emergency), "key": _signer(spoken.emergency)}
     if spoken.typ in (Typ.JOURNAL, Typ.CLIP):
         signed["unless"] = "the unit was enrolled without a key: then the payload itself travels, unsigned"
     return {
@@ -150,8 +194,8 @@ def _signer(typ: Typ) -> str:
 
 def render() -> Iterator[tuple[Path, str]]:
     """Each generated file, relative to this folder, with its text."""
-    for spoken in SPOKEN:
-        yield Path("schemas") / f"{spoken.name}.json", _text(schema(spoken))
+    for name, model in ({spoken.name: spoken.model for spoken in SPOKEN} | OVER_HTTPS | INSIDE).items():
+        yield Path("schemas") / f"{name}.json", _text(schema(name, model))
     yield Path("asyncapi.json"), _text(asyncapi())
 
 

@@ -22,6 +22,7 @@ from broadcasts.wire.base import (
     is_newer,
 )
 from broadcasts.wire.ear import ENVELOPE_MOST_FRAMES, Base64Url, Source
+from broadcasts.wire.live import SessionId
 
 MOST_TEXT = 3_000
 """Characters that a result may bring: a batch stays below its 32 KiB even if each takes six bytes of JSON."""
@@ -81,6 +82,27 @@ class Started(Entry):
     volume: Volume
     relay: Name | None = None
     """The source that it relays; `asset` is the fallback then, and `offset_ms` counts from the begin of the slot."""
+    live: SessionId | None = None
+    """The live session; `item` is `live-` and this, `asset` the hash of the session's key (`wire.live.asset_of`), and
+    `offset_ms` and `late_ms` count from its `not_before`."""
+    drill: bool | None = None
+    """True: `item` is a drill, and nothing of this proves that anything else sounded."""
+
+
+class LiveHeard(Message):
+    """How live voice came over between `started` and `ended`."""
+
+    packets: Annotated[int, Field(ge=0)]
+    """Taken in: of this session, rightly signed, not known yet, in time at least for a part of it."""
+    late: Annotated[int, Field(ge=0)]
+    """Came after all of their time, and were dropped."""
+    refused: Annotated[int, Field(ge=0)]
+    """Badly signed, or to be played too far in the future."""
+    voice_ms: DurationMs
+    concealed_ms: DurationMs
+    """Gaps that were bridged, at most 200 ms of each."""
+    lost_ms: DurationMs
+    """Silence between the first packet and the last where packets are missing; a pause of the sender is none."""
 
 
 class Ended(Entry):
@@ -103,6 +125,11 @@ class Ended(Entry):
     """Of it, how long the source gave sound."""
     fallback_ms: DurationMs | None = None
     """Of it, how long the fallback sounded. What remains was silence."""
+    live: SessionId | None = None
+    """As in `started`."""
+    live_heard: LiveHeard | None = None
+    drill: bool | None = None
+    """As in `started`."""
 
 
 class Skipped(Entry):
@@ -113,6 +140,8 @@ class Skipped(Entry):
     why: NotPlayed
     by: Reference | None = None
     detail: Text = ""
+    drill: bool | None = None
+    """As in `started`."""
 
 
 class FaultEntry(Entry):
@@ -123,6 +152,13 @@ class FaultEntry(Entry):
     code: Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]
     raised: bool
     detail: Text = ""
+
+
+class CommandAccepted(Entry):
+    """The unit is at a command that takes its time; the result follows."""
+
+    kind: Literal["command_accepted"] = "command_accepted"
+    command: Reference
 
 
 class CommandResult(Entry):
@@ -154,7 +190,7 @@ class Envelope(Entry):
     """One byte a frame. Another length is nobody's evidence, and spoils no batch."""
 
 
-KNOWN = ("started", "ended", "skipped", "fault", "command_result", "envelope")
+KNOWN = ("started", "ended", "skipped", "fault", "command_accepted", "command_result", "envelope")
 """The kinds of entries of this version; a newer unit may write others."""
 
 
@@ -199,6 +235,7 @@ AnyEntry = Annotated[
     | Annotated[Ended, Tag("ended")]
     | Annotated[Skipped, Tag("skipped")]
     | Annotated[FaultEntry, Tag("fault")]
+    | Annotated[CommandAccepted, Tag("command_accepted")]
     | Annotated[CommandResult, Tag("command_result")]
     | Annotated[Envelope, Tag("envelope")]
     | Annotated[OtherEntry, Tag("other")],

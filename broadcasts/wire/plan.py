@@ -172,9 +172,19 @@ class Wanted(Message):
     version: Reference
     asset: Sha256 | None = None
     values: Annotated[dict[Setting, Text], Field(max_length=32)] = {}
+    manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{10,2000}$")] | None = None
+    """Of an image: `broadcasts.wire.firmware.Manifest` as compact JWS, signed by a key of the use `firmware`."""
+    attempt: Annotated[int, Field(ge=1, le=99)] | None = None
+    """A unit that failed with this version tries it again only under a higher number; none: 1."""
+    hours: Annotated[list[Window], Field(max_length=4)] | None = None
+    """When it may be taken; none: in any quiet moment."""
 
 
 MAX_ITEMS, MAX_ASSETS, MAX_EMERGENCY_SET = 2000, 500, 64
+
+
+Preloaded = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}/[a-z]{2,3}$")]
+"""`storm/vi`."""
 
 
 class Plan(Versioned):
@@ -190,6 +200,8 @@ class Plan(Versioned):
     assets: Annotated[list[Asset], Field(max_length=MAX_ASSETS)]
     emergency_set: Annotated[list[Sha256], Field(max_length=MAX_EMERGENCY_SET)] = []
     """Assets to hold for alerts, fetched before all others and never dropped from the cache."""
+    preloaded: Annotated[dict[Preloaded, Annotated[int, Field(ge=0)]], Field(max_length=2 * MAX_EMERGENCY_SET)] = {}
+    """Kind of alert and language to a place in `emergency_set`: what a trigger (CONTRACT.md, section 6c) sounds."""
     firmware: Wanted | None = None
     configuration: Wanted | None = None
     note: Text = ""
@@ -201,6 +213,8 @@ class Plan(Versioned):
             raise ValueError("an asset stands once")
         if not held.issuperset({item.asset for item in self.items}) or not held.issuperset(self.emergency_set):
             raise ValueError("every asset that is played is listed")
+        if any(place >= len(self.emergency_set) for place in self.preloaded.values()):
+            raise ValueError("what is preloaded stands in the emergency set")
         if any(
             each is not None and each.asset and each.asset not in held for each in (self.firmware, self.configuration)
         ):

@@ -7,7 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from broadcasts.wire.base import Message, Name, Reference, Sha256, Text, UnixMs, Version, Versioned, Volume
+from broadcasts.wire.base import (
+    Message,
+    Name,
+    Reference,
+    Sha256,
+    Text,
+    UnixMs,
+    Version,
+    Versioned,
+    Volume,
+    newer_as,
+)
 
 BootId = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 """Grows with every boot. A unit whose counter was lost takes the Unix seconds of its first trusted time."""
@@ -76,6 +87,29 @@ class Refusal(Message):
     at: UnixMs
 
 
+class UpdateState(StrEnum):
+    DOWNLOADING = "downloading"
+    VERIFIED = "verified"
+    """The file is here, and is what its manifest says."""
+    INSTALLED = "installed"
+    """In the slot that does not run; it boots in the next quiet moment."""
+    TRIAL = "trial"
+    CONFIRMED = "confirmed"
+    ROLLED_BACK = "rolled_back"
+    """The unit runs what it ran before."""
+    REFUSED = "refused"
+
+
+class Update(Message):
+    """How far the unit has come with the firmware that it was last told to have."""
+
+    version: Reference
+    attempt: Annotated[int, Field(ge=1, le=99)] = 1
+    state: Annotated[UpdateState, newer_as(UpdateState, UpdateState.DOWNLOADING)]
+    reason: Annotated[str, Field(pattern=r"^[a-z][a-z_]{0,39}$")] | None = None
+    """Of `rolled_back` and `refused`: a word of CONTRACT.md, section 7a, or a newer one."""
+
+
 class Reported(Versioned):
     """`loa/v1/u/{unit}/out/reported`, retained: what this unit has come to hold."""
 
@@ -87,6 +121,8 @@ class Reported(Versioned):
     """SHA-256 of the plan's compact JWS, so that everybody speaks about the same bytes."""
     trust_version: Version | None = None
     alerts: dict[Name, Version] = {}
+    drills: dict[Name, Version] = {}
+    """As `alerts`, of the drill documents that it has applied: of a scope that is not here it knows none."""
     assets: Annotated[list[Sha256], Field(max_length=500)] = []
     journal_id: Reference | None = None
     journal_seq: Annotated[int, Field(ge=0)] = 0
@@ -97,6 +133,7 @@ class Reported(Versioned):
     firmware: Reference
     configuration: Reference | None = None
     """The version of the settings in force; none: those it was made with."""
+    update: Update | None = None
     faults: Annotated[list[Annotated[str, Field(pattern=r"^[a-z][a-z_]{1,40}$")]], Field(max_length=32)] = []
     codecs: (
         Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9]{2,16}$")]], Field(min_length=1, max_length=8)] | None
@@ -122,6 +159,8 @@ class Telemetry(Versioned):
     amplifier_ma: Annotated[int, Field(ge=0, le=100_000)]
     volume: Volume
     playing: Reference | None = None
+    data_mb: Annotated[int, Field(ge=0, le=10_000_000)] | None = None
+    """What the modem has counted since the month began, both ways; none: it does not count."""
 
 
 class TimeAsk(Versioned):
@@ -140,6 +179,9 @@ class Time(Versioned):
 
 
 CAPTURE_DEFAULT_S, CAPTURE_MOST_S = 10, 30
+VOLUME_LEAST = 20
+"""A command makes nothing silent."""
+VOLUME_MINUTES, VOLUME_MINUTES_MOST = 60, 1_440
 
 
 class CommandKind(StrEnum):
@@ -151,6 +193,14 @@ class CommandKind(StrEnum):
     REBOOT = "reboot"
     UPLOAD_LOG = "upload_log"
     """The tail of the unit's own log."""
+    AMPLIFIER = "amplifier"
+    """`power` (args): `on` or `off`, while nothing sounds; whatever is to sound switches it on."""
+    VOLUME = "volume"
+    """Nothing ordinary louder than `percent` (20 to 100) for `minutes` (1 to 1440, default 60)."""
+    REFETCH = "refetch"
+    """Hash what is held, and fetch at once what is wrong or missing; only `asset` where it is named."""
+    OTHER = "other"
+    """One that this version does not have: not obeyed, and answered so. Nobody says it."""
 
 
 class Command(Versioned):
@@ -161,7 +211,7 @@ class Command(Versioned):
     seq: Annotated[int, Field(ge=1, le=9_999_999_999_999)]
     """max(last of this unit, Unix ms of issue) + 1 at ours."""
     id: Reference
-    kind: CommandKind
+    kind: Annotated[CommandKind, newer_as(CommandKind, CommandKind.OTHER)]
     args: dict[str, Text] = {}
     issued_at: UnixMs
     expires_at: UnixMs

@@ -41,6 +41,7 @@ class ScopeTopic(StrEnum):
     """What a standing scope is told, under `loa/v1/s/{scope}/`."""
 
     ALERT = "alert"
+    DRILL = "drill"
     LIVE = "live"
 
 
@@ -66,6 +67,7 @@ MANNERS: dict[In | Out | ScopeTopic, Manner] = {
     Out.CLIP: Manner(1, False, 32 * KIB),
     Out.TIME_ASK: Manner(1, False, 1 * KIB),
     ScopeTopic.ALERT: Manner(1, True, 64 * KIB),
+    ScopeTopic.DRILL: Manner(1, True, 64 * KIB),
     ScopeTopic.LIVE: Manner(0, False, 4 * KIB),
 }
 TRUST_MANNER = Manner(1, True, 16 * KIB)
@@ -125,7 +127,12 @@ def unit_may_write(unit: str) -> tuple[str, ...]:
 
 CONTROLLER_FILTERS = (f"{ROOT}/u/+/out/#", CANARY)
 """What the controller lives by, at QoS 1."""
-CONTROLLER_LOOKBACK = (TRUST, f"{ROOT}/u/+/in/{In.PLAN}", f"{ROOT}/s/+/{ScopeTopic.ALERT}")
+CONTROLLER_LOOKBACK = (
+    TRUST,
+    f"{ROOT}/u/+/in/{In.PLAN}",
+    f"{ROOT}/s/+/{ScopeTopic.ALERT}",
+    f"{ROOT}/s/+/{ScopeTopic.DRILL}",
+)
 """Its own retained documents, read back once after a connect: versions must outrank what is already out there."""
 CONTROLLER_MAY_READ = (*CONTROLLER_FILTERS, *CONTROLLER_LOOKBACK)
 CONTROLLER_MAY_WRITE = (TRUST, CANARY, f"{ROOT}/u/+/in/#", f"{ROOT}/s/#")

@@ -17,6 +17,7 @@ class Use(StrEnum):
     ALERT = "alert"
     DRILL = "drill"
     TIME = "time"
+    FIRMWARE = "firmware"
 
 
 def _as_use(use: Any) -> Any:
@@ -56,13 +57,20 @@ class Trust(Versioned):
                 return PublicKey(key.kid, key.x)
         return None
 
+    def lists(self, use: Use) -> bool:
+        """Whether any key is good for it, now or later."""
+        return any(key.use is use for key in self.keys)
+
 
 USE_OF = {
     Typ.PLAN: Use.PLAN,
     Typ.ALERT: Use.ALERT,
+    Typ.LIVE: Use.PLAN,
+    Typ.LIVE_ALERT: Use.ALERT,
     Typ.DRILL: Use.DRILL,
     Typ.TIME: Use.TIME,
     Typ.COMMAND: Use.COMMAND,
+    Typ.FIRMWARE: Use.FIRMWARE,
     Typ.JOURNAL_ACK: Use.COMMAND,
 }
 """Which use a key needs for which kind of document. Trust itself is signed by the root key, the journal and

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from controller.services.edit_effect import Effect
 from controller.services.unusual import Unusual
 
 
@@ -42,3 +43,17 @@ class ChangeOut(BaseModel):
     at: datetime | None
     was: datetime | None
     clusters: list[str]
+
+
+class EditOut(BaseModel):
+    """What an edit changes and what it leaves: see `services.edit_effect.Effect`."""
+
+    in_place: bool
+    kept: int
+    last: datetime | None
+    off: list[datetime]
+    changed: list[str]
+
+    @classmethod
+    def of(cls, found: Effect) -> EditOut:
+        return cls(**vars(found) | {"off": list(found.off), "changed": list(found.changed)})

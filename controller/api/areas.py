@@ -10,9 +10,12 @@ from pydantic import BaseModel, Field
 from broadcasts.clock import VIETNAM
 from controller.api.deps import Caller, TheOffice
 from controller.api.patterns import Day
+from controller.services import ending_districts
 from controller.services.areas import AreaLine, history
 from controller.services.merging import Outlook, Wish, merge_as, outlook
 from controller.services.rights import Right
+from controller.services.unmerging import Undone, undo_as
+from controller.services.unmerging import outlook as look_back
 
 router = APIRouter(prefix="/api/v1/areas")
 
@@ -89,6 +92,67 @@ class MergedOut(BaseModel):
     id: str
 
 
+class UndoIn(BaseModel):
+    """`decision`: number and date of who decided, or what was wrong."""
+
+    decision: str = ""
+
+
+class UndoneOut(BaseModel):
+    """What undoing a merger changes, and what it leaves: see `services.unmerging.Undone`. `old` by id."""
+
+    id: str
+    old: list[str]
+    on_air: list[str]
+    waiting: list[str]
+    groups: list[str]
+    people: list[str]
+    dies: dict[str, int]
+
+    @classmethod
+    def of(cls, seen: Undone) -> UndoneOut:
+        return cls(
+            id=seen.area.id,
+            old=[each.id for each in seen.old],
+            on_air=list(seen.on_air),
+            waiting=list(seen.waiting),
+            groups=list(seen.groups),
+            people=list(seen.people),
+            dies=dict(seen.dies),
+        )
+
+
+class EndIn(BaseModel):
+    """`day`: the first without districts; `decision`: number and date of who decided."""
+
+    day: Day | None = None
+    decision: str = ""
+
+    def wish(self) -> ending_districts.Wish:
+        return ending_districts.Wish(self.day or date.min, self.decision)
+
+
+class EndOut(BaseModel):
+    """What the end of the district level changes: see `services.ending_districts.Outlook`. `districts`: communes by
+    district, both by id."""
+
+    districts: dict[str, list[str]]
+    on_air: list[str]
+    waiting: list[str]
+    groups: list[str]
+    people: list[str]
+
+    @classmethod
+    def of(cls, seen: ending_districts.Outlook) -> EndOut:
+        return cls(
+            districts={each.area.id: [one.id for one in each.communes] for each in seen.districts},
+            on_air=list(seen.on_air),
+            waiting=list(seen.waiting),
+            groups=list(seen.groups),
+            people=list(seen.people),
+        )
+
+
 @router.get("")
 def every(office: TheOffice, caller: Caller, find: str = "", on: Day | None = None) -> list[AreaOut]:
     """`find`: by a name or code of any time; `on`: as they stand on that day, without it today."""
@@ -106,3 +170,24 @@ def look(office: TheOffice, caller: Caller, told: MergeIn) -> OutlookOut:
 @router.post("/merge", status_code=201)
 def merge(office: TheOffice, caller: Caller, told: MergeIn) -> MergedOut:
     return MergedOut(id=merge_as(office.ctx, caller, told.wish()))
+
+
+@router.post("/districts/preview")
+def look_at_end(office: TheOffice, caller: Caller, told: EndIn) -> EndOut:
+    return EndOut.of(ending_districts.outlook(office.ctx, caller, told.wish()))
+
+
+@router.post("/districts/end")
+def end(office: TheOffice, caller: Caller, told: EndIn) -> EndOut:
+    """The district level ends, in one act."""
+    return EndOut.of(ending_districts.end_as(office.ctx, caller, told.wish()))
+
+
+@router.get("/{area_id}/undo")
+def look_at_undo(office: TheOffice, caller: Caller, area_id: str) -> UndoneOut:
+    return UndoneOut.of(look_back(office.ctx, caller, area_id))
+
+
+@router.post("/{area_id}/undo")
+def undo(office: TheOffice, caller: Caller, area_id: str, told: UndoIn) -> UndoneOut:
+    return UndoneOut.of(undo_as(office.ctx, caller, area_id, told.decision))

@@ -173,7 +173,7 @@ def commands(office: TheOffice, caller: Caller, cluster_id: str) -> list[Command
 @router.post("/clusters/{cluster_id}/commands", status_code=201)
 def command(office: TheOffice, caller: Caller, cluster_id: str, asked: CommandIn) -> CommandOut:
     """Taken down, which is not done: look at the list for what came of it."""
-    lasts = timedelta(minutes=asked.minutes)
+    lasts = None if asked.minutes is None else timedelta(minutes=asked.minutes)
     name = issue(office.ctx, caller, cluster_id, asked.kind, asked.args, lasts=lasts, sure=asked.sure)
     with office.ctx.db.read() as session:
         lines = history(session, caller, cluster_id, office.ctx.clock.now())

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
 from threading import Lock
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from broadcasts.audio.bucket import LINK_MOST
 from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
 from controller.api.deps import Caller, TheOffice, basic
+from controller.services import whole_sound
+from controller.services.listening import heard_among
 from controller.services.ranges import Part, Unsatisfiable, same_bytes, wanted_part
 from controller.services.recordings import heard_by
+from controller.services.rights import Right
 
 router = APIRouter()
 _NAME = re.compile(r"^([0-9a-f]{64})(?:\.[a-z0-9]{1,5})?\Z")
 _SMALL = 8 << 20
+HAND_OUT = "loa-hand-out"
+"""Request header of an nginx in front (deploy/compose/nginx.conf): the answer only names the file, below its
+internal location /held/. Who sends it without one learns the name that was asked for, and gets no sound."""
+_KEEP = "private, max-age=604800, immutable"
 _TYPES = ((b"OggS", "audio/ogg"), (b"ID3", "audio/mpeg"), (b"\xff", "audio/mpeg"), (b"RIFF", "audio/wav"))
 
 
@@ -50,6 +60,21 @@ class _Shelf:
 _shelf = _Shelf(64 << 20)
 
 
+class _InMemory(Stored):
+    """What was put together just now."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(Path())
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        yield self._data[start:stop]
+
+
 @router.api_route("/u/assets/{name}", methods=["GET", "HEAD"])
 def for_a_unit(request: Request, office: TheOffice, name: str) -> Response:
     """The path of the play plan. The unit's own credential; only what a plan or the emergency set of it names."""
@@ -62,7 +87,19 @@ def for_a_unit(request: Request, office: TheOffice, name: str) -> Response:
     stored = office.unit_asset(*credential, name)
     if office.files_by_link and request.method == "GET" and (link := stored.link(LINK_MOST)) is not None:
         return RedirectResponse(link, status_code=307, headers={"cache-control": "no-store"})
+    if request.headers.get(HAND_OUT) == "x-accel" and (below := stored.name_below) is not None:
+        return _named(stored, below)
     return _send(request, stored, name)
+
+
+def _named(stored: Stored, below: str) -> Response:
+    """Ranges, lengths and conditions are nginx's then. Raises Refused asset.unknown when the file is not there."""
+    headers = {"x-accel-redirect": f"/held/{below}", "cache-control": _KEEP}
+    return Response(headers=headers, media_type=_kind(b"".join(stored.blocks(0, 4))))
+
+
+def _kind(head: bytes) -> str:
+    return next((kind for first, kind in _TYPES if head.startswith(first)), "application/octet-stream")
 
 
 @router.api_route("/assets/{sha256}/listen", methods=["GET", "HEAD"])
@@ -70,16 +107,35 @@ def for_a_person(request: Request, office: TheOffice, actor: Caller, sha256: str
     return _send(request, Stored(heard_by(office.ctx, actor, sha256)), sha256)
 
 
+@router.api_route("/assets/programme", methods=["GET", "HEAD"])
+def whole_programme(
+    request: Request, office: TheOffice, actor: Caller, part: Annotated[tuple[str, ...], Query(max_length=30)] = ()
+) -> Response:
+    """Its parts in order, as a pole will sound them, in one file."""
+    with office.ctx.db.read() as session:
+        mine = heard_among(session, actor.need(Right.LOOK), part)
+    name = whole_sound.name_of(part)
+    # Who may listen is asked each time, what it sounds like once.
+    data = _shelf.find(name) if part and mine >= set(part) else None
+    if data is None:
+        # Kept whatever its size: a player asks for a long one piece by piece.
+        data = _shelf.read(_InMemory(whole_sound.joined(office.ctx, actor, part)), name)
+    return _send(request, _InMemory(data), name)
+
+
 def _send(request: Request, stored: Stored, sha256: str) -> Response:
     """200, 206, 304 or 416 (RFC 9110)."""
     data = _shelf.find(sha256)
-    size = stored.size if data is None else len(data)
-    if data is None and size <= _SMALL:
-        data = _shelf.read(stored, sha256)
+    if data is None:
+        size = stored.size
+        if size <= _SMALL:
+            data = _shelf.read(stored, sha256)
+    else:
+        size = len(data)
     head = data[:4] if data is not None else b"".join(stored.blocks(0, 4))
     etag = f'"{sha256}"'
-    kind = next((kind for first, kind in _TYPES if head.startswith(first)), "application/octet-stream")
-    headers = {"accept-ranges": "bytes", "etag": etag, "cache-control": "private, max-age=604800, immutable"}
+    kind = _kind(head)
+    headers = {"accept-ranges": "bytes", "etag": etag, "cache-control": _KEEP}
     if same_bytes(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     try:

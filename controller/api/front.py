@@ -13,14 +13,23 @@ from controller.api import (
     audit,
     broadcasts,
     campaigns,
+    cap,
     emergency_set,
+    enrolments,
+    faults,
     files,
+    fleet,
     four_eyes,
+    hardware,
+    live,
     ops,
+    orders,
     people,
     phrases,
+    playings,
     regulation,
     relays,
+    rounds,
     schedule,
     sounds,
     speech,
@@ -44,22 +53,31 @@ def router() -> APIRouter:
         regulation,
         ops,
         files,
+        fleet,
         four_eyes,
         account,
         broadcasts,
         campaigns,
         emergency_set,
+        enrolments,
+        cap,
         relays,
         schedule,
         sounds,
         speech,
         phrases,
+        playings,
         people,
         audit,
         targets,
         uploads,
         wanted,
         why,
+        hardware,
+        faults,
+        orders,
+        rounds,
+        live,
     ):
         made.include_router(part.router)
     made.include_router(precedence)
@@ -67,14 +85,15 @@ def router() -> APIRouter:
 
 
 def is_ours(request: Request) -> bool:
-    return request.url.path.startswith(PREFIXES)
+    path = request.url.path
+    return path.startswith(PREFIXES) or (path.startswith("/cap/") and path.endswith(".xml"))
 
 
 def error_answer(request: Request, error: LoaError, sentence: str) -> Response:
     headers = dict(uploads.SAID) if request.url.path.startswith(uploads.PATH) else {}
     if error.key == "unit.unknown":
         headers["www-authenticate"] = 'Basic realm="loa unit", charset="UTF-8"'
-    elif error.key == "metrics.token":
+    elif error.key in ("metrics.token", "cap.token"):
         headers["www-authenticate"] = "Bearer"
     elif error.key in ("login.first", "login.wrong", "code.wrong"):
         # Not "Basic": a browser would ask for a password in a window of its own.

@@ -12,7 +12,7 @@ from broadcasts.domain.content import MOST_LANGUAGES, Category, Origin, Translat
 from broadcasts.domain.polygon import read
 from broadcasts.domain.programme import MOST_PARTS, Part
 from broadcasts.errors import LoaError
-from controller.api.airtime import AgainOut, ChangeOut, OverlapOut, UnusualOut
+from controller.api.airtime import AgainOut, ChangeOut, EditOut, OverlapOut, UnusualOut
 from controller.api.languages import HearingOut, TranslationIn
 from controller.api.patterns import Day, Instant, PartIn, PatternIn
 from controller.api.relays import RelayIn
@@ -153,6 +153,8 @@ class PreviewOut(BaseModel):
     not_there: list[NotThereOut]
     """Where its routing keeps it off the air, as things stand."""
     problems: list[ProblemOut]
+    edit: EditOut | None = None
+    """Of an edit: what it changes, and what stays."""
 
     @classmethod
     def of(cls, seen: Preview) -> PreviewOut:
@@ -332,11 +334,11 @@ class ClusterOut(BaseModel):
 class CommandIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     kind: str = Field(max_length=20)
-    """quiet_test, capture, reboot, upload_log"""
+    """quiet_test, capture, reboot, upload_log, amplifier, volume, refetch"""
     args: dict[str, str] = Field(default={}, max_length=8)
-    """capture: seconds, 1 to 30"""
-    minutes: int = Field(15, ge=0, le=100_000)
-    """For how long somebody waits for it."""
+    """capture: seconds, 1 to 30; amplifier: power, on or off; volume: percent, 20 to 100, minutes; refetch: asset"""
+    minutes: int | None = Field(None, ge=0, le=100_000)
+    """For how long somebody waits for it; without it, what its kind has."""
     sure: bool = False
     """Said in so many words, which a reboot asks for."""
 
@@ -347,7 +349,8 @@ class CommandOut(BaseModel):
     kind: str
     args: dict[str, str]
     state: str
-    """waiting, sent, done, not_done, expired"""
+    """asked, sent, accepted, done, failed, refused, expired, timed_out, cancelled, done_late, failed_late"""
+    order: str | None
     by: str
     issued_at: datetime
     expires_at: datetime
@@ -382,6 +385,7 @@ class CommandOut(BaseModel):
             unit=it.unit_id,
             state=line.state,
             by=it.issued_by,
+            order=it.order_id,
             late=line.late,
             **{name: getattr(it, name) for name in same},
         )

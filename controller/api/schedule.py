@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from broadcasts.errors import Refused
+from controller.api.airtime import EditOut
 from controller.api.broadcasts import outcome
 from controller.api.deps import Caller, TheOffice
 from controller.api.models import BroadcastOut, DraftIn, PreviewOut, ProblemOut
@@ -17,6 +18,7 @@ from controller.api.patterns import Day, Instant
 from controller.services.calendars import Line, export_calendar, import_calendar
 from controller.services.composing import preview
 from controller.services.copying import copy
+from controller.services.edit_effect import effect
 from controller.services.ics_reading import MOST_BYTES
 from controller.services.rescheduling import Extent, change, leave_out, span_of
 from controller.services.rights import Right
@@ -98,7 +100,9 @@ def look_ahead(office: TheOffice, caller: Caller, broadcast_id: str, edit: Resch
     with office.ctx.db.read() as session:
         whole(session, caller.need(Right.COMPOSE), broadcast_id)
     draft = DraftIn(**edit.model_dump(exclude={"revision", "extent", "start"})).draft()
-    return PreviewOut.of(preview(office.ctx, caller, draft, broadcast_id, span_of(edit.extent, edit.start)))
+    found = effect(office.ctx, caller, broadcast_id, draft, edit.extent, edit.start)
+    seen = preview(office.ctx, caller, draft, broadcast_id, span_of(edit.extent, edit.start))
+    return PreviewOut.of(seen).model_copy(update={"edit": EditOut.of(found)})
 
 
 @router.post("/broadcasts/{broadcast_id}/leave-out")

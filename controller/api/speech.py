@@ -110,6 +110,14 @@ class PronunciationIn(BaseModel):
     alternatives: list[str] = Field(default=[], max_length=20)
 
 
+class StyleIn(BaseModel):
+    """`style`: "south" (ngàn, lẻ), "north" (nghìn, linh), "" for the area above's. Nothing is required here, so that
+    who has no right to ask hears that first."""
+
+    area: str = ""
+    style: str = ""
+
+
 class PronunciationOut(BaseModel):
     """`mine`: the caller may change it."""
 
@@ -176,6 +184,12 @@ def put(office: TheOffice, caller: Caller, told: PronunciationIn) -> dict[str, s
     others = told.alternatives
     found = pronouncing.put(office.ctx, caller, area, told.written, told.spoken, told.note, others)
     return {"id": found}
+
+
+@router.put("/pronunciations/style", status_code=204)
+def set_style(office: TheOffice, caller: Caller, told: StyleIn) -> None:
+    """From the next reading on; what was spoken stays as it is."""
+    pronouncing.set_style(office.ctx, caller, told.area or caller.area, told.style)
 
 
 @router.post("/pronunciations/{word_id}/drop", status_code=204)

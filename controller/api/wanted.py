@@ -29,7 +29,7 @@ class SettingsIn(BaseModel):
 async def firmware(
     request: Request, office: TheOffice, caller: Caller, target: Word = "", model: Word = "", version: Word = ""
 ) -> dict[str, str]:
-    """The image is the body."""
+    """The image is the body; `target` is `unit:<id>`."""
     caller.need(Right.UPKEEP)
     path = await run_in_threadpool(empty_file, office.upload_folder)
     try:

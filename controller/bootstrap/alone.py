@@ -28,6 +28,19 @@ def only_one(data: Path) -> IO[str]:
     return lock
 
 
+def holder(data: Path) -> str | None:
+    """The process of the controller that holds this data folder; none where nobody does."""
+    try:
+        with (data / "loa.lock").open("r+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return lock.read().strip() or "?"
+    except FileNotFoundError:
+        pass
+    return None
+
+
 def check_port(host: str, port: int) -> None:
     """Raises Fault("port_in_use")."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

@@ -15,7 +15,7 @@ from broadcasts.audio.child import Progress
 from broadcasts.audio.envelope import AssetEnvelope
 from broadcasts.audio.listening import ClipMatch
 from broadcasts.audio.pipeline import Cut, Prepared, prepare
-from broadcasts.audio.recoding import encode_as
+from broadcasts.audio.recoding import encode_as, lean
 from broadcasts.audio.store import Store, Stored, StoredAsset
 from broadcasts.errors import Fault
 from controller.settings import Settings
@@ -55,6 +55,10 @@ class StoredAudio:
         # One step of the service asks, one file after the other, those of alerts first.
         with self._urgent:
             return encode_as(self.path(sha256), self._store, chain=chain, limits=self._limits)
+
+    def lean(self, sha256: str) -> Prepared:
+        with self._urgent:
+            return lean(self.path(sha256), self._store, chain=self._emergency)
 
     def original(self, sha256: str) -> Path:
         return self._store.original(sha256)

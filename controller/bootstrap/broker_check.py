@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-from pathlib import Path
-
 from broadcasts.clock import SystemClock
 from broadcasts.errors import Refused
+from controller.bootstrap import alone
 from controller.bootstrap.service import external_broker
 from controller.mqtt import tls
 from controller.mqtt.probe import Line, reach, rights
@@ -27,20 +25,7 @@ def look_at_broker(settings: Settings, *, insist: bool = False) -> list[Line]:
     told = reach(broker)
     if not all(line.well for line in told):
         return told
-    if not insist and (process := _running(settings.data)) is not None:
+    if not insist and (process := alone.holder(settings.data)) is not None:
         why = f"not tried: the controller runs (process {process}) and would be cut off; --insist tries all the same"
         return [*told, Line("broker-login", True, why)]
     return told + rights(broker, stranger, clock)
-
-
-def _running(data: Path) -> str | None:
-    """The process of the controller that holds this data folder."""
-    try:
-        with (data / "loa.lock").open("r+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                return lock.read().strip() or "?"
-    except FileNotFoundError:
-        pass
-    return None

@@ -28,7 +28,7 @@ from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import Plan
 from broadcasts.wire.trust import Use
 from controller.app import create_app
-from controller.bootstrap import storage, voices
+from controller.bootstrap import alone, storage, voices
 from controller.bootstrap.broker_check import look_at_broker
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.service import Service, opened
@@ -54,8 +54,13 @@ SWITCH_S = 0.0005
 Python's 5 ms until it comes back would be paid for each of a thousand plans."""
 
 
+WS_BYTES = 32_768
+"""Of one message of a live voice; it is a quarter of a second at the most."""
+
+
 def serve(settings: Settings, _: argparse.Namespace) -> int:
     service = Service(settings)
+    alone.check_port(settings.host, settings.port)
     service.start()
     config = uvicorn.Config(
         create_app(service.office()),
@@ -66,6 +71,12 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         ssl_keyfile=settings.tls_key,
         server_header=False,
         timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+        ws_max_size=WS_BYTES,
+        ws_max_queue=16,
+        ws_ping_interval=5,
+        ws_ping_timeout=10,
+        ws_per_message_deflate=False,
     )
     server = uvicorn.Server(config)
     # The first signal lets live streams end, so that the server's own waiting is short.
@@ -78,13 +89,18 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, close)
-    _spare_the_collector()
-    sys.setswitchinterval(SWITCH_S)
+    as_server()
     try:
         server.run()
     finally:
         service.stop()
     return 0
+
+
+def as_server() -> None:
+    """How Python runs where it serves a fleet."""
+    _spare_the_collector()
+    sys.setswitchinterval(SWITCH_S)
 
 
 def _spare_the_collector() -> None:
@@ -120,9 +136,8 @@ def seed_database(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def _seed(ctx: Context, settings: Settings, given: argparse.Namespace) -> int:
-    made = seed(
-        ctx, clusters=given.clusters, hours=ALL_DAY if given.all_day else None, password_only=given.password_only
-    )
+    hours = ALL_DAY if given.all_day else None
+    made = seed(ctx, clusters=given.clusters, hours=hours, password_only=given.password_only, mp3_only=given.mp3_only)
     if made is None:
         print("loa: the database is not empty, nothing was changed", file=sys.stderr)
         return 0
@@ -283,7 +298,13 @@ def _ours() -> str:
 
 def _keys(settings: Settings) -> str:
     folder = settings.data / "keys"
-    return FileKeyring.complete(folder).root_public().kid if folder.exists() else "none yet: the first start makes them"
+    if not folder.exists():
+        return "none yet: the first start makes them"
+    later = FileKeyring(folder).lacking()  # whether it was lost or never there, the start finds out
+    found = FileKeyring.complete(folder, later).root_public().kid
+    return (
+        found if not later else f"{found}; none yet for {', '.join(later)}: the next start makes it, or says it is lost"
+    )
 
 
 def _database(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -17,6 +18,8 @@ from broadcasts.wire.jws import PublicKey, SigningKey
 from broadcasts.wire.trust import Use
 
 SEAL = "accounts.key"
+LATER = (Use.FIRMWARE,)
+"""Uses that came with a later version: data of an older one has no key for them."""
 
 
 class FileKeyring:
@@ -38,23 +41,34 @@ class FileKeyring:
             _write_private(folder / "root.pub", f"{root.public.kid} {root.public.x}\n")
         for use in Use:
             if not (folder / f"{use}.jwk").exists():
-                _write_private(folder / f"{use}.jwk", SigningKey.generate(f"{use}-{secrets.token_hex(4)}").to_jwk())
+                _write_private(folder / f"{use}.jwk", _new_key(use))
         if not (folder / SEAL).exists():
             _write_private(folder / SEAL, Fernet.generate_key().decode())
         return cls(folder)
 
     @classmethod
-    def complete(cls, folder: Path) -> FileKeyring:
-        """For every later run. New keys would be strangers to every unit: what is missing has to be restored.
+    def complete(cls, folder: Path, but: Collection[Use] = ()) -> FileKeyring:
+        """For every later run. New keys would be strangers to every unit: what is missing has to be restored. `but`:
+        uses that may lack theirs.
 
         Raises Fault("keys.missing").
         """
         ring = cls(folder)
         ring.root_public()
         for use in Use:
-            ring.signer(use)
+            if use not in but:
+                ring.signer(use)
         ring.seal("")
         return ring
+
+    def lacking(self) -> list[Use]:
+        """Of the uses that came later, those without a key."""
+        return [use for use in LATER if not (self._folder / f"{use}.jwk").exists()]
+
+    def make(self, use: Use) -> PublicKey:
+        """A key that no unit was ever told of (`trusting.told_uses`)."""
+        _write_private(self._folder / f"{use}.jwk", _new_key(use))
+        return self.signer(use).public
 
     def signer(self, use: Use) -> SigningKey:
         return self._load(str(use))
@@ -93,6 +107,10 @@ class FileKeyring:
             except (OSError, ValueError):
                 raise Fault("keys.missing", path=str(path)) from None
         return self._loaded[name]
+
+
+def _new_key(use: Use) -> str:
+    return SigningKey.generate(f"{use}-{secrets.token_hex(4)}").to_jwk()
 
 
 def _read_private(path: Path) -> str:

@@ -7,6 +7,7 @@ import heapq
 import random
 import wave
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from broadcasts.clock import VIETNAM
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.status import CommandKind
+from controller.bootstrap.duty import Duty
 from controller.db.tables import Area, Broadcast, Cluster
 from controller.services import accounts, alerting, approving, commanding, composing, emergency_set
 from controller.services.composing import Draft
@@ -27,8 +29,8 @@ from controller.services.seeding import PROVINCE
 
 CALM = timedelta(hours=30)
 """Nobody begins anything new so shortly before the end: what is under way must be able to settle."""
-_RECORDINGS = ((12, 440), (20, 520), (30, 610), (8, 700))
-"""(seconds, Hz) of the recordings; the last one is the warning."""
+_RECORDINGS = ((12, 440), (20, 520), (30, 610), (8, 700), (3, 900))
+"""(seconds, Hz) of the recordings; the fourth is the warning, the last one says that it is a drill."""
 
 
 class Officers:
@@ -45,10 +47,15 @@ class Officers:
             self._technician = accounts.actor_by_name(session, "kythuat", ctx.wall.now())
             self._clusters = list(session.scalars(select(Cluster.id).order_by(Cluster.id)))
             province = accounts.actor_by_name(session, "tinh", ctx.wall.now())
-        self._assets = [self._record(folder, seconds, hertz) for seconds, hertz in _RECORDINGS]
+        with ThreadPoolExecutor() as several:  # each is prepared by a process of its own
+            self._assets = list(several.map(lambda one: self._record(folder, *one), _RECORDINGS))
         emergency_set.put(ctx, province, PROVINCE[0], AlertKind.STORM, "vi", folder / f"{_RECORDINGS[3][1]}.wav", "")
         self._plan(start, days)
         self._plan_visits(start, days, random.Random(f"{seed} poles"))  # noqa: S311 - of its own: the story stays
+        chance = random.Random(f"{seed} duty")  # noqa: S311
+        duty = Duty(ctx, chance, self._at, self._communes, self._clusters, self._assets[3])
+        duty.keep_word(self._assets[4])
+        duty.plan(start, days)
 
     def step(self, now: datetime) -> datetime:
         while self._agenda and self._agenda[0][0] <= now:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +21,15 @@ from broadcasts.clock import Clock, SandboxClock, SystemClock
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
 from broadcasts.wire import topics
-from controller.bootstrap import alone
+from controller.bootstrap import alone, cap, doors, later_keys, live, notices
 from controller.bootstrap.audio_room import CORES, audio_room
 from controller.bootstrap.keys import FileKeyring
+from controller.bootstrap.rules import account_rules, command_rules, emergency_rules
 from controller.bootstrap.sandbox import Sandbox
+from controller.bootstrap.scraping import Scraper
+from controller.bootstrap.sms import HttpGateway
+from controller.bootstrap.taking_in import parts, take
+from controller.bootstrap.unit_terms import unit_terms
 from controller.bootstrap.voices import voices
 from controller.db import migrate
 from controller.db.engine import Database
@@ -40,19 +44,25 @@ from controller.services import (
     collecting,
     commanding,
     compiling,
+    emergencies,
     enrolling,
     files,
     hearing,
-    measuring,
+    live_keeping,
+    noticing,
     preparing,
+    quarantine,
     reconciling,
     sampling,
     settling,
     trusting,
     uploads,
 )
-from controller.services.account_rules import AccountRules
 from controller.services.context import Context
+from controller.services.health_watching import Watch
+from controller.services.heard import Bad
+from controller.services.history_keeping import Keeper
+from controller.services.notices import Sender
 from controller.services.office import Office
 from controller.services.ports import NoMeasures
 from controller.services.preparing import Workshop
@@ -63,13 +73,6 @@ from controller.ticker import Ticker
 from monitoring.metrics import FleetMetrics, Step
 
 _LOG = logging.getLogger("loa")
-BATCH = 500
-GATHER_S = 0.1
-HELD_S, MOST_HELD = 1.0, 5_000
-"""While plans are made and published, what units say waits, but no longer, and not more of it: villagers wait for the
-plans, and for each report nobody."""
-_TIME_ASK = f"/out/{topics.Out.TIME_ASK}"
-CHAIN_EVERY_S = 3600.0
 SWEEP_EVERY = timedelta(hours=1)
 
 
@@ -111,7 +114,8 @@ def open_context(
     audio = audio_room(settings)
     with db.read() as session:
         begun = session.scalar(select(Area.id).limit(1)) is not None
-    keys = (FileKeyring.complete if begun else FileKeyring.make_missing)(settings.data / "keys")
+    folder = settings.data / "keys"
+    keys = later_keys.complete(folder, db, clock.now()) if begun else FileKeyring.make_missing(folder)
     people = account_rules(settings)
     standing = timedelta(days=settings.standing_approval_days)
     keep = timedelta(days=settings.audit_keep_days)
@@ -119,33 +123,19 @@ def open_context(
     ctx = Context(db, clock, wall, RandomIds(), audio, keys, wake, measures, people, standing, keep, wake_publisher)
     return replace(
         ctx,
+        emergencies=emergency_rules(settings),
+        commands=command_rules(settings),
+        notices=notices.rules(settings),
         voices=voices(settings, wall),
         inside_relays=settings.sandbox is not None,
+        cap_inside=settings.cap_inside == "on",
         wake_ears=wake_ears,
         clips_per_mille=settings.clips_per_mille,
         ear_keep=timedelta(days=settings.ear_keep_days),
-    )
-
-
-def account_rules(settings: Settings) -> AccountRules:
-    return AccountRules(
-        second_factor=settings.second_factor != "off",
-        strong_length=settings.password_length_strong,
-        length=settings.password_length,
-        classes=settings.password_classes,
-        former=settings.password_former,
-        administrator_password=timedelta(days=settings.admin_password_days),
-        tries=settings.lock_tries,
-        lock=timedelta(hours=settings.lock_hours),
-        longest_lock=timedelta(days=settings.lock_longest_days),
-        idle=timedelta(minutes=settings.idle_minutes),
-        administrator_idle=timedelta(minutes=settings.admin_idle_minutes),
-        fresh_code=timedelta(minutes=settings.alert_code_minutes),
-        session=timedelta(hours=settings.session_hours),
-        unused=timedelta(days=settings.unused_days),
-        review=timedelta(days=settings.review_days),
-        invitation=timedelta(hours=settings.invitation_hours),
-        factor_reset=timedelta(hours=settings.factor_reset_hours),
+        history_keep=timedelta(days=settings.history_days),
+        live=live.rules(settings),
+        units=unit_terms(settings, wall.now()),
+        sms=None if settings.sms is None else HttpGateway.read(settings.sms, wall),
     )
 
 
@@ -179,11 +169,13 @@ class Service:
         self._closing = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self.broker: EmbeddedBroker | None = None
-        self._chain: tuple[float, bool | None] = (0.0, None)
         address = self._broker_address()
         self.link = PahoLink(address, self.ctx.clock, self._link_up)
-        self._inbound = Inbound(self.ctx, self.link)
+        self._inbound = Inbound(self.ctx, self.link, gathers=True)
         self._canary = Canary(self.ctx, self.link)
+        self._scraper = Scraper(self.ctx, settings, self.metrics, self.link, self._threads)
+        self._clearing = doors.clearing(self.ctx, settings, self.link, self.broker, address)
+        self._room = live.room_of(self.ctx, settings, self.link, self.metrics)
         grace = timedelta(days=settings.files_grace_days)
         self._ticker = Ticker(
             self.ctx.clock,
@@ -191,7 +183,12 @@ class Service:
                 "compile": lambda now: compiling.step(self.ctx, now),
                 "reconcile": lambda now: reconciling.step(self.ctx, self.link, now),
                 "command": lambda now: commanding.step(self.ctx, self.link, now),
+                "emergency": lambda now: emergencies.step(self.ctx, now),
+                "notice": noticing.Notice(self.ctx).step,
                 "settle": lambda now: settling.step(self.ctx, now),
+                "watch": Watch(self.ctx, lambda: self.link.up).step,
+                "history": Keeper(self.ctx, lambda: self.link.up).step,
+                "notices": Sender(self.ctx, notices.channels(settings, self.ctx.wall)).step,
                 "recode": Encoder(self.ctx).step,
                 "collect": lambda now: collecting.step(self.ctx, now, grace),
                 "hear": hearing.Listener(self.ctx).step,
@@ -199,8 +196,13 @@ class Service:
                 "canary": self._canary.step,
                 "broker": self._keep_broker,
                 "sweep": self._sweep,
-            },
+                "clear": self._clearing.step,
+            }
+            | live.steps(self.ctx, self._room)
+            | cap.steps(self.ctx),
             self._ran,
+            hurried=("compile", "reconcile", "command", "emergency"),
+            patient=("watch", "sample", "collect", "sweep"),
         )
         self._wake.call = self._ticker.wake
         self._shelf = Shelf(settings.data / "audio" / "unfinished", settings.max_upload_mb * 1_000_000)
@@ -210,7 +212,6 @@ class Service:
         """Raises Fault when the broker cannot start or a port is taken."""
         if walls := missing():
             _LOG.warning("this kernel has no %s: whoever takes over a decoder reaches more", " and no ".join(walls))
-        alone.check_port(self.settings.host, self.settings.port)
         self.ctx.audio.store.clear_work()  # what a kill left behind
         if self.broker is not None:
             self.broker.start()
@@ -218,6 +219,8 @@ class Service:
         self._spawn("mqtt", self.link.run)
         self._spawn("ingest", self._ingest)
         preparing.take_up(self.ctx)
+        live_keeping.take_up(self.ctx)
+        self._spawn("live", lambda: self._room.run(self._closing))
         for core in range(CORES):
             self._spawn(f"prepare-{core}", self._workshop.run)
         self._spawn("prepare-urgent", self._workshop.run_urgent)
@@ -226,6 +229,8 @@ class Service:
     def stop(self) -> None:
         self._closing.set()
         self._workshop.wake()
+        if "live" in self._threads:
+            self._threads["live"].join(10)  # says that every voice is over, while there is a link
         self._ticker.stop()
         self.link.close()
         for name in ("ingest", "mqtt"):
@@ -244,7 +249,7 @@ class Service:
         return Office(
             ctx=self.ctx,
             link_up=lambda: self.link.up,
-            metrics=self._scrape,
+            metrics=self._scraper.page,
             unit_asset=lambda unit, secret, sha256: files.asset_for_unit(self.ctx, unit, secret, sha256),
             upload_folder=self.settings.data / "audio" / "work",
             files_by_link=self.settings.s3_links == "on",
@@ -252,8 +257,12 @@ class Service:
             secure_cookies=self.settings.tls_cert is not None,
             max_upload_bytes=self.settings.max_upload_mb * 1_000_000,
             metrics_token=self.settings.metrics_token,
+            cap_out=self.settings.cap_out,
+            cap_token=self.settings.cap_token,
+            cap_sender=self.settings.cap_sender,
             closing=self._closing,
             came=self._workshop.wake,
+            room=self._room,
         )
 
     def _sweep(self, now: datetime) -> datetime:
@@ -294,18 +303,37 @@ class Service:
 
     def _link_up(self) -> None:
         self._canary.connected(self.ctx.clock.now())
+        self._clearing.again()
         self._wake()
 
     def _ingest(self) -> None:
         """The one consumer of what units say."""
         while not self._closing.is_set():
+            self.link.flood.release()
+            self._note(self.link.flood.news())
             batch = take(self.link.inbox, self.ctx.wall, self._publishing)
             for received in [one for one in batch if one.topic == topics.CANARY]:
                 self._canary.heard(received.payload)
             rest = [one for one in batch if one.topic not in (topics.CANARY, topics.TRUST)]
-            for part in parts(rest):
+            for part in parts(rest, self._publishing):
                 while not self._consume(part) and not self._closing.wait(1.0):
                     pass
+            self._acknowledge(quiet=not batch)
+
+    def _acknowledge(self, *, quiet: bool) -> None:
+        try:
+            self._inbound.settle(quiet=quiet)
+        except Exception:  # noqa: BLE001 - the reconciler tells them
+            _LOG.exception("journals are safe, and their units could not be told")
+
+    def _note(self, floods: Sequence[Bad]) -> None:
+        for flood in floods:
+            _LOG.warning("too many messages of one unit: %s", ascii(flood.detail))
+            self.metrics.violation(flood.reason)
+        try:
+            quarantine.note(self.ctx, floods)
+        except Exception:  # noqa: BLE001 - the consumer must outlive a full disk; this was only for a look
+            _LOG.exception("could not keep who floods")
 
     def _publishing(self) -> bool:
         return self._ticker.at_work("compile", "reconcile")
@@ -334,52 +362,6 @@ class Service:
             self.metrics.step_ran(Step(name), self.ctx.wall.now(), seconds)
         else:
             self.metrics.step_failed(Step(name))
-
-    def _scrape(self) -> bytes:
-        checked, chain_ok = self._chain
-        if chain_ok is None or self.ctx.wall.monotonic() - checked > CHAIN_EVERY_S:
-            chain_ok = measuring.chain_ok(self.ctx)
-            self._chain = (self.ctx.wall.monotonic(), chain_ok)
-        mqtt = self._threads.get("mqtt")
-        self.metrics.show(
-            measuring.snapshot(
-                self.ctx,
-                self.settings.data,
-                queue=self.link.inbox.qsize(),
-                dropped=self.link.dropped,
-                thread_alive=mqtt is not None and mqtt.is_alive(),
-                connected=self.link.up,
-                chain_ok=chain_ok,
-            )
-        )
-        return self.metrics.render()
-
-
-def take(inbox: queue.Queue[Received], clock: Clock, publishing: Callable[[], bool]) -> list[Received]:
-    """A batch; waits half a second for the first message, and a moment for its company: a transaction costs the same
-    for one message and for a hundred. While `publishing`, up to `HELD_S`. Who asks for the time is not kept waiting."""
-    batch: list[Received] = []
-    with contextlib.suppress(queue.Empty):
-        batch.append(inbox.get(timeout=0.5))
-    began, asked = clock.monotonic(), False
-    while batch and len(batch) < (MOST_HELD if publishing() else BATCH):
-        asked = asked or batch[-1].topic.endswith(_TIME_ASK)
-        left = 0.0 if asked else began + (HELD_S if publishing() else GATHER_S) - clock.monotonic()
-        try:
-            batch.append(inbox.get(timeout=min(left, GATHER_S)) if left > 0 else inbox.get_nowait())
-        except queue.Empty:
-            if left <= GATHER_S:
-                break
-    return batch
-
-
-def parts(batch: Sequence[Received]) -> Iterator[Sequence[Received]]:
-    """What is taken in together: first those who ask for the time, then the rest by hundreds."""
-    asking = [one for one in batch if one.topic.endswith(_TIME_ASK)]
-    rest = [one for one in batch if not one.topic.endswith(_TIME_ASK)]
-    for some in (asking, *(rest[start : start + BATCH] for start in range(0, len(rest), BATCH))):
-        if some:
-            yield some
 
 
 def _own_broker_secret(path: Path) -> str:

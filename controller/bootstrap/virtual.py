@@ -18,11 +18,14 @@ from sqlalchemy.orm import Session
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
 from broadcasts.clock import ManualClock, unix_ms
+from broadcasts.domain.fault_classes import CLASSES
 from broadcasts.errors import Refused
 from broadcasts.ids import CountingIds
 from broadcasts.wire import topics
 from broadcasts.wire.topics import Out
+from controller.bootstrap import virtual_sirens
 from controller.bootstrap.audio_room import StoredAudio
+from controller.bootstrap.habit import Habit, fault_accounts
 from controller.bootstrap.keys import FileKeyring
 from controller.bootstrap.officers import Officers
 from controller.db import migrate
@@ -33,6 +36,7 @@ from controller.mqtt.inbound import Inbound, Received
 from controller.services import (
     commanding,
     compiling,
+    emergencies,
     files,
     hearing,
     reconciling,
@@ -42,13 +46,14 @@ from controller.services import (
     valid_approvals,
 )
 from controller.services.context import Context
+from controller.services.health_watching import Watch
 from controller.services.recoding import Encoder
 from controller.services.seeding import seed
 
 SOON = timedelta(seconds=3)
 """How long a journal or a report waits for company before it is taken in."""
 NUMBERS_WAIT = timedelta(minutes=20)
-"""Telemetry alone waits longer: in virtual time nobody looks at it live."""
+"""Telemetry alone waits longer: in virtual time nobody looks at it live, unless health is watched."""
 _CLIENT_SPEAKS = tuple(f"/out/{kind}" for kind in Out if kind is not Out.TELEMETRY)
 
 
@@ -60,6 +65,7 @@ class Setting(Protocol):
     seed: int
     start: datetime
     folder: Path
+    watched: bool
 
 
 class _VirtualLink:
@@ -87,7 +93,7 @@ class _VirtualLink:
 class _Process:
     """What a kill takes with it: everything that is not in the database."""
 
-    def __init__(self, ctx: Context, link: _VirtualLink, now: datetime) -> None:
+    def __init__(self, ctx: Context, link: _VirtualLink, now: datetime, watched: bool = False) -> None:
         self.inbound = Inbound(ctx, link)
         self.canary = Canary(ctx, link)
         self.inbox: list[Received] = []
@@ -97,11 +103,14 @@ class _Process:
             "reconcile": lambda at: reconciling.step(ctx, link, at),
             "command": lambda at: commanding.step(ctx, link, at),
             "recode": Encoder(ctx).step,
+            "emergency": lambda at: emergencies.step(ctx, at),
             "settle": lambda at: settling.step(ctx, at),
             "hear": hearing.Listener(ctx).step,
             "sample": lambda at: sampling.step(ctx, at),
             "canary": self.canary.step,
         }
+        if watched:
+            self.steps["watch"] = Watch(ctx, lambda: link.up).step
         self.due = dict.fromkeys(self.steps, now)
 
 
@@ -153,7 +162,8 @@ class VirtualController:
         trusting.ensure_trust(self.ctx, setting.start)
         self._people: People = people(self.ctx) if people is not None else Nobody()
         self._link = _VirtualLink()
-        self._process: _Process | None = _Process(self.ctx, self._link, setting.start)
+        self._watched = setting.watched
+        self._process: _Process | None = _Process(self.ctx, self._link, setting.start, self._watched)
         self._bytes: dict[str, bytes] = {}
 
     def _furnish(self, units: int) -> Sequence[dict[str, Any]]:
@@ -191,7 +201,7 @@ class VirtualController:
             process.inbound.consume([one])  # an answer that waits is worth less
             return
         process.inbox.append(one)
-        wait = SOON if topic.endswith(_CLIENT_SPEAKS) else NUMBERS_WAIT
+        wait = SOON if self._watched or topic.endswith(_CLIENT_SPEAKS) else NUMBERS_WAIT
         at = now + wait
         process.take_in_at = at if process.take_in_at is None else min(process.take_in_at, at)
 
@@ -206,7 +216,7 @@ class VirtualController:
         people = self._people.step(now)
         if self._woken:
             self._woken = False
-            process.due = dict.fromkeys(process.steps, now)
+            process.due = {name: now if name != "watch" else due for name, due in process.due.items()}
         for name, step in process.steps.items():
             if now >= process.due[name]:
                 process.due[name] = step(now)
@@ -238,7 +248,7 @@ class VirtualController:
 
     def restart(self, now: datetime) -> None:
         self._at(now)
-        self._process = _Process(self.ctx, self._link, now)
+        self._process = _Process(self.ctx, self._link, now, self._watched)
         self._wake()
 
     def accounts(self) -> Sequence[dict[str, Any]]:
@@ -284,7 +294,19 @@ class VirtualController:
             for encoding in session.scalars(select(Encoding)):
                 same = {(unit, encoding.encoded_sha256) for unit, asset in found if asset == encoding.asset_sha256}
                 found |= same
+            found |= virtual_sirens.drilled(session)
         return found
+
+    def sirens(self) -> Sequence[dict[str, Any]]:
+        with self._db.read() as session:
+            return virtual_sirens.sirens(session)
+
+    def promises(self) -> dict[str, tuple[int, str]]:
+        return {str(code): (round(each.within.total_seconds() * 1000), each.shows) for code, each in CLASSES.items()}
+
+    def faults(self) -> Sequence[dict[str, Any]]:
+        with self._db.read() as session:
+            return fault_accounts(session)
 
     def close(self) -> None:
         self._db.close()
@@ -316,6 +338,8 @@ def _sources(session: Session, deliveries: Sequence[Delivery]) -> dict[str, str]
 
 
 def open_counterpart(setting: Setting) -> VirtualController:
+    if setting.watched:
+        return VirtualController(setting, lambda ctx: Habit(ctx, setting.folder))
     return VirtualController(
         setting, lambda ctx: Officers(ctx, setting.seed, setting.start, setting.days, setting.folder)
     )

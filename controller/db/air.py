@@ -198,18 +198,3 @@ class PriorityDecision(Base):
     reason: Mapped[str] = mapped_column(Text)
     by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime]
-
-
-class StandingAlert(Base):
-    """One alert of one scope, from sounding to silence."""
-
-    __tablename__ = "alerts"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    scope: Mapped[str] = mapped_column(String(32), index=True)
-    entry: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """As it stands in the document (wire.Alert)."""
-    issued_at: Mapped[datetime]
-    hard_end: Mapped[datetime]
-    issued_by: Mapped[str] = mapped_column(String(60))
-    silenced_at: Mapped[datetime | None]
-    silenced_by: Mapped[str | None] = mapped_column(String(60))

@@ -63,7 +63,7 @@ class AlertConfirmation(Base):
     """What somebody else than who sounded an alert said of it afterwards."""
 
     __tablename__ = "alert_confirmations"
-    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), primary_key=True)
+    alert_id: Mapped[str] = mapped_column(ForeignKey("emergencies.id"), primary_key=True)
     by_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime]
     right: Mapped[bool]

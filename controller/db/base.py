@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, BindParameter, DateTime, Dialect, Index, Integer, MetaData, bindparam, text
@@ -38,10 +39,12 @@ class Instant(TypeDecorator[datetime]):
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
-        """On SQLite it is text without a zone: read at one go, because a plan is made of thousands of them."""
+        """On SQLite it is text without a zone: read at one go, and each once, because a thousand plans are made
+        of the same few."""
         return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
+@lru_cache(maxsize=8192)
 def _from_text(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored + "+00:00")
 
@@ -54,6 +57,11 @@ def only_where(name: str, *columns: str, where: str) -> Index:
     """An index of the few rows of which `where` is true, however many others there are. A query finds them by it only
     if it says `where` in the same words: compare with `said(...)`, not with a parameter."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def only_one(name: str, *columns: str, where: str) -> Index:
+    """Of the rows of which `where` is true no two have the same in these columns."""
+    return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def said(value: str) -> BindParameter[str]:

@@ -71,6 +71,8 @@ class UnitStatus(Base):
     held: Mapped[list[str]] = mapped_column(JSON, default=list)
     codecs: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     """What it decodes, the best first; none: what every unit does that says nothing of it."""
+    codecs_at: Mapped[datetime | None]
+    """When its plan was last marked because that changed."""
     reported: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     reported_at: Mapped[datetime | None]
     complete_at: Mapped[datetime | None]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from controller.db.base import Base
+from controller.db.base import Base, Big, only_one
 
 
 class Area(Base):
@@ -26,6 +26,8 @@ class Area(Base):
     """The first day on which it is no more."""
     successor_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"))
     """What it became part of."""
+    former_parent_id: Mapped[str | None] = mapped_column(ForeignKey("areas.id"), index=True)
+    """What it lay in until that level ended (`services.ending_districts`): the past is still told by it."""
 
 
 class ClusterGroup(Base):
@@ -123,9 +125,18 @@ class Assignment(Base):
     """Unit at cluster in [since, until). Evidence counts only from the unit that was assigned at that instant."""
 
     __tablename__ = "assignments"
-    __table_args__ = (Index("ix_assignments_cluster_since", "cluster_id", "since"),)
+    __table_args__ = (
+        Index("ix_assignments_cluster_since", "cluster_id", "since"),
+        only_one("uq_assignments_unit_now", "unit_id", where="until IS NULL"),
+        only_one("uq_assignments_cluster_now", "cluster_id", where="until IS NULL"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     unit_id: Mapped[str] = mapped_column(ForeignKey("units.id"), index=True)
     cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"))
     since: Mapped[datetime]
     until: Mapped[datetime | None]
+    last_plan: Mapped[int | None] = mapped_column(Big)
+    """Of one that ended: the newest plan that it may have from here. Once the unit reports a later one it sounds
+    nothing of this place any more."""
+    sounds_until: Mapped[datetime | None]
+    """Of one that ended: until here it may follow that plan, if it never hears of its end."""

@@ -50,6 +50,17 @@ class Pronunciation(Base):
     changed_by: Mapped[str] = mapped_column(String(60))
 
 
+class ReadingStyle(Base):
+    """Whose words for numbers a province or a commune's station says; none here: as the area above has it."""
+
+    __tablename__ = "reading_styles"
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), primary_key=True)
+    style: Mapped[str] = mapped_column(String(8))
+    """broadcasts.domain.reading.numerals.STYLES"""
+    changed_at: Mapped[datetime]
+    changed_by: Mapped[str] = mapped_column(String(60))
+
+
 class PhrasePiece(Base):
     """A recorded piece of the phrase bank. Its file is an asset of the codec `wav`, which no pole is sent."""
 

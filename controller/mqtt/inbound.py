@@ -16,6 +16,7 @@ from broadcasts.errors import ContractViolation, Fault
 from broadcasts.wire import codec, jws, topics
 from broadcasts.wire.alert import AlertDocument
 from broadcasts.wire.base import Message
+from broadcasts.wire.drill import DrillDocument
 from broadcasts.wire.ear import Clip
 from broadcasts.wire.journal import JournalBatch
 from broadcasts.wire.plan import Plan
@@ -23,7 +24,7 @@ from broadcasts.wire.status import Presence, Reported, Telemetry, Time, TimeAsk
 from broadcasts.wire.topics import In, Out, ScopeTopic
 from broadcasts.wire.trust import Use
 from controller.db.tables import Unit
-from controller.services import acknowledging, alerting
+from controller.services import acknowledging, alerting, drill_lists
 from controller.services.context import Context
 from controller.services.heard import Bad, Heard, Tally
 from controller.services.ingesting import apply
@@ -41,6 +42,9 @@ _MODELS: dict[Out, type[Message]] = {
     Out.JOURNAL: JournalBatch,
     Out.CLIP: Clip,
 }
+MANY, OWED_S = 50, 1.0
+"""When so many units tell of something at once, it is because of one thing that others are still about to do, an alert
+for example: their acknowledgements, each a signature to verify, leave when it is quiet again, or after so long."""
 _SOUND = f"/out/{Out.CLIP}"
 _SIGNED = {Out.JOURNAL: jws.Typ.JOURNAL, Out.CLIP: jws.Typ.CLIP}
 
@@ -58,9 +62,14 @@ class Received:
 class Inbound:
     """Reads batches."""
 
-    def __init__(self, ctx: Context, link: Link) -> None:
+    def __init__(self, ctx: Context, link: Link, *, gathers: bool = False) -> None:
+        """`gathers`: a crowd of journals is acknowledged by whoever calls `settle`; else each at once."""
         self._ctx = ctx
         self._link = link
+        self._gathers = gathers
+        self._owed: set[str] = set()
+        """Units whose journals are safe here, and who wait to be told."""
+        self._owed_since = 0.0
         self._units: dict[str, jws.PublicKey | None] = {}
         """Who may speak, and the key that must have signed its journal; none: enrolled without one."""
 
@@ -100,11 +109,22 @@ class Inbound:
             self._ctx.hear_soon()
         for seconds in tally.applied:
             self._ctx.measures.applied(seconds)
+        for seconds in tally.sirens:
+            self._ctx.measures.siren(seconds)
         if journals := {one.unit for one in heard if isinstance(one.message, JournalBatch)}:
-            self._acknowledge(journals)
+            if not self._owed:
+                self._owed_since = self._ctx.clock.monotonic()
+            self._owed |= journals
+            if not self._gathers or len(self._owed) < MANY:
+                self.settle(quiet=True)
         return tally, bad
 
-    def _acknowledge(self, units: set[str]) -> None:
+    def settle(self, *, quiet: bool) -> None:
+        """Acknowledge what is owed; while it is not `quiet` only what has been for long. What is never told, because we
+        end, the reconciler tells: the marks say so."""
+        if not self._owed or not (quiet or self._ctx.clock.monotonic() - self._owed_since >= OWED_S):
+            return
+        units, self._owed = self._owed, set()
         with self._ctx.db.read() as session:
             marks = [mark for mark in acknowledging.missing(session) if mark.unit_id in units]
         acknowledging.acknowledge(self._ctx, self._link, marks)
@@ -148,6 +168,8 @@ class Inbound:
         if not isinstance(address.kind, Out):
             return None
         if address.about not in self._units:
+            if not received.payload:
+                return None  # what a revoked unit had left was taken off
             raise ContractViolation("unknown_unit", address.about)
         key = self._units[address.about]
         model, limit = _MODELS[address.kind], topics.MANNERS[address.kind].max_bytes
@@ -197,6 +219,14 @@ class Inbound:
             if document.scope != address.about:
                 raise ContractViolation("not_for_me", "scope differs from topic")
             alerting.outrank(self._ctx, address.about, document.version, received.at)
+        elif address.kind is ScopeTopic.DRILL:
+            key = self._ctx.keys.signer(Use.DRILL).public
+            drills = codec.unseal(
+                DrillDocument, received.payload, jws.Typ.DRILL, lambda kid: key if kid == key.kid else None
+            )
+            if drills.scope != address.about:
+                raise ContractViolation("not_for_me", "scope differs from topic")
+            drill_lists.outrank(self._ctx, address.about, drills.version, received.at)
 
 
 def _put_aside(received: Received, reason: str, detail: str) -> Bad:

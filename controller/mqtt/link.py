@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broadcasts.clock import Clock
 from broadcasts.wire import topics
+from controller.mqtt.flood import FloodGate
 from controller.mqtt.inbound import Received
 from controller.mqtt.socket_tuning import TunedClient
 
@@ -56,6 +57,10 @@ class PahoLink:
         self.inbox: queue.Queue[Received] = queue.Queue(INBOX)
         self.dropped = 0
         """Messages that found the inbox full: journals are sent again, the rest was only status."""
+        self.connects = 0
+        """How often the broker accepted us."""
+        self.published = 0
+        self.flood = FloodGate(clock, self._take_in)
         self._up = False
         self._look_back_s, self._looks_back_until = look_back_s, 0.0
         """Zero: that is over."""
@@ -91,6 +96,7 @@ class PahoLink:
         if not self._up:
             return False
         info = self._client.publish(topic, payload, qos, retain)
+        self.published += info.rc == mqtt.MQTT_ERR_SUCCESS
         if qos and info.rc == mqtt.MQTT_ERR_SUCCESS:
             self._pending.append(info)
         return info.rc == mqtt.MQTT_ERR_SUCCESS
@@ -126,6 +132,7 @@ class PahoLink:
         client.subscribe([(each, 1) for each in (*topics.CONTROLLER_FILTERS, *topics.CONTROLLER_LOOKBACK)])
         self._looks_back_until = self._clock.monotonic() + self._look_back_s
         self._up = True
+        self.connects += 1
         self._on_up()
 
     def _disconnected(self, *_: Any) -> None:
@@ -137,6 +144,14 @@ class PahoLink:
             self._looks_back_until = 0.0
             client.unsubscribe(list(topics.CONTROLLER_LOOKBACK))
         try:
-            self.inbox.put_nowait(Received(message.topic, bytes(message.payload), message.retain, self._clock.now()))
-        except (queue.Full, UnicodeDecodeError):
+            topic = message.topic
+        except UnicodeDecodeError:
+            self.dropped += 1
+            return
+        self.flood.offer(Received(topic, bytes(message.payload), message.retain, self._clock.now()))
+
+    def _take_in(self, received: Received) -> None:
+        try:
+            self.inbox.put_nowait(received)
+        except queue.Full:
             self.dropped += 1

@@ -13,11 +13,15 @@ from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import Typ
 from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
-from controller.db.tables import JournalMark, UnitStatus
+from controller.db.tables import JournalMark, Revocation, UnitStatus
 from controller.services.context import Context
 from controller.services.ports import Link
 
-_MOVED = select(JournalMark).where(JournalMark.acked_seq != JournalMark.seq).order_by(JournalMark.at)
+_MOVED = (
+    select(JournalMark)
+    .where(JournalMark.acked_seq != JournalMark.seq, JournalMark.unit_id.not_in(select(Revocation.unit_id)))
+    .order_by(JournalMark.at)
+)
 _EPOCHS = select(UnitStatus.unit_id, UnitStatus.journal_epoch).where(
     UnitStatus.unit_id.in_(bindparam("units", expanding=True))
 )

@@ -61,7 +61,7 @@ def weigh(
     duration = max(lasts.values(), default=timedelta(0))
     wrong = _outside_hours(stations, rules, times, _by_station(clusters, lasts))
     if not wrong:
-        wrong += _over_limits(session, stations, rules, clusters, ahead, lasts, editing, part)
+        wrong += _over_limits(session, stations, rules, clusters, ahead, lasts, now, editing, part)
     strange = unusual(rules, clusters, times, duration) if times else None
     if strange is not None and not wrong and not covers(confirmed, strange.mark):
         wrong.append(Refused("time.unusual", at=strange.starts[0], clusters=len(strange.clusters)))
@@ -114,13 +114,14 @@ def _over_limits(
     clusters: Sequence[Cluster],
     ahead: Sequence[datetime],
     lasts: Mapping[str, timedelta],
+    now: datetime,
     editing: str | None,
     part: Span | None,
 ) -> list[LoaError]:
     """The first excess of each station (R-052)."""
     sounds = {name: [(start, start + each) for start in ahead] for name, each in lasts.items()}
     limits = {cluster.id: rules[cluster.station_id].limits for cluster in clusters}
-    over = too_much(session, limits, sounds, others(editing, part))
+    over = too_much(session, limits, sounds, now, there=others(editing, part))
     home = {cluster.id: cluster.station_id for cluster in clusters}
     refused: list[LoaError] = []
     for station in stations:

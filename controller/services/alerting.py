@@ -1,34 +1,47 @@
-"""Alerts as state: one complete, signed, versioned list for each standing scope (design, decision 3)."""
+"""What stands in the lists: one act becomes an entry in each list that covers it, silence takes entries off.
+
+`sound` and `silence` here act on one scope, whatever it holds; `services.emergencies` on any target, with its guards.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import unix_ms
-from broadcasts.domain.versions import next_version
+from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.errors import Refused
 from broadcasts.wire import alert as wire
-from broadcasts.wire import codec, topics
-from broadcasts.wire.jws import SigningKey, Typ
-from broadcasts.wire.trust import Use
-from controller.db.tables import ScopeDocument, StandingAlert
-from controller.services import audit, library, other_codecs
+from controller.db.tables import Emergency, EmergencyReach, StandingAlert
+from controller.services import alert_lists, alert_reach, audit, library, other_codecs
+from controller.services.alert_lists import also, issue_pending, outrank, retire
+from controller.services.alert_reach import Place, Reach
 from controller.services.context import Context
-from controller.services.rights import Actor, Right
+from controller.services.rights import Actor, Right, below
 from controller.services.stations import area_of_scope
-from controller.services.trusting import TRUST
 
-_LOG = logging.getLogger("loa.alerting")
+__all__ = ["MAX_LENGTH", "also", "issue_pending", "outrank", "retire", "silence", "sound"]
 MAX_LENGTH = timedelta(hours=24)
-MOST_BYTES = topics.MANNERS[topics.ScopeTopic.ALERT].max_bytes * 3 // 4 - 1024
-"""Of all entries of a list as JSON: base64 in the signature's envelope makes four bytes of three, head and signature
-take the rest."""
+SHORTEST = timedelta(seconds=10)
+LONGEST_REASON = 500
+"""Characters: as documents carry it (broadcasts.wire.base.Text)."""
+WAITING, ISSUED, CANCELLED, LAPSED, SILENCED = "waiting", "issued", "cancelled", "lapsed", "silenced"
+"""States of an emergency."""
+Recordings = Sequence[tuple[str, str]]
+"""(language, asset) in the order of playing."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one list says of an alert."""
+
+    place: Place
+    content: Recordings
 
 
 @audit.decided("alert.sound")
@@ -37,7 +50,7 @@ def sound(
     actor: Actor,
     scope: str,
     kind: wire.AlertKind,
-    content: Sequence[tuple[str, str]],
+    content: Recordings,
     reason: str,
     lasts: timedelta,
     *,
@@ -45,8 +58,8 @@ def sound(
     repeat: wire.Repeat | None = None,
     volume: int = 100,
 ) -> str:
-    """Add an alert to the scope's list and sign the list anew; the alert's id. One authorised person with a second
-    factor acts (design, section 5).
+    """Add an alert to the scope's list at once and sign the list anew; the alert's id. One authorised person with a
+    second factor acts (design, section 5).
 
     `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused, and then nothing
     was decided: "no_right", "second_factor.needed", "second_factor.again" (given too long ago), "not_yours" (a scope
@@ -55,220 +68,203 @@ def sound(
     """
     actor = actor.need(Right.ALERT)
     actor.freshly(ctx.wall.now(), ctx.people.fresh_code)
-    if not reason.strip():
-        raise Refused("reason.missing")
-    if not timedelta(seconds=10) <= lasts <= MAX_LENGTH:
-        raise Refused("alert.length")
-    now, name = ctx.clock.now(), ctx.ids.new("a")
+    check(reason, lasts)
+    now = ctx.clock.now()
     with ctx.db.read() as session:
-        _check_place(session, actor, scope)
-        renditions = [
-            other_codecs.rendition(session, language, library.find(session, sha256)) for language, sha256 in content
-        ]
-    entry = wire.Alert(
-        id=name,
+        reach = alert_reach.of_scope(session, actor, scope, units)
+        area = area_of_scope(session, scope) or ""
+        renditions(session, content)
+    act = Emergency(
+        id=ctx.ids.new("a"),
         kind=kind,
-        target=list(units) if units is not None else "all",
-        content=renditions,
-        repeat=repeat,
-        volume=volume,
-        issued_at=unix_ms(now),
-        not_before=unix_ms(now),
-        hard_end=unix_ms(now + lasts),
-        max_blind_s=min(600, int(lasts.total_seconds())),
+        target={"scope": scope} | ({} if units is None else {"units": list(units)}),
+        places=[place.stored for place in reach.scopes],
+        areas=sorted({area, *reach.areas}),
+        content=[list(each) for each in content],
         reason=reason.strip(),
+        repeat=None if repeat is None else repeat.model_dump(mode="json", exclude_none=True),
+        volume=volume,
+        lasts_s=int(lasts.total_seconds()),
+        pressed_at=now,
+        release_at=now,
+        issued_at=now,
+        hard_end=now + lasts,
+        issued_by=actor.name,
+        state=ISSUED,
     )
     with ctx.db.write() as session:
-        _need_room(_standing(session, scope, now), entry)
+        remember(session, act, reach)
+        put_out(session, act, [Entry(reach.scopes[0], content)], now)
+        told = {"scope": scope, "kind": kind, "reason": reason}
+        audit.record(session, now, actor.name, "alert.sound", act.id, told, area)
+    alert_lists.issue(ctx, [scope], now)
+    return act.id
+
+
+def whose(act: Emergency, actor: Actor) -> bool:
+    """Whether all that it concerns lies where these grants reach."""
+    return bool(act.areas) and set(act.areas) <= actor.areas
+
+
+def check(reason: str, lasts: timedelta) -> None:
+    """Raises Refused: "reason.missing", "reason.long", "alert.length"."""
+    check_reason(reason)
+    if not SHORTEST <= lasts <= MAX_LENGTH:
+        raise Refused("alert.length")
+
+
+def check_reason(reason: str) -> None:
+    """Raises Refused: "reason.missing", "reason.long"."""
+    if not reason.strip():
+        raise Refused("reason.missing")
+    if len(reason.strip()) > LONGEST_REASON:
+        raise Refused("reason.long", most=LONGEST_REASON)
+
+
+def name_of(ctx: Context, prefix: str, actor: Actor, press: str) -> str:
+    """A new id, or that of this very press: so the same form handed in twice names one act, whoever takes it in."""
+    if not press:
+        return ctx.ids.new(prefix)
+    told = hashlib.sha256(f"{prefix}\n{actor.id}\n{press}".encode()).digest()[:10]
+    return f"{prefix}-{base64.b32encode(told).decode().lower()}"
+
+
+def renditions(session: Session, content: Recordings) -> list[wire.Rendition]:
+    """Raises Refused("asset.unknown")."""
+    return [other_codecs.rendition(session, language, library.find(session, sha256)) for language, sha256 in content]
+
+
+def remember(session: Session, act: Emergency, reach: Reach) -> None:
+    """The act and whom it is meant for, as it is now."""
+    session.add(act)
+    session.flush()
+    if reach.poles:
+        told: dict[str, str | None] = {"emergency_id": act.id, "skipped": ""}
+        rows = [told | {"cluster_id": pole.cluster, "unit_id": pole.unit} for pole in reach.poles]
+        # By the table, not by the class: a province has thousands, and somebody waits for the siren.
+        session.connection().execute(insert(EmergencyReach.__table__), rows)  # type: ignore[arg-type]
+
+
+def put_out(
+    session: Session,
+    act: Emergency,
+    entries: Sequence[Entry],
+    now: datetime,
+    carried: Mapping[str, bytes] | None = None,
+) -> None:
+    """Into the lists of `entries`, which are signed later. `carried`: files that travel in the lists, by name, where
+    there is room for them. Raises Refused: "alert.too_many", "asset.unknown"."""
+    scopes = [entry.place.scope for entry in entries]
+    # What voids everything before it must not void what comes after it in the same millisecond.
+    issued = max(unix_ms(now), alert_lists.void_before(session))
+    there, held = alert_lists.in_lists(session, scopes, now), alert_lists.known(session, scopes)
+    said: dict[tuple[tuple[str, str], ...], list[wire.Rendition]] = {}
+    for entry in entries:
+        content = tuple(entry.content)
+        if content not in said:
+            said[content] = _carrying(renditions(session, content), carried or {})
+        told = wire.Alert(
+            id=act.id,
+            kind=wire.AlertKind(act.kind),
+            target="all" if entry.place.units is None else list(entry.place.units),
+            content=said[content],
+            repeat=None if act.repeat is None else wire.Repeat.model_validate(act.repeat),
+            volume=act.volume,
+            issued_at=issued,
+            not_before=unix_ms(now),
+            hard_end=unix_ms(act.hard_end),
+            max_blind_s=min(600, act.lasts_s),
+            reason=act.reason,
+        )
+        try:
+            alert_lists.need_room(there.get(entry.place.scope, []), told)
+        except Refused:
+            told = told.model_copy(
+                update={"content": [each.model_copy(update={"data": None}) for each in told.content]}
+            )
+            alert_lists.need_room(there.get(entry.place.scope, []), told)
         session.add(
             StandingAlert(
-                id=name,
-                scope=scope,
-                entry=entry.model_dump(mode="json"),
-                issued_at=now,
-                hard_end=now + lasts,
-                issued_by=actor.name,
+                id=act.id,
+                scope=entry.place.scope,
+                entry=told.model_dump(mode="json"),
+                issued_at=from_unix_ms(issued),
+                hard_end=act.hard_end,
+                issued_by=act.issued_by,
             )
         )
-        told = {"scope": scope, "kind": kind, "reason": reason}
-        audit.record(session, now, actor.name, "alert.sound", name, told, area_of_scope(session, scope))
-        _intend(session, scope, now)
-    _issue(ctx, scope, now)
-    return name
+        alert_lists.intend(session, entry.place.scope, now)
+    del held
+
+
+def _carrying(parts: Sequence[wire.Rendition], carried: Mapping[str, bytes]) -> list[wire.Rendition]:
+    data = {name: base64.urlsafe_b64encode(held).decode().rstrip("=") for name, held in carried.items()}
+    return [part.model_copy(update={"data": data.get(part.asset.sha256)}) for part in parts]
 
 
 @audit.decided("alert.silence")
 def silence(ctx: Context, actor: Actor, scope: str, alert_id: str | None = None) -> int:
-    """Take one alert, or all, off the scope's list; how many. All also voids what narrower scopes issued before.
+    """Take one alert, or all, off the scope's list; how many alerts. All also voids what narrower scopes issued before,
+    by the one list of this scope; theirs are cleaned up behind it.
 
     Silence wakes nobody and must come within seconds: no fresh code is asked for it. Raises Refused: "no_right",
     "second_factor.needed", "not_yours".
     """
     actor, now = actor.need(Right.ALERT), ctx.clock.now()
     with ctx.db.write() as session:
-        _check_place(session, actor, scope)
-        standing = [alert for alert in _standing(session, scope, now) if alert_id is None or alert.id == alert_id]
-        for alert in standing:
-            alert.silenced_at, alert.silenced_by = now, actor.name
-        told, area = {"scope": scope, "alerts": len(standing)}, area_of_scope(session, scope)
+        area = area_of_scope(session, scope)
+        if area is None or area not in actor.areas:
+            raise Refused("not_yours")
+        rows = select(StandingAlert).where(StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+        if alert_id is None:
+            found = session.scalars(rows.where(StandingAlert.scope.in_(_narrower(session, scope)))).all()
+        else:
+            found = session.scalars(rows.where(StandingAlert.scope == scope, StandingAlert.id == alert_id)).all()
+        count = len({row.id for row in found})
+        told = {"scope": scope, "alerts": count}
         audit.record(session, now, actor.name, "alert.silence", alert_id or scope, told, area)
-        _intend(session, scope, now, void=alert_id is None)
-    _issue(ctx, scope, now)
-    return len(standing)
+        # Also what was issued in this very millisecond, or by a clock that ran ahead.
+        latest = max((unix_ms(row.issued_at) + 1 for row in found), default=0)
+        void = max(unix_ms(now), latest) if alert_id is None else 0
+        alert_lists.intend(session, scope, now, void_before=void)
+        others = take_off(session, found, actor.name, now)
+    alert_lists.issue(ctx, [scope], now)  # at once: the rest only cleans up
+    alert_lists.issue(ctx, [each for each in others if each != scope], now)
+    return count
 
 
-def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
-    """The broker holds a version of our list above ours: we were restored from a backup, and sign anew above it. A
-    scope that had no list yet when the backup was made gets an empty one: what nobody here knows of must not sound on.
-    """
-    with ctx.db.write() as session:
-        stored = session.get(ScopeDocument, scope) or _nothing_said(session, scope, now)
-        if seen <= max(stored.version, stored.seen_version):
-            return
-        stored.seen_version = seen
-    _issue(ctx, scope, now)
-
-
-_ENDED = (
-    select(StandingAlert.scope)
-    .join(ScopeDocument, ScopeDocument.scope == StandingAlert.scope)
-    .where(
-        StandingAlert.silenced_at.is_(None),
-        StandingAlert.hard_end <= bindparam("now"),
-        StandingAlert.hard_end > ScopeDocument.issued_at,
-    )
-    .distinct()
-    .order_by(StandingAlert.scope)
-)
-_UNSIGNED = (
-    select(ScopeDocument.scope)
-    .where(
-        or_(ScopeDocument.dirty > 0, ScopeDocument.seen_version > ScopeDocument.version),
-        ScopeDocument.scope != TRUST,
-    )
-    .order_by(ScopeDocument.scope)
-)
-
-
-def retire(ctx: Context, now: datetime) -> None:
-    """Sign anew, without them, the lists that still name alerts whose hard end has passed: a unit that boots without
-    trusted time cannot know that they are over."""
-    with ctx.db.read() as session:
-        scopes = session.scalars(_ENDED, {"now": now}).all()
-    if not scopes:
-        return
-    with ctx.db.write() as session:
-        for scope in scopes:
-            _intend(session, scope, now)
-    issue_pending(ctx, now)
-    ctx.wake()
-
-
-def issue_pending(ctx: Context, now: datetime) -> None:
-    """Sign what was decided and is not said yet: whoever decided it may have died before he could."""
-    with ctx.db.read() as session:
-        scopes = session.scalars(_UNSIGNED).all()
+def take_off(
+    session: Session, rows: Sequence[StandingAlert], by: str, now: datetime, acts: Collection[str] = ()
+) -> list[str]:
+    """These entries leave their lists, which are signed later: whose they are. An emergency without any is over;
+    `acts`: by id, whose emergency it is, also where its only box went and no list is left."""
+    for row in rows:
+        row.silenced_at, row.silenced_by = now, by
+    session.flush()
+    scopes = list(dict.fromkeys(row.scope for row in rows))
+    held = alert_lists.known(session, scopes)
     for scope in scopes:
-        try:
-            _sign(ctx, scope, now)
-        except ValueError:  # one list that cannot be written must not keep back the others, nor the plans
-            _LOG.exception("the alert list of %s could not be issued", scope)
-
-
-def also(session: Session, sha256: str, now: datetime) -> None:
-    """A recording was written in another codec: the alerts that stand name it too, where their lists have room."""
-    standing = session.scalars(
-        select(StandingAlert).where(StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+        alert_lists.intend(session, scope, now)
+    del held
+    ids = {*(row.id for row in rows), *acts}
+    left = set(
+        session.scalars(select(StandingAlert.id).where(StandingAlert.id.in_(ids), StandingAlert.silenced_at.is_(None)))
     )
-    for alert in standing:
-        content = alert.entry.get("content", [])
-        if all(each["asset"]["sha256"] != sha256 for each in content):
-            continue
-        asset = library.find(session, sha256)
-        told = [
-            each if each["asset"]["sha256"] != sha256
-            else other_codecs.rendition(session, each["language"], asset).model_dump(mode="json")
-            for each in content
-        ]  # fmt: skip
-        entry = alert.entry | {"content": told}
-        others = [each for each in _standing(session, alert.scope, now) if each.id != alert.id]
-        try:
-            _need_room(others, wire.Alert.model_validate(entry, strict=False))
-        except Refused:
-            _LOG.warning("no room in the list of %s for %s in another codec", alert.scope, sha256)
-            continue
-        alert.entry = entry
-        _intend(session, alert.scope, now)
+    if over := ids - left:
+        ended = {"state": SILENCED, "ended_at": now, "ended_by": by}
+        session.execute(update(Emergency).where(Emergency.id.in_(over), Emergency.state == ISSUED).values(**ended))
+        reached = update(EmergencyReach).where(EmergencyReach.silenced_at.is_(None))
+        session.execute(reached.where(EmergencyReach.emergency_id.in_(over)).values(silenced_at=now))
+    return scopes
 
 
-def _check_place(session: Session, actor: Actor, scope: str) -> None:
-    """Raises Refused("not_yours")."""
-    if area_of_scope(session, scope) not in actor.areas:
-        raise Refused("not_yours")
-
-
-def _intend(session: Session, scope: str, now: datetime, *, void: bool = False) -> None:
-    """In the transaction of the act: from here on the list will be signed anew, if not by us then by the next step."""
-    stored = session.get(ScopeDocument, scope) or _nothing_said(session, scope, now)
-    stored.dirty += 1
-    if void:
-        stored.void_before = max(stored.void_before, unix_ms(now))
-
-
-def _nothing_said(session: Session, scope: str, now: datetime) -> ScopeDocument:
-    """The row of a scope that has no list yet."""
-    made = ScopeDocument(scope=scope, version=0, document=b"", issued_at=now, void_before=0, seen_version=0, dirty=0)
-    session.add(made)
-    return made
-
-
-def _need_room(standing: Sequence[StandingAlert], entry: wire.Alert) -> None:
-    """Raises Refused("alert.too_many"): a list that no unit takes would keep back what stands on it already."""
-    entries = [*(alert.entry for alert in standing), entry.model_dump(mode="json", exclude_none=True)]
-    size = len(json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode())
-    if len(entries) > wire.MOST_ALERTS or size > MOST_BYTES:
-        raise Refused("alert.too_many", most=wire.MOST_ALERTS)
-
-
-def _standing(session: Session, scope: str, now: datetime) -> Sequence[StandingAlert]:
-    return session.scalars(
-        select(StandingAlert)
-        .where(StandingAlert.scope == scope, StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
-        .order_by(StandingAlert.issued_at, StandingAlert.id)
-    ).all()
-
-
-def _issue(ctx: Context, scope: str, now: datetime) -> None:
-    _sign(ctx, scope, now)
-    ctx.wake()
-
-
-def _sign(ctx: Context, scope: str, now: datetime) -> None:
-    """Sign the scope's list as it stands. Who is overtaken meanwhile looks again; what is said already stays."""
-    signer = ctx.keys.signer(Use.ALERT)
-    while not _try_sign(ctx, scope, now, signer):
-        pass
-
-
-def _try_sign(ctx: Context, scope: str, now: datetime, signer: SigningKey) -> bool:
-    with ctx.db.read() as session:
-        had = session.get_one(ScopeDocument, scope)
-        standing = _standing(session, scope, now)
-    if not had.dirty and had.seen_version <= had.version:
-        return True
-    version = next_version(had.version, had.seen_version, unix_ms(now))
-    document = wire.AlertDocument(
-        scope=scope,
-        version=version,
-        issued_at=unix_ms(now),
-        alerts=[wire.Alert.model_validate(alert.entry, strict=False) for alert in standing],
-        void_before=had.void_before,
-    )
-    sealed = codec.seal(document, Typ.ALERT, signer)
-    with ctx.db.write() as session:
-        stored = session.get_one(ScopeDocument, scope)
-        if (stored.version, stored.dirty) != (had.version, had.dirty):
-            return False
-        stored.version, stored.document, stored.issued_at = version, sealed, now
-        stored.dirty, stored.published_at = 0, None
-    return True
+def _narrower(session: Session, scope: str) -> set[str]:
+    """This scope and all whose units follow it too."""
+    area = area_of_scope(session, scope)
+    if area is None:
+        return {scope}
+    everyone = alert_reach.poles_of(session, [area])
+    inside = below(session, area) if scope == area else frozenset[str]()
+    there = [pole for pole in everyone if scope in (pole.scope, pole.unit) or pole.area in inside]
+    units = {pole.unit for pole in there if pole.unit is not None}
+    return {scope, *units, *(pole.scope for pole in there if scope != pole.unit)}

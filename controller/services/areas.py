@@ -82,10 +82,12 @@ def history(session: Session, reach: Collection[str], wanted: str, today: date) 
 
 
 def formerly(rows: Iterable[Area]) -> dict[str, tuple[str, ...]]:
-    """By area: the names of those that became part of it, by name."""
+    """By area: the names of those of its kind that became part of it, by name."""
     found: dict[str, tuple[str, ...]] = {}
-    for row in rows:
-        if row.successor_id:
+    every = list(rows)
+    kinds = {row.id: row.kind for row in every}
+    for row in every:
+        if row.successor_id and kinds.get(row.successor_id, row.kind) == row.kind:
             found[row.successor_id] = tuple(sorted((*found.get(row.successor_id, ()), row.name)))
     return found
 

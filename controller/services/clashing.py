@@ -13,10 +13,10 @@ from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.model import Priority, Slot
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery
-from controller.services.deliveries import slot_of
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.replaced import Span, others
 from controller.services.routing import AT_MOST, Pieces
+from controller.services.slots import slot_of
 
 
 def clashes(

@@ -2,18 +2,15 @@
 
 Rows go first, in one transaction in which nothing names them; files go afterwards, and only those without a row. So a
 kill in between leaves a file too many, never a row without a file. A file that was put lately stays whatever the rows
-say: its row may be about to come, and `Store.remove` sees to it that a `put` at the same moment wins.
+say: its row may be about to come, and `Store.remove` sees to it that a `put` at the same moment wins. One collector
+at a time, among all controllers of one database: what it removes it does under a lease (`lease.py`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -24,6 +21,7 @@ from broadcasts.errors import Conflict
 from controller.db.tables import Asset, Encoding, Kept, Unnamed
 from controller.services import audit, naming
 from controller.services.context import Context
+from controller.services.lease import Lease, held
 
 GRACE = timedelta(days=30)
 EVERY = timedelta(days=1)
@@ -34,6 +32,7 @@ ROUNDS = 30
 """In so many days every named file is read and hashed once."""
 KEPT = "collector"
 """The row of `Kept` with what the last run found."""
+LEASE = "collector.lease"
 _AT_ONCE = 200
 _LOG = logging.getLogger("loa.collecting")
 
@@ -64,7 +63,11 @@ def step(ctx: Context, now: datetime, grace: timedelta) -> datetime:
     left = timedelta(0) if last is None else from_unix_ms(last.at) + EVERY - ctx.wall.now()
     if left > timedelta(0):
         return now + min(left, LOOK_AGAIN)
-    found = collect(ctx, grace)
+    try:
+        found = collect(ctx, grace)
+    except Conflict:
+        # Another controller, or a hand at the command line; or one that was killed, whose lease ends by itself.
+        return now + LOOK_AGAIN
     for name in (*found.missing, *found.damaged):
         _LOG.error("%s: the file is missing or damaged", name)
     return now + LOOK_AGAIN
@@ -78,28 +81,17 @@ def last_found(ctx: Context) -> Found | None:
 
 def collect(ctx: Context, grace: timedelta = GRACE, *, dry: bool = False) -> Found:
     """Look at everything, mark what nothing names, remove what has been marked for `grace`. Raises Fault (the store is
-    away, the disk is full), Conflict("collecting") while another one is at it here."""
-    with _alone(ctx.audio.store.root):
+    away, the disk is full), Conflict("collecting") while another one is at it, here or at another controller."""
+    with held(ctx, LEASE, "collecting") as lease:
         ctx.audio.store.clear_marks()
         now = ctx.wall.now()
         found = Found(unix_ms(now))
-        originals = _rows(ctx, found, now, grace, dry=dry)
-        _files(ctx, found, now, grace, originals, dry=dry)
+        originals = _rows(ctx, lease, found, now, grace, dry=dry)
+        _files(ctx, lease, found, now, grace, originals, dry=dry)
         if not dry:
             with ctx.db.write() as session:
                 session.merge(Kept(name=KEPT, value=asdict(found)))
         return found
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One collector on this machine, in whatever process: `BucketStore.remove` rests on it."""
-    with (root / "collect.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Conflict("collecting") from None
-        yield
 
 
 def unnamed(session: Session, names: set[str], *, again: bool = False) -> set[str]:
@@ -112,7 +104,7 @@ def unnamed(session: Session, names: set[str], *, again: bool = False) -> set[st
     return {name for name in names if of.get(name, name) not in kept}
 
 
-def _rows(ctx: Context, found: Found, now: datetime, grace: timedelta, *, dry: bool) -> set[str]:
+def _rows(ctx: Context, lease: Lease, found: Found, now: datetime, grace: timedelta, *, dry: bool) -> set[str]:
     """The originals of what goes."""
     with ctx.db.read() as session:
         loose = unnamed(session, set(session.scalars(select(Asset.sha256))))
@@ -129,6 +121,7 @@ def _rows(ctx: Context, found: Found, now: datetime, grace: timedelta, *, dry: b
         session.execute(delete(Unnamed).where(Unnamed.sha256.in_(sorted(marks.keys() - loose))))
         session.add_all(Unnamed(kind="asset", sha256=name, since=now) for name in sorted(loose - marks.keys()))
     for start in range(0, len(ripe), _AT_ONCE):
+        lease.renew()
         with ctx.db.write() as session:
             # Nobody else writes now, and they wait: what is named by nothing here is named by nothing when its row
             # goes, and history is not read again.
@@ -153,7 +146,9 @@ def _marks(session: Session) -> dict[str, datetime]:
     return {row.sha256: row.since for row in session.execute(select(Unnamed.sha256, Unnamed.since))}
 
 
-def _files(ctx: Context, found: Found, now: datetime, grace: timedelta, originals: set[str], *, dry: bool) -> None:
+def _files(
+    ctx: Context, lease: Lease, found: Found, now: datetime, grace: timedelta, originals: set[str], *, dry: bool
+) -> None:
     store = ctx.audio.store
     with ctx.db.read() as session:
         # Before the files: what comes while they are listed is not missing.
@@ -171,6 +166,7 @@ def _files(ctx: Context, found: Found, now: datetime, grace: timedelta, original
             # that a restored backup has not got yet.
             waited = name in leaving or name in originals
             before = now - (LATELY if waited else max(grace, LATELY))
+            lease.renew()
             if name in named[kind] or file.put_at >= before or not (dry or store.remove(kind, name, before)):
                 found.objects, found.bytes = found.objects + 1, found.bytes + file.size
                 continue
@@ -182,6 +178,7 @@ def _files(ctx: Context, found: Found, now: datetime, grace: timedelta, original
     found.missing += sorted({rows[name] for name in had if rows[name]} - there["originals"].keys())
     today = now.toordinal() % ROUNDS
     for name in rows:
+        lease.renew()
         if not dry and name in there["assets"] and int(name[:8], 16) % ROUNDS == today and not _sound(ctx, name):
             found.damaged.append(name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -14,14 +14,14 @@ from sqlalchemy import Select, bindparam, exists, func, insert, or_, select, uni
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms, unix_ms
+from broadcasts.domain.delivery import OPEN
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
 from broadcasts.wire.jws import SigningKey, Typ, digest
-from broadcasts.wire.plan import MAX_AHEAD_MS, Plan, Policy
+from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.topics import MANNERS, In
 from broadcasts.wire.trust import Use
 from controller.db.tables import (
-    Asset,
     Assignment,
     Cluster,
     Delivery,
@@ -31,11 +31,14 @@ from controller.db.tables import (
     UnitStatus,
 )
 from controller.services import (
+    diverging,
     emergency_set,
+    emptying,
     expanding,
     faults,
     other_codecs,
     plan_document,
+    plan_forms,
     planned,
     returning,
     targets,
@@ -50,6 +53,7 @@ LOOK_AHEAD = timedelta(hours=1)
 """How long before its last item a plan that had to be cut is followed by the next."""
 REFUSED = "plan_refused"
 """The fault of a unit whose plan cannot be made of what the tables say."""
+STILL_OPEN = [str(state) for state in OPEN]
 _LOG = logging.getLogger("loa.compiling")
 BATCH = 250
 """Plans that are made together and written in one transaction: what lies in memory does not grow with the fleet."""
@@ -62,7 +66,7 @@ class _Wanted:
     """One unit's plan as it should be, and what is known of the one it has."""
 
     unit: str
-    build: Callable[[], Plan]
+    draft: plan_forms.Draft
     """Made when its turn comes, so that the first plans leave while the last are not made yet."""
     had: int
     """Version of the stored plan; 0 without one."""
@@ -72,17 +76,21 @@ class _Wanted:
     rolls: bool
     unnamed: frozenset[str]
     """Deliveries that no plan of this unit has named yet."""
+    unfit: list[str]
+    """Deliveries that the hours keep out of it, once it is made."""
 
 
 @dataclass(frozen=True)
 class _Made:
-    """What came of one that was wanted. `plan` is none where the stored one says the same already."""
+    """What came of one that was wanted. `version` is none where the stored one says the same already; `named`: the
+    deliveries in it."""
 
     want: _Wanted
     body: str
-    plan: Plan | None
+    version: int | None
     document: bytes
     due_again: datetime
+    named: Sequence[str] = ()
 
 
 _NEXT_DUE = select(func.min(UnitPlan.due_again)).where(UnitPlan.due_again > bindparam("now"))
@@ -93,6 +101,7 @@ def step(ctx: Context, now: datetime) -> datetime:
 
     A unit whose plan cannot be made keeps its mark and gets a fault; nobody else waits for it, and nothing is woken."""
     targets.join_all(ctx, now)
+    emptying.step(ctx, now)
     expanding.step(ctx, now)
     with ctx.db.read() as session:
         refused_before = faults.standing(session, REFUSED)
@@ -101,7 +110,7 @@ def step(ctx: Context, now: datetime) -> datetime:
     overtaken = False
     for some in _batches(units):
         with ctx.db.read() as session:
-            wanted = _look(session, some, now)
+            wanted = _look(session, some, now, ctx.keys.signer(Use.FIRMWARE))
         made, refused = _make_all(wanted, signer, now)
         with ctx.db.write() as session:
             stored = _store(session, made, now)
@@ -111,7 +120,7 @@ def step(ctx: Context, now: datetime) -> datetime:
         for unit, why in news.items():
             _LOG.error("the plan of %s cannot be made: %s", unit, why)
         overtaken = overtaken or stored < len(made)
-        if any(one.plan is not None for one in made):
+        if any(one.version is not None for one in made):
             ctx.publish_soon()
     if overtaken:
         return now
@@ -153,22 +162,23 @@ def _make_all(wanted: Sequence[_Wanted], signer: SigningKey, now: datetime) -> t
 
 
 def _make(want: _Wanted, signer: SigningKey, now: datetime) -> _Made:
-    wanted = want.build()
-    said = plan_document.body(wanted)
-    body = hashlib.sha256(said).hexdigest()
+    said = want.draft.say()
+    body = hashlib.sha256(said.body).hexdigest()
     due = now + ROLL + _jitter(want.unit)
     if body == want.had_body and not want.rolls:
         return _Made(want, body, None, b"", due)
-    version = next_version(want.had, want.seen, unix_ms(now))
-    plan = plan_document.stamp(wanted, version, now, now + HORIZON)
-    document = signer.sign(Typ.PLAN, plan_document.dated(said, plan))
-    while len(document) > MANNERS[In.PLAN].max_bytes and plan.items:
-        plan = plan_document.shorter(plan)
-        document = codec.seal(plan, Typ.PLAN, signer)
-    if 0 < len(plan.items) < len(wanted.items):
-        # What had to be left out must follow in time.
-        due = min(due, max(now + LOOK_AGAIN, from_unix_ms(plan.items[-1].start) - LOOK_AHEAD))
-    return _Made(want, body, plan, document, due)
+    version, named = next_version(want.had, want.seen, unix_ms(now)), said.named
+    document = signer.sign(Typ.PLAN, plan_document.dated(said.body, version, now, now + HORIZON))
+    if len(document) > MANNERS[In.PLAN].max_bytes:
+        plan = plan_document.stamp(want.draft.plan(), version, now, now + HORIZON)
+        while len(document) > MANNERS[In.PLAN].max_bytes and plan.items:
+            plan = plan_document.shorter(plan)
+            document = codec.seal(plan, Typ.PLAN, signer)
+        named = [item.id for item in plan.items]
+        if named and len(named) < len(said.named):
+            # What had to be left out must follow in time.
+            due = min(due, max(now + LOOK_AGAIN, from_unix_ms(plan.items[-1].start) - LOOK_AHEAD))
+    return _Made(want, body, version, document, due, named)
 
 
 def _wanting_a_look(session: Session, now: datetime) -> Sequence[str]:
@@ -189,7 +199,7 @@ def _wanting() -> Select[str]:
     return select(Unit.id).where(Unit.id.in_(some), Unit.revoked_at.is_(None), serves).order_by(Unit.id)
 
 
-def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted]:
+def _look(session: Session, units: Sequence[str], now: datetime, firmware: SigningKey | None = None) -> list[_Wanted]:
     """Of these, whose plan still has to be looked at."""
     # Columns, not objects: a thousand plans are made anew while somebody waits.
     plan = (UnitPlan.version, UnitPlan.body_sha256, UnitPlan.dirty_since, UnitPlan.due_again)
@@ -223,35 +233,33 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
     sets = emergency_set.held_below(session, areas)
     others = other_codecs.known(
         session,
-        {*assets, *(each.sha256 for held in sets.values() for each in held)},
+        {*assets, *(each.sha256 for held in sets.values() for each in held.assets)},
         [row.codecs for row in rows],
     )
-    wanted = wanting.wants(session, [row.id for row in rows])
-    policies: dict[tuple[str, str], Policy] = {}
+    wanted = wanting.wants(session, [row.id for row in rows], firmware)
+    common = plan_forms.Common(assets, relays, others, now)
     hours = {name: planned.Hours(station, now) for name, station in stations.items()}
     latest = unix_ms(now) + MAX_AHEAD_MS  # no unit applies what is further ahead: it need not be outranked
     found = []
     for row in rows:
         unit, mine, station = row.id, deliveries[row.cluster], stations[row.station_id]
+        unfit: list[str] = []
         scopes = [above[station.area_id][-1], station.scope]
-        held = sets.get(station.area_id, ())
+        held = sets.get(station.area_id, plan_document.Preloaded())
         found.append(
             _Wanted(
                 unit=unit,
-                build=partial(
-                    _build,
-                    (others, row.codecs),
+                draft=plan_forms.Draft(
+                    common,
                     unit,
                     (row.cluster, row.since),
-                    policies,
-                    (station, row.site, hours[station.id]),
+                    station,
+                    row.site,
                     scopes,
-                    mine,
-                    assets,
                     held,
                     wanted.get(unit),
-                    relays,
-                    now,
+                    row.codecs,
+                    partial(hours[station.id].of, mine, unfit),
                 ),
                 had=row.version or 0,
                 had_body=row.body_sha256 or "",
@@ -259,51 +267,26 @@ def _look(session: Session, units: Sequence[str], now: datetime) -> list[_Wanted
                 dirty_since=row.dirty_since,
                 rolls=row.version is not None and row.due_again <= now,
                 unnamed=frozenset(each.id for each in mine if each.plan_version is None or each.unit_id != unit),
+                unfit=unfit,
             )
         )
     return found
-
-
-def _build(
-    decodes: tuple[other_codecs.Encodings, Sequence[str] | None],
-    unit: str,
-    assignment: tuple[str, datetime],
-    policies: dict[tuple[str, str], Policy],
-    place: tuple[Station, str, planned.Hours],
-    scopes: Sequence[str],
-    deliveries: Sequence[Any],
-    assets: dict[str, Asset],
-    emergency: Sequence[Asset],
-    wants: wanting.Wants | None,
-    relays: plan_document.Relays,
-    now: datetime,
-) -> Plan:
-    """`policies`: of the stations and kinds of site so far, each said once. Raises ValueError where a row says what no
-    plan can."""
-    station, site, hours = place
-    if (station.id, site) not in policies:
-        policies[station.id, site] = plan_document.policy(station, scopes, now, site)
-    policy = policies[station.id, site].model_copy(update={"scopes": [*scopes, unit]})
-    plan = plan_document.build(
-        unit, assignment, policy, hours.of(deliveries), assets, emergency, wants or wanting.Wants(), relays
-    )
-    others, codecs = decodes
-    return others.given(plan, codecs)
 
 
 def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:
     """Compare and set; how many. Whoever stored a newer plan meanwhile wins, and what was changed meanwhile is not said
     as it was before: it may have been withdrawn. These are made again."""
     units = [one.want.unit for one in made]
-    known = (UnitPlan.unit_id, UnitPlan.version, UnitPlan.dirty_since)
-    there = session.execute(select(*known).where(UnitPlan.unit_id.in_(units)))
+    known = (UnitPlan.unit_id, UnitPlan.version, UnitPlan.dirty_since, UnitPlan.compiled_at)
+    there = session.execute(select(*known).where(UnitPlan.unit_id.in_(units))).all()
     stored = {row.unit_id: (row.version, row.dirty_since) for row in there}
     good = [one for one in made if stored.get(one.want.unit, (0, None)) == (one.want.had, one.want.dirty_since)]
-    changed = {one.want.unit: _columns(one, now) for one in good if one.plan is not None}
+    changed = {one.want.unit: _columns(one, now) for one in good if one.version is not None}
     new = [name for name in changed if name not in stored]
     if new:
         # Nobody could mark a plan that was not there yet: it comes with a mark, and is looked at once more.
         session.execute(insert(UnitPlan), [{"unit_id": name, "dirty_since": now, **changed[name]} for name in new])
+    _take_off(session, [name for one in good for name in one.want.unfit], now)
     table: Any = UnitPlan.__table__
     core = session.connection()
     # Looked at under the lock of this transaction: the mark that was seen is the one that goes.
@@ -312,14 +295,19 @@ def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:
     ]:
         values: dict[str, Any] = {name: bindparam(name) for name in renewed[0] if name != "unit"}
         core.execute(update(table).where(table.c.unit_id == bindparam("unit")).values(values), renewed)
-    if same := [one.want.unit for one in good if one.plan is None]:
+        lacked = {one.want.unit for one in good if one.want.seen < one.want.had}
+        made_at = {row.unit_id: row.compiled_at for row in there}
+        diverging.replaced(
+            session, {name: made_at[name] if name in lacked else None for name in changed if name in stored}
+        )
+    if same := [one.want.unit for one in good if one.version is None]:
         core.execute(update(table).where(table.c.unit_id.in_(same)).values(dirty_since=None))
     named = [
-        {"name": item.id, "unit": one.plan.unit, "first": one.plan.version}
+        {"name": name, "unit": one.want.unit, "first": one.version}
         for one in good
-        if one.plan is not None
-        for item in one.plan.items
-        if item.id in one.want.unnamed
+        if one.version is not None
+        for name in one.named
+        if name in one.want.unnamed
     ]
     if named:
         # Also where the unit at the cluster was changed since the delivery came into being.
@@ -329,10 +317,18 @@ def _store(session: Session, made: Sequence[_Made], now: datetime) -> int:
     return len(good)
 
 
+def _take_off(session: Session, unfit: Sequence[str], now: datetime) -> None:
+    """So that nobody has to guess why no plan names it, and looser hours bring it back."""
+    if not unfit:
+        return
+    rows = session.scalars(select(Delivery).where(Delivery.id.in_(unfit), Delivery.state.in_(STILL_OPEN))).all()
+    returning.take_off(session, [(row, "quiet_hours") for row in rows], now)
+    session.flush()
+
+
 def _columns(one: _Made, now: datetime) -> dict[str, Any]:
-    assert one.plan is not None
     return {
-        "version": one.plan.version,
+        "version": one.version,
         "body_sha256": one.body,
         "document": one.document,
         "document_sha256": digest(one.document),

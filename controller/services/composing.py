@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.routing import Routing
 from broadcasts.errors import Conflict, Refused
-from controller.db.tables import Broadcast, Bulletin, Delivery, Station
+from controller.db.tables import Broadcast, Bulletin, Station
 from controller.services import audit, facts, library, programmes, relaying, renditions, targets
 from controller.services.context import Context
 from controller.services.deliveries import withdraw_open
 from controller.services.previewing import Draft, Preview, look_ahead, preview, schedule_of
+from controller.services.replaced import begun_at
 from controller.services.rights import Actor, Right, all_mine
 from controller.services.schedules import last_day, stored
 
-__all__ = ["Draft", "Preview", "begun_at", "editable", "hand_in", "look_ahead", "preview", "schedule_of", "submit"]
+__all__ = ["Draft", "Preview", "editable", "hand_in", "look_ahead", "preview", "schedule_of", "submit"]
 """Whoever hands in looks ahead first: both by one door."""
 
 
@@ -98,12 +99,6 @@ def editable(session: Session, actor: Actor, broadcast_id: str, revision: int | 
     if broadcast.status == "withdrawn" or (revision is not None and broadcast.revision != revision):
         raise Conflict("broadcast.changed")
     return broadcast
-
-
-def begun_at(session: Session, broadcast_id: str, now: datetime) -> datetime | None:
-    """The first start that is over or sounds."""
-    begun = select(func.min(Delivery.start)).where(Delivery.broadcast_id == broadcast_id, Delivery.start <= now)
-    return session.scalar(begun)
 
 
 def _new(ctx: Context, session: Session, actor: Actor, draft: Draft, station: str, now: datetime) -> Broadcast:

@@ -13,7 +13,12 @@ from broadcasts.ids import IdSource
 from controller.db.engine import Database
 from controller.services.account_rules import AccountRules
 from controller.services.clip_box import ClipBox
-from controller.services.ports import AudioRoom, Keyring, Measures, NoMeasures
+from controller.services.command_rules import CommandRules
+from controller.services.emergency_rules import EmergencyRules
+from controller.services.live_rules import LiveRules
+from controller.services.notice_rules import NoticeRules
+from controller.services.ports import AudioRoom, Keyring, Measures, NoMeasures, SmsGateway
+from controller.services.unit_terms import UnitTerms
 
 HORIZON = timedelta(days=7)
 """How far ahead a unit holds its plan."""
@@ -49,11 +54,26 @@ class Context:
     """Of a thousand plays, so many are asked for ten seconds of sound; 0: nobody asks by himself."""
     ear_keep: timedelta = timedelta(days=90)
     """For how long envelopes stay; what they came to stays with the delivery."""
+    history_keep: timedelta = timedelta(days=100)
+    """For how long the past of each cluster stays, day by day."""
     inside_relays: bool = False
     """Relays may come from this machine or network: a demo."""
+    cap_inside: bool = False
+    """Warnings (CAP) may be fetched from inside this network."""
 
+    emergencies: EmergencyRules = field(default_factory=EmergencyRules)
+    live: LiveRules = field(default_factory=LiveRules)
+    """Of live voices."""
+    sms: SmsGateway | None = None
+    """Who takes short messages to units; none: alerts by SMS are read off the page."""
+    notices: NoticeRules = field(default_factory=NoticeRules)
+    """Who outside is told of faults, and when."""
+    commands: CommandRules = field(default_factory=CommandRules)
+    """How much may be asked of units."""
     voices: Voices = field(default_factory=embedded)
     """Who reads texts aloud."""
+    units: UnitTerms = field(default_factory=UnitTerms)
+    """On which terms units join."""
 
     def publish_soon(self) -> None:
         """Something signed lies ready: nobody else need look."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.orm import Session, aliased
 
 from broadcasts.domain.verdict import Finding
 from broadcasts.wire.journal import FaultEntry
@@ -18,6 +19,41 @@ SAME_TALK = timedelta(minutes=2)
 """What a unit wrote while it was alone arrives together with the correction, within so much."""
 LIVE = timedelta(seconds=10)
 """What arrived so soon after it was written bears its own proof of a right clock."""
+Name = tuple[str, str]
+"""A delivery, and a unit that told of it."""
+Line = Row[Any]
+"""An entry as `LINES` finds it."""
+LINES = select(
+    JournalEntry.unit_id,
+    JournalEntry.journal_id,
+    JournalEntry.seq,
+    JournalEntry.kind,
+    JournalEntry.item,
+    JournalEntry.at,
+    JournalEntry.received_at,
+    JournalEntry.signed,
+    JournalEntry.entry,
+)
+_LATER = aliased(JournalEntry)
+# Asked of each by itself: as a join it might read whole journals.
+_FAULTY = select(
+    JournalEntry.unit_id,
+    JournalEntry.journal_id,
+    JournalEntry.seq,
+    select(func.min(_LATER.seq))
+    .where(
+        _LATER.unit_id == JournalEntry.unit_id,
+        _LATER.journal_id == JournalEntry.journal_id,
+        _LATER.seq > JournalEntry.seq,
+        _LATER.kind == "fault",
+    )
+    .correlate(JournalEntry)
+    .scalar_subquery(),
+).where(
+    JournalEntry.item.in_(bindparam("items", expanding=True)),
+    JournalEntry.unit_id.in_(bindparam("units", expanding=True)),
+    JournalEntry.kind == "started",
+)
 
 
 def touched_by(session: Session, unit: str, journal_id: str, fault: FaultEntry) -> set[str]:
@@ -35,16 +71,39 @@ def touched_by(session: Session, unit: str, journal_id: str, fault: FaultEntry) 
     return {row.item for row in rows if row.item is not None and _shift(session, row)}
 
 
-def corrected(session: Session, found: Finding, evidence: Sequence[JournalEntry]) -> Finding:
-    """The finding with the true start and lateness."""
-    begun = next((row for row in evidence if row.kind == "started" and row.at == found.started_at), None)
-    if begun is None or found.started_at is None or found.late is None:
+def corrected(session: Session, found: Mapping[Name, tuple[Finding, Sequence[Line]]]) -> dict[Name, Finding]:
+    """The findings with the true start and lateness. `found`: each with its evidence."""
+    begun = {name: line for name, (finding, lines) in found.items() if (line := _begun(finding, lines)) is not None}
+    off = {name: _shift(session, begun[name]) for name in _doubtful(session, begun)}
+    return {name: _moved(finding, off.get(name, timedelta(0))) for name, (finding, _) in found.items()}
+
+
+def _begun(found: Finding, evidence: Sequence[Line]) -> Line | None:
+    if found.started_at is None or found.late is None:
+        return None
+    return next((row for row in evidence if row.kind == "started" and row.at == found.started_at), None)
+
+
+def _moved(found: Finding, shift: timedelta) -> Finding:
+    if not shift or found.started_at is None or found.late is None:
         return found
-    shift = _shift(session, begun)
     return replace(found, started_at=found.started_at + shift, late=found.late + shift)
 
 
-def _shift(session: Session, begun: JournalEntry) -> timedelta:
+def _doubtful(session: Session, begun: Mapping[Name, Line]) -> list[Name]:
+    """Those that came late, and after which their unit wrote of any fault: one look for all, because hardly any did."""
+    late = {name: line for name, line in begun.items() if abs(line.received_at - line.at) > LIVE}
+    if not late:
+        return []
+    asked = {
+        "items": sorted({line.item for line in late.values()}),
+        "units": sorted({line.unit_id for line in late.values()}),
+    }
+    faulty = {tuple(row[:3]) for row in session.execute(_FAULTY, asked) if row[3] is not None}
+    return [name for name, line in late.items() if (line.unit_id, line.journal_id, line.seq) in faulty]
+
+
+def _shift(session: Session, begun: Line | JournalEntry) -> timedelta:
     """By how much the clock was behind when this was written; nothing where it was right, or nobody knows."""
     if abs(begun.received_at - begun.at) <= LIVE:
         return timedelta(0)

@@ -9,42 +9,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import VIETNAM, unix_ms
 from broadcasts.domain.delivery import OPEN, Actor, State, check_move
-from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
-from broadcasts.domain.programme import FRAME
-from broadcasts.domain.recurrence import starts
-from broadcasts.domain.regulation import Regulation
-from broadcasts.domain.routing import Routing
 from broadcasts.domain.verdict import Verdict
-from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId, delivery_id
-from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, Station, UnitPlan, UnitStatus
+from controller.db.tables import Broadcast, Cluster, Delivery, DeliveryMove, UnitPlan, UnitStatus
 from controller.services.context import HORIZON
-from controller.services.limiting import over_the_limit
-from controller.services.programmes import laid_out
-from controller.services.ranking import rank_of, ranks_at
-from controller.services.relaying import name_of
-from controller.services.renditions import Said
-from controller.services.routing import settle
-from controller.services.schedules import schedule_of
-from controller.services.stations import regulation, units_of
-from controller.services.valid_approvals import end_of
+from controller.services.laying import lay_out
+from controller.services.slots import last_sound
+from controller.services.stations import units_of
 
 LONGEST = timedelta(hours=12)
 """No asset is longer (wire.DurationMs)."""
 OLDEST = 2 * LONGEST + timedelta(hours=1)
-"""So long after its start no delivery sounds: it begins an hour after its slot at the latest (`_row`), then whole."""
+"""So long after its start no delivery sounds: an hour after its slot it begins at the latest (`laying.manner`)."""
 MARGIN = timedelta(days=1)
 """Deliveries are made a day further than plans reach, so that every plan finds its whole horizon."""
 SHORT_MARGIN = timedelta(minutes=30)
 """The same for a warning, which units hold a few hours ahead and no further (R-064)."""
 
 
-APPROVAL_OVER = "approval_over"
-"""Why nothing comes into being that would sound after a standing approval has ended."""
-UNASKED = "unusual_hours"
-"""Why a cluster that joined in later does not sound at an hour that surprises its people: it was confirmed for other
-stations only (R-053)."""
 SLOW_CLOCK = timedelta(minutes=5)
 """How long a plan still names what is over by our clock: a unit whose clock is behind sounds it yet and would stop at a
 plan without it. With a clock further off it plays nothing scheduled (CONTRACT.md, section 4)."""
@@ -52,12 +34,22 @@ plan without it. With a clock further off it plays nothing scheduled (CONTRACT.m
 
 def move(session: Session, delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> None:
     """Raises Conflict("illegal_move"). Staying where one is is no move."""
+    session.add_all(DeliveryMove(**row) for row in moved(delivery, after, who, now, why))
+
+
+def moved(delivery: Delivery, after: State, who: Actor, now: datetime, why: str) -> list[dict[str, Any]]:
+    """`move`, for who writes the rows himself (`keep_moves`), those of many at once: its row, or none."""
     before = State(delivery.state)
     if before is after:
-        return
+        return []
     check_move(before, after, who)
     delivery.state = after
-    session.add(DeliveryMove(delivery_id=delivery.id, before=before, after=after, at=now, why=why))
+    return [{"delivery_id": delivery.id, "before": str(before), "after": str(after), "at": now, "why": why}]
+
+
+def keep_moves(session: Session, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.connection().execute(_MOVE, rows)
 
 
 def move_all(
@@ -87,33 +79,10 @@ _STATE = update(_ROWS).where(_ROWS.c.id == bindparam("name")).values(state=bindp
 _MOVE = insert(_MOVES)
 
 
-def last_sound(delivery: Delivery) -> datetime:
-    """Nothing of it sounds at or after this instant, even where it may begin late or again, and then whole."""
-    whole_later = delivery.late != Late.DROP or delivery.on_preempt in (OnPreempt.RESTART, OnPreempt.NEXT_SLOT)
-    return max(delivery.end, delivery.not_after + (delivery.end - delivery.start)) if whole_later else delivery.end
-
-
 def may_sound_after(now: datetime) -> ColumnElement[bool]:
     """Finds all whose `last_sound` lies after `now`, and some others: ask that of each one found."""
     # The first condition follows from the second: years of history are not looked at.
     return and_(Delivery.start > now - OLDEST, or_(Delivery.end > now, Delivery.not_after > now - LONGEST))
-
-
-def slot_of(delivery: Delivery) -> Slot:
-    return Slot(
-        delivery=DeliveryId(delivery.id),
-        broadcast=BroadcastId(delivery.broadcast_id),
-        cluster=ClusterId(delivery.cluster_id),
-        asset=AssetId(delivery.asset_sha256),
-        start=delivery.start,
-        duration=delivery.end - delivery.start,
-        priority=Priority(delivery.priority),
-        rank=delivery.rank,
-        on_preempt=OnPreempt(delivery.on_preempt),
-        late=Late(delivery.late),
-        not_after=delivery.not_after,
-        volume=delivery.volume,
-    )
 
 
 def expand(session: Session, broadcast: Broadcast, now: datetime, first: datetime | None = None) -> int:
@@ -142,49 +111,10 @@ def join(session: Session, broadcast: Broadcast, clusters: list[str], since: dat
 def _make(
     session: Session, broadcast: Broadcast, clusters: list[str], since: datetime, horizon: datetime, now: datetime
 ) -> int:
-    unit_of = units_of(session, clusters)
-    stations = stations_of(session, clusters)
-    places = {(station.id, site): (station, site) for station, site in stations.values()}
-    rules = {place: regulation(*there) for place, there in places.items()}
-    asked = asked_at(session, broadcast, stations)
-    ranked = ranks_at(session, {station.id for station, _ in stations.values()})
-    same = (Delivery.broadcast_id == broadcast.id, Delivery.revision == broadcast.revision, Delivery.start >= since)
-    known = set(session.scalars(select(Delivery.id).where(*same)))
-    rows: list[dict[str, Any]] = []
-    begins: dict[str, datetime] = {}
-    why_not: dict[str, str] = {}
-    # Plain rows: a thousand poles are one approval that somebody waits for.
-    layouts, relayed = laid_out(session, broadcast, clusters), name_of(session, broadcast)
-    sounding = (
-        (begin, begin + after, said, here)
-        for begin in starts(schedule_of(broadcast), since, horizon, VIETNAM)
-        for layout, here in layouts
-        for after, said in layout.pieces
-    )
-    for begin, start, said, here in sounding:
-        duration = said.length
-        at = unix_ms(start)
-        ruled = {name: ruled_at(rule, start, duration, name[0] in asked) for name, rule in rules.items()}
-        for cluster in here:
-            name = delivery_id(BroadcastId(broadcast.id), broadcast.revision, at, ClusterId(cluster))
-            if name in known:
-                continue
-            known.add(name)
-            begins[name] = begin
-            station, site = stations[cluster]
-            unit, (why, ceiling) = unit_of.get(cluster), ruled[station.id, site]
-            row = _row(broadcast, name, begin, start, said, cluster, unit)
-            row["relayed"] = relayed if said.slot is not None else None
-            row["rank"] += rank_of(ranked, station.id, broadcast.id)
-            row["volume"] = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
-            if why or unit is None:
-                why_not[name] = why or "no_unit"
-            rows.append(row)
-    if (end := end_of(session, broadcast)) is not None:
-        why_not |= {row["id"]: APPROVAL_OVER for row in rows if _may_sound_until(row) > end}
-    limits = {cluster: rules[station.id, site].limits for cluster, (station, site) in stations.items()}
-    why_not |= over_the_limit(session, limits, [row for row in rows if row["id"] not in why_not])
-    why_not |= settle(session, broadcast, rows, begins, set(why_not))
+    gone = set(session.scalars(select(Cluster.id).where(Cluster.removed_at.is_not(None))))
+    clusters = [name for name in clusters if name not in gone]
+    laid = lay_out(session, broadcast, clusters, since, horizon, now)
+    rows, why_not = laid.rows, laid.why_not
     shut = {"state": str(State.WITHDRAWN), "verdict": str(Verdict.NOT_PLAYED), "verdict_at": now}
     for row in rows:
         if row["id"] in why_not:
@@ -206,76 +136,6 @@ def _reach(broadcast: Broadcast) -> timedelta:
     if broadcast.ahead_minutes is None:
         return HORIZON + MARGIN
     return timedelta(minutes=broadcast.ahead_minutes) + SHORT_MARGIN
-
-
-def asked_at(session: Session, broadcast: Broadcast, stations: dict[str, tuple[Station, str]]) -> set[str]:
-    """The stations at whose clusters author and approver saw it sound, and confirmed the hours that are unusual."""
-    everywhere = {station.id for station, _ in stations.values()}
-    if stations.keys() <= set(broadcast.clusters):
-        return everywhere
-    rows = session.scalars(select(Cluster.station_id).where(Cluster.id.in_(broadcast.clusters)).distinct())
-    return everywhere & set(rows)
-
-
-def ruled_at(rule: Regulation, start: datetime, duration: timedelta, asked: bool) -> tuple[str, int]:
-    """Why it may not sound then, or nothing; and how loud at most."""
-    why = "" if asked or rule.is_usual(start, duration, VIETNAM) else UNASKED
-    if not rule.allows(start, duration, VIETNAM):
-        why = "quiet_hours"
-    return why, rule.ceiling(start, duration, VIETNAM)
-
-
-def manner(broadcast: Broadcast, start: datetime, length: timedelta) -> tuple[Late, OnPreempt, datetime]:
-    """What it does when it is late or loses the horn, and until when it may begin. What waits in line does so on the
-    unit, and sounds whole then."""
-    if broadcast.routing == Routing.STACKED:
-        return Late.SHIFT, OnPreempt.NEXT_SLOT, start + timedelta(minutes=broadcast.stack_minutes or 0)
-    late = Late(broadcast.late)
-    patience = timedelta(0) if late is Late.DROP else timedelta(hours=1)
-    return late, OnPreempt(broadcast.on_preempt), start + length + patience
-
-
-def _row(
-    broadcast: Broadcast, name: str, begin: datetime, start: datetime, said: Said, cluster: str, unit: str | None
-) -> dict[str, Any]:
-    """Planned, and no volume yet."""
-    late, on_preempt, not_after = manner(broadcast, start, said.length)
-    return {
-        "id": name,
-        "broadcast_id": broadcast.id,
-        "revision": broadcast.revision,
-        "cluster_id": cluster,
-        "unit_id": unit,
-        "asset_sha256": said.asset.sha256,
-        "language": said.language,
-        "part": said.place,
-        "frame": said.part is not None and said.part.kind in FRAME,
-        "begin": begin,
-        "start": start,
-        "end": start + said.length,
-        "not_after": not_after,
-        "priority": broadcast.priority,
-        "rank": broadcast.rank,
-        "on_preempt": str(on_preempt),
-        "late": str(late),
-        "state": str(State.PLANNED),
-        "verdict": None,
-        "reason": None,
-        "verdict_at": None,
-    }
-
-
-def _may_sound_until(row: dict[str, Any]) -> datetime:
-    """`last_sound` of a delivery that is still a row to insert."""
-    return last_sound(Delivery(**{name: row[name] for name in ("start", "end", "not_after", "late", "on_preempt")}))
-
-
-def stations_of(session: Session, clusters: list[str]) -> dict[str, tuple[Station, str]]:
-    """By cluster: its station, its kind of site."""
-    rows = session.execute(select(Cluster.id, Cluster.station_id, Cluster.site).where(Cluster.id.in_(clusters))).all()
-    theirs = select(Station).where(Station.id.in_({row.station_id for row in rows}))
-    stations = {station.id: station for station in session.scalars(theirs)}
-    return {row.id: (stations[row.station_id], row.site) for row in rows}
 
 
 def close(delivery: Delivery, verdict: Verdict, reason: str | None, now: datetime) -> None:

@@ -7,7 +7,7 @@ A unit holds its province's and its commune's; for a kind and language that both
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from controller.services import alerting, audit, library, uploads
 from controller.services.areas import standing_on
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
+from controller.services.plan_document import Preloaded
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import area_of_scope, clusters_in, lines
 
@@ -169,8 +170,9 @@ def content_for(session: Session, scope: str, kind: AlertKind) -> list[tuple[str
     return sorted(found.items(), key=lambda told: (told[0] != "vi", told[0]))
 
 
-def held_below(session: Session, station_areas: Iterable[str]) -> Mapping[str, Sequence[Asset]]:
-    """What the units of the stations in these areas hold, by the station's area: the province's set and their own."""
+def held_below(session: Session, station_areas: Iterable[str]) -> Mapping[str, Preloaded]:
+    """What the units of the stations in these areas hold, by the station's area: the province's set and their own. A
+    kind and language that both name is the commune's."""
     above_all = lines(session, station_areas)
     rows = session.execute(
         select(EmergencyRecording, Asset)
@@ -183,7 +185,12 @@ def held_below(session: Session, station_areas: Iterable[str]) -> Mapping[str, S
     found = {}
     for area, above in above_all.items():
         mine = [(row, asset) for row, asset in rows if row.area_id in above]
-        found[area] = list({asset.sha256: asset for _, asset in mine}.values())
+        assets = list({asset.sha256: asset for _, asset in mine}.values())
+        place = {asset.sha256: n for n, asset in enumerate(assets)}
+        # `above` goes from narrow to wide: the narrowest is said last, and stands.
+        said = sorted(mine, key=lambda each: above.index(each[0].area_id), reverse=True)
+        names = {f"{row.kind}/{row.language}": place[asset.sha256] for row, asset in said}
+        found[area] = Preloaded(assets, dict(sorted(names.items())))
     return found
 
 

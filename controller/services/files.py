@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
-from controller.db.tables import Area, Assignment, Cluster, Delivery, StandingAlert, Station, Unit
-from controller.services import emergency_set, other_codecs, wanting
+from controller.db.tables import Area, Assignment, Cluster, Delivery, Drill, StandingAlert, Station, Unit
+from controller.services import drill_lists, emergency_set, other_codecs, wanting
 from controller.services.context import Context
 
 
@@ -30,6 +30,7 @@ def asset_for_unit(ctx: Context, unit: str, secret: str, sha256: str) -> Stored:
             or emergency_set.named_for(session, unit, name)
             or wanting.named_for(session, unit, name)
             or _alerted(session, unit, name, now)
+            or _drilled(session, unit, name, now)
             for name in other_codecs.same_sound(session, sha256)
         ):
             raise Refused("asset.not_yours")
@@ -52,6 +53,16 @@ def _alerted(session: Session, unit: str, sha256: str, now: object) -> bool:
     )
     return any(
         rendition["asset"]["sha256"] == sha256 for alert in standing for rendition in alert.entry.get("content", [])
+    )
+
+
+def _drilled(session: Session, unit: str, sha256: str, now: object) -> bool:
+    scopes = set(scopes_of(session, unit))
+    drills = session.scalars(select(Drill).where(Drill.state == drill_lists.ISSUED, Drill.hard_end > now))
+    return any(
+        sha256 in {name for _, name in (*drill.prefix, *drill.content)}
+        and scopes & {scope for scope, _ in drill.places}
+        for drill in drills
     )
 
 

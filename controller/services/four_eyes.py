@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -55,8 +56,7 @@ def by_right(session: Session, actor: Actor, broadcast: Broadcast, now: datetime
 def title_of(session: Session, actor: Actor, broadcast: Broadcast, now: datetime, *, approves: bool) -> Title:
     """`actor` is narrowed to his grants to approve; `now` the time of people. Who rejects needs no four eyes.
 
-    Raises Refused: "not_yours", "approve.own", "approve.lent_own" (the lender wrote it: what he may not approve, he
-    cannot lend), "delegation.over".
+    Raises Refused: "approve.own", and what `lent_title` raises.
     """
     own = tuple(grant for grant in actor.grants if not grant.lent)
     wrote = authors(session, broadcast)
@@ -69,13 +69,28 @@ def title_of(session: Session, actor: Actor, broadcast: Broadcast, now: datetime
         raise Refused("not_yours")
     if approves and mine:
         raise Refused("approve.own")
+    return lent_title(
+        session, actor, now, lambda lent: _reaches(session, actor, (*own, lent), broadcast), wrote if approves else ()
+    )
+
+
+def lent_title(
+    session: Session, actor: Actor, now: datetime, reaches: Callable[[Grant], bool], wrote: Collection[str]
+) -> Title:
+    """By which lent right, beside one's own, somebody decides; the same for a bulletin, a live voice and a drill.
+    `reaches`: whether all that is decided on lies within his own rights and this one. `wrote`: the ids of those whose
+    work it is, none where four eyes are not needed; `now`: the time of people.
+
+    Raises Refused: "not_yours", "delegation.over", "approve.lent_own" (the lender's own work: what he may not approve,
+    he cannot lend).
+    """
     held = {grant.lent for grant in grants_of(session, actor.id, now)}
-    reaching = [grant for grant in actor.grants if grant.lent and _reaches(session, actor, (*own, grant), broadcast)]
+    reaching = [grant for grant in actor.grants if grant.lent and reaches(grant)]
     usable = [grant for grant in reaching if grant.lent in held]
     if not usable:
         raise Refused("delegation.over" if reaching else "not_yours")
     for grant in usable:
-        if not approves or grant.lender not in wrote:
+        if grant.lender not in wrote:
             return Title(delegation=grant.lent)
     raise Refused("approve.lent_own")
 

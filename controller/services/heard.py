@@ -43,6 +43,8 @@ class Tally:
     """A unit for which a command waits is there again, or has answered the one before."""
     outranked: int = 0
     """Plans out there that are newer than ours: we were restored, and must make ours anew."""
+    sirens: list[float] = field(default_factory=list)
+    """Seconds from the press of an emergency to the first sound, one for each pole that told of it first."""
     plays_other: bool = False
     """A unit decodes other things than it said before: its plan has to name other files."""
     put_aside: list[str] = field(default_factory=list)
@@ -61,6 +63,7 @@ class Tally:
         self.plays_other |= other.plays_other
         self.put_aside += other.put_aside
         self.applied += other.applied
+        self.sirens += other.sirens
 
 
 def printable(text: str) -> str:

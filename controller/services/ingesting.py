@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from broadcasts.clock import from_unix_ms, unix_ms
+from broadcasts.clock import unix_ms
 from broadcasts.domain.delivery import Actor, State
 from broadcasts.domain.presence import newer
 from broadcasts.wire import codec, topics
 from broadcasts.wire.base import Message
-from broadcasts.wire.journal import (
-    AnyEntry,
-    CommandResult,
-    Ended,
-    Envelope,
-    FaultEntry,
-    JournalBatch,
-    OtherEntry,
-    Skipped,
-    Started,
-)
 from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.status import Presence, PresenceState, Reported, Telemetry
 from broadcasts.wire.topics import Out
-from controller.db.tables import (
-    Delivery,
-    JournalEntry,
-    JournalMark,
-    Unit,
-    UnitPlan,
-    UnitStatus,
-)
-from controller.services import answering, commanding, evidence, hearing, other_codecs, quarantine
-from controller.services.correcting import touched_by
+from controller.db.tables import Delivery, UnitPlan, UnitStatus
+from controller.services import alert_evidence, commanding, journals, other_codecs, quarantine, telling
 from controller.services.deliveries import move_all
 from controller.services.heard import Bad, Heard, Tally
+from controller.services.journal_marks import Marks, complete
 
-OTHER = "other"
-"""How an entry of an unknown kind is filed; the row keeps its own word."""
 BOOT_AHEAD = timedelta(days=1)
 """A boot id is at most the Unix seconds of a trusted time (CONTRACT.md, section 9)."""
 # Made once: units talk all day, and to build a statement costs more than to run it.
 _UNITS: BindParameter[list[str]] = bindparam("units", expanding=True)
 _STATUSES = select(UnitStatus).where(UnitStatus.unit_id.in_(_UNITS))
-_MARKS = select(JournalMark).where(JournalMark.unit_id.in_(_UNITS))
 _PLANS = select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(_UNITS))
 _AHEAD = (State.PLANNED, State.PUBLISHED)
 _OPEN = select(Delivery.id, Delivery.state, Delivery.unit_id, Delivery.plan_version, Delivery.asset_sha256).where(
@@ -66,21 +43,6 @@ _UNREADY = _OPEN.where(
         Delivery.plan_version > bindparam("had"),
     )
 )
-_BEYOND = (
-    select(JournalEntry.seq)
-    .where(
-        JournalEntry.unit_id == bindparam("unit"),
-        JournalEntry.journal_id == bindparam("journal"),
-        JournalEntry.seq > bindparam("reached"),
-    )
-    .order_by(JournalEntry.seq)
-)
-_KEEP = {
-    name: insert(JournalEntry.__table__).on_conflict_do_nothing().returning(JournalEntry.seq)  # type: ignore[arg-type]
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
-_LEFT_OUT = {"envelope": {"data"}}
-"""Kept elsewhere, as bytes (`db.ears`)."""
 
 
 class _Change(IntEnum):
@@ -102,27 +64,23 @@ def apply(
     tally, seen = Tally(), seen or {}
     heard, unbelievable = _believable(heard)
     tally.put_aside += [one.reason for one in unbelievable]
+    heard = telling.take_in(session, heard, but=seen.keys())
     statuses = _statuses(session, {one.unit for one in heard} | seen.keys())
     stored = _plans(session, list(seen))
     for unit, version in seen.items():
         statuses[unit].seen_plan_version = max(version, statuses[unit].seen_plan_version)
         tally.outranked += unit in stored and version > stored[unit][0]
-    units = list(statuses)
-    # Held so that the session finds them without asking for each.
-    marks = session.scalars(_MARKS, {"units": units}).all()
+    marks = Marks(session, list(statuses))
     had = {unit: status.plan_version or 0 for unit, status in statuses.items()}
     with session.no_autoflush:
-        changed = _take_statuses(session, heard, statuses, tally)
+        changed = _take_statuses(session, heard, statuses, marks, tally)
     session.flush()
     _readiness(session, statuses, had, changed)
     births = [one for one in heard if isinstance(one.message, Presence) and one.message.state is PresenceState.ONLINE]
     there = {one.unit for one in births if statuses[one.unit].connected}
     if there and commanding.connected(session, there, max(one.at for one in births)):
         tally.commands_due = True
-    for one in heard:
-        if isinstance(one.message, JournalBatch):
-            _journal(session, statuses[one.unit], one, one.message, tally)
-    del marks
+    tally.sirens += alert_evidence.take_in(session, journals.take_in(session, heard, statuses, marks, tally))
     quarantine.put_aside(session, [*bad, *unbelievable])
     return tally
 
@@ -151,7 +109,7 @@ def _far_future(message: Message, at: datetime) -> str | None:
 
 
 def _take_statuses(
-    session: Session, heard: Sequence[Heard], statuses: Mapping[str, UnitStatus], tally: Tally
+    session: Session, heard: Sequence[Heard], statuses: Mapping[str, UnitStatus], marks: Marks, tally: Tally
 ) -> dict[str, _Change]:
     """All but journals; by unit, whose plan or files changed, and how."""
     changed: dict[str, _Change] = {}
@@ -164,12 +122,11 @@ def _take_statuses(
             case Presence():
                 _presence(status, one.message, one.at)
             case Reported():
-                change = _reported(session, status, one.message, one.at, plans, tally)
+                change = _reported(session, status, one.message, one.at, plans, marks, tally)
                 if change is not None:
                     changed[one.unit] = max(change, changed.get(one.unit, change))
             case Telemetry():
-                status.telemetry = one.message.model_dump(mode="json", exclude={"v", "unit"})
-                status.telemetry_at = one.at
+                status.telemetry, status.telemetry_at = telling.kept(one.message), one.at
     return changed
 
 
@@ -198,7 +155,7 @@ def _presence(status: UnitStatus, message: Presence, at: datetime) -> None:
 
 
 def _reported(
-    session: Session, status: UnitStatus, message: Reported, at: datetime, plans: Plans, tally: Tally
+    session: Session, status: UnitStatus, message: Reported, at: datetime, plans: Plans, marks: Marks, tally: Tally
 ) -> _Change | None:
     """How plan or files changed, if they did."""
     if status.boot_id is not None and message.boot_id < status.boot_id:
@@ -214,13 +171,11 @@ def _reported(
     status.reported = message.model_dump(mode="json", exclude={"v", "unit", "assets"})
     status.reported_at = at
     if message.journal_id is not None:
-        _present_journal(session, status, message.journal_id, at)
-        # An empty journal has no mark, and the session would ask for it each time.
-        mark = session.get(JournalMark, (status.unit_id, message.journal_id)) if message.journal_seq else None
-        if mark is None and message.journal_seq:
-            # Entries that we never saw. Were they acknowledged before we were restored, only our word brings them back.
-            mark = _mark(session, status.unit_id, message.journal_id, at)
-        _complete(status, mark)
+        marks.present(status, message.journal_id, at)
+        # An empty journal has no mark. Entries that we never saw, were they acknowledged before we were restored, only
+        # our word brings back.
+        mark = marks.begun(status.unit_id, message.journal_id, at) if message.journal_seq else None
+        complete(status, mark)
     return _change(*before, status)
 
 
@@ -231,33 +186,6 @@ def _change(version: int | None, held: Sequence[str] | None, now: UnitStatus) ->
     if version is None or held is None or now.plan_version is None or now.plan_version < version:
         return _Change.LOST
     return _Change.GAINED if set(held) <= set(now.held) else _Change.LOST
-
-
-def _present_journal(session: Session, status: UnitStatus, journal_id: str, at: datetime) -> None:
-    """The first journal of a unit reaches back to its enrolment; another one only to when we first heard of it: what
-    the storage that died knew, nobody knows."""
-    if status.journal_id == journal_id:
-        return
-    first = status.journal_id is None and not session.scalar(_other_journals(status.unit_id, journal_id))
-    status.complete_from = session.get_one(Unit, status.unit_id).enrolled_at if first else at
-    status.journal_id = journal_id
-
-
-def _other_journals(unit: str, journal_id: str) -> Select[int]:
-    others = (JournalMark.unit_id == unit, JournalMark.journal_id != journal_id)
-    return select(func.count()).select_from(JournalMark).where(*others)
-
-
-def _complete(status: UnitStatus, mark: JournalMark | None) -> None:
-    """Once the last entry that the unit named is here, its silence about a delivery is evidence too. A unit that does
-    not know what time it is cannot say until when."""
-    told = status.reported
-    if not told or status.reported_at is None or told.get("journal_id") is None or not told["clock"]["trusted"]:
-        return
-    last = int(told.get("journal_seq", 0))
-    if last == 0 or (mark is not None and mark.journal_id == told["journal_id"] and mark.seq >= last):
-        said = min(from_unix_ms(int(told["at"])), status.reported_at)
-        status.complete_at = max(said, status.complete_at or said)
 
 
 def _apply_lag(plan: tuple[int, datetime | None] | None, status: UnitStatus, version: int, at: datetime) -> list[float]:
@@ -292,93 +220,3 @@ def _readiness(
             lost.append((row.id, row.state))
     move_all(session, ready, State.READY, Actor.UNIT, at, "plan applied, file held")
     move_all(session, lost, State.PUBLISHED, Actor.UNIT, at, "plan or file lost")
-
-
-def _journal(session: Session, status: UnitStatus, one: Heard, batch: JournalBatch, tally: Tally) -> None:
-    mark = session.get(JournalMark, (one.unit, batch.journal_id))
-    if mark is None:
-        mark = _mark(session, one.unit, batch.journal_id, one.at)
-        _present_journal(session, status, batch.journal_id, one.at)
-    fresh = _insert(session, one, batch)
-    tally.entries += len(fresh)
-    tally.put_aside += ["unknown_entry" for entry in fresh if isinstance(entry, OtherEntry)]
-    _jumped(session, status, mark, batch.oldest, one.at)
-    mark.seq, mark.at = _reached(session, mark, batch.oldest), one.at
-    # Said again although we had it: our acknowledgement was lost, or the unit was restored.
-    mark.acked_seq = -1
-    _complete(status, mark)
-    items = {entry.item for entry in fresh if isinstance(entry, Started | Ended | Skipped)}
-    for entry in fresh:
-        if isinstance(entry, FaultEntry):
-            evidence.fault(session, one.unit, batch.journal_id, entry)
-            items |= touched_by(session, one.unit, batch.journal_id, entry)
-    evidence.settle(session, one, items, tally)
-    envelopes = [entry for entry in fresh if isinstance(entry, Envelope)]
-    if envelopes:
-        tally.envelopes += hearing.take_in(session, one, batch.journal_id, envelopes)
-    results = [entry for entry in fresh if isinstance(entry, CommandResult)]
-    if results and answering.settle(session, one.unit, results, one.at, one.signed):
-        tally.commands_due = True
-
-
-def _mark(session: Session, unit: str, journal_id: str, at: datetime) -> JournalMark:
-    mark = JournalMark(unit_id=unit, journal_id=journal_id, seq=0, at=at, acked_seq=-1)
-    session.add(mark)
-    session.flush()  # the same batch may name it again
-    return mark
-
-
-def _reached(session: Session, mark: JournalMark, oldest: int) -> int:
-    """The last entry before the first gap, whatever came earlier beyond it."""
-    reached = max(mark.seq, oldest - 1)
-    here = {"unit": mark.unit_id, "journal": mark.journal_id, "reached": reached}
-    for seq in session.scalars(_BEYOND, here):
-        if seq != reached + 1:
-            break
-        reached = seq
-    return reached
-
-
-def _jumped(session: Session, status: UnitStatus, mark: JournalMark, oldest: int, at: datetime) -> None:
-    """What the unit threw away before it came here may have told of anything, up to the oldest entry it still has."""
-    if oldest - 1 <= mark.seq or mark.journal_id != status.journal_id:
-        return
-    here = (JournalEntry.unit_id == mark.unit_id, JournalEntry.journal_id == mark.journal_id)
-    between = (JournalEntry.seq > mark.seq, JournalEntry.seq < oldest)
-    known = session.scalar(select(func.count()).select_from(JournalEntry).where(*here, *between)) or 0
-    if known == oldest - 1 - mark.seq:
-        return
-    first = session.scalars(
-        select(JournalEntry).where(*here, JournalEntry.seq >= oldest).order_by(JournalEntry.seq).limit(1)
-    ).first()
-    dated = first is not None and first.entry.get("clock_error_ms") is not None
-    since = min(first.at, at) if first is not None and dated else at
-    status.complete_from = max(since, status.complete_from or since)
-
-
-def _insert(session: Session, one: Heard, batch: JournalBatch) -> list[AnyEntry]:
-    """The entries that were not here before."""
-    rows: list[dict[str, Any]] = [
-        {
-            "unit_id": one.unit,
-            "journal_id": batch.journal_id,
-            "seq": entry.seq,
-            "kind": OTHER if isinstance(entry, OtherEntry) else entry.kind,
-            # What a kind means that we do not know, we do not know: it is evidence of nothing.
-            "item": None if isinstance(entry, OtherEntry) else getattr(entry, "item", None),
-            "at": from_unix_ms(entry.at),
-            "received_at": one.at,
-            "boot_id": batch.boot_id,
-            "signed": one.signed,
-            # By way of text: what a database cannot keep (a NaN of a newer unit) has become null.
-            "entry": json.loads(entry.model_dump_json(exclude_none=True, exclude=_LEFT_OUT.get(entry.kind))),
-        }
-        for entry in batch.entries
-    ]
-    session.flush()  # a unit's status comes before what it did
-    keep = _KEEP[session.get_bind().dialect.name]
-    new = set(session.connection().execute(keep, rows).scalars())
-    told: dict[int, AnyEntry] = {}
-    for entry in batch.entries:
-        told.setdefault(entry.seq, entry)
-    return [told[seq] for seq in sorted(new)]

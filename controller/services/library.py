@@ -20,6 +20,8 @@ from controller.services.rights import Actor, Right
 
 FIRMWARE = "bin"
 """The codec of what no horn plays."""
+PHOTO = "jpg"
+"""Of the picture of a pole, for whoever may look at the pole."""
 PIECE = "wav"
 """Of a recorded piece of a phrase, which only sounds as part of one."""
 
@@ -85,6 +87,6 @@ def wanted_again(session: Session, sha256: str) -> None:
 def find(session: Session, sha256: str) -> Asset:
     """A recording. Raises Refused("asset.unknown"), also for an image of firmware, which is kept beside them."""
     asset = session.get(Asset, sha256)
-    if asset is None or asset.codec in (FIRMWARE, PIECE):
+    if asset is None or asset.codec in (FIRMWARE, PIECE, PHOTO):
         raise Refused("asset.unknown")
     return asset

@@ -15,10 +15,12 @@ from controller.db.tables import (
     Bulletin,
     EmergencyRecording,
     KeptSound,
+    LiveSession,
     ProgrammePart,
     Rendition,
     Station,
 )
+from controller.services.live_rules import areas_of
 from controller.services.rights import Actor
 from controller.services.stations import lines
 
@@ -45,7 +47,18 @@ def heard_among(session: Session, actor: Actor, names: Collection[str]) -> set[s
             KeptSound.asset_sha256.in_(missing), KeptSound.area_id.in_(within_reach(session, actor.areas))
         )
         heard |= set(session.scalars(kept))
+        heard |= _spoken_there(session, actor, missing - heard)
     return heard
+
+
+def _spoken_there(session: Session, actor: Actor, names: set[str]) -> set[str]:
+    """Of live voices: who spoke, and who works where any of it was heard."""
+    rows = session.scalars(select(LiveSession).where(LiveSession.asset_sha256.in_(names)))
+    return {
+        row.asset_sha256
+        for row in rows
+        if row.asset_sha256 and (row.speaker_id == actor.id or areas_of(session, row) & actor.areas)
+    }
 
 
 def find_heard(session: Session, actor: Actor, sha256: str) -> Asset | None:

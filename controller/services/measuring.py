@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import presence
 from controller.db.tables import Delivery, StandingAlert, Unit, UnitFault, UnitPlan, UnitStatus
-from controller.services import audit, collecting
+from controller.services import audit, collecting, objective
 from controller.services.context import Context
 from controller.services.plan_document import TELEMETRY_IDLE_S
 from controller.services.views import commands
@@ -43,14 +43,15 @@ def snapshot(
             units=_presences(session, now),
             states=_recent(session, now, Delivery.state),
             verdicts=_recent(session, now, func.coalesce(Delivery.verdict, "open"), Delivery.state != State.WITHDRAWN),
+            sounded=objective.sounded(session, now),
             commands=commands.counts(session, now, timedelta(days=1)),
             faults=_faults(session),
             plans_behind=behind,
             plan_lag_s=lag,
             alerts_active=session.scalar(
-                select(func.count())
-                .select_from(StandingAlert)
-                .where(StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now)
+                select(func.count(StandingAlert.id.distinct())).where(
+                    StandingAlert.silenced_at.is_(None), StandingAlert.hard_end > now
+                )
             )
             or 0,
             ingest_queue=queue,
@@ -64,13 +65,18 @@ def snapshot(
 
 
 def _presences(session: Session, now: datetime) -> Counter[str]:
+    lately = UnitStatus.last_sign >= now - SIGN_OF_LIFE
     rows = session.execute(
-        select(UnitStatus.connected, UnitStatus.last_sign)
+        select(UnitStatus.connected, func.max(UnitStatus.last_sign), func.count())
         .select_from(Unit)
         .outerjoin(UnitStatus, UnitStatus.unit_id == Unit.id)
         .where(Unit.revoked_at.is_(None))
+        .group_by(UnitStatus.connected, UnitStatus.last_sign.is_(None), lately)
     )
-    return Counter(str(presence(connected, sign, now, SIGN_OF_LIFE)) for connected, sign in rows)
+    found: Counter[str] = Counter()
+    for connected, sign, count in rows:
+        found[str(presence(connected, sign, now, SIGN_OF_LIFE))] += count
+    return found
 
 
 def _files(found: collecting.Found | None) -> dict[str, Any]:
@@ -93,22 +99,18 @@ def _faults(session: Session) -> dict[str, int]:
 
 
 def _recent(session: Session, now: datetime, by: Any, *only: ColumnElement[bool]) -> dict[str, int]:
-    rows = session.execute(
-        select(by, func.count())
-        .where(Delivery.start > now - timedelta(days=1), Delivery.start <= now, *only)
-        .group_by(by)
-    )
+    rows = session.execute(select(by, func.count()).where(objective.due(now, timedelta(days=1)), *only).group_by(by))
     return {row[0]: row[1] for row in rows}
 
 
 def _behind(session: Session, now: datetime) -> tuple[int, float]:
     lacking = or_(UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version)
-    rows = session.scalars(
-        select(UnitPlan.compiled_at)
+    count, oldest = session.execute(
+        select(func.count(), func.min(UnitPlan.compiled_at))
         .join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
         .where(UnitStatus.connected.is_(True), lacking)
-    ).all()
-    return len(rows), max(((now - compiled).total_seconds() for compiled in rows), default=0.0)
+    ).one()
+    return count, 0.0 if oldest is None else (now - oldest).total_seconds()
 
 
 def chain_ok(ctx: Context) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
@@ -76,12 +76,13 @@ def outlook(ctx: Context, actor: Actor | None, wish: Wish) -> Outlook:
             for row in session.scalars(select(Broadcast).where(Broadcast.status.in_(["approved", "submitted"])))
             if reach & set(row.target_areas) and (row.last_day is None or row.last_day >= today)
         ]
-        grants = select(func.count()).where(RoleGrant.area_id.in_(reach), RoleGrant.until.is_(None))
+        holds = or_(RoleGrant.until.is_(None), RoleGrant.until > ctx.wall.now())
+        grants = select(func.count()).where(RoleGrant.area_id.in_(reach), holds)
         groups = select(func.count()).where(ClusterGroup.area_id.in_(reach))
         parent = session.get(Area, areas[0].parent_id) if areas[0].parent_id else None
         return Outlook(
             wish=wish,
-            old=[_unit(session, area, poles) for area in areas],
+            old=[unit_of(session, area, poles) for area in areas],
             parent=parent.name if parent else "",
             on_air=named.count("approved"),
             waiting=named.count("submitted"),
@@ -90,7 +91,8 @@ def outlook(ctx: Context, actor: Actor | None, wish: Wish) -> Outlook:
         )
 
 
-def _unit(session: Session, area: Area, poles: dict[str, int]) -> OldUnit:
+def unit_of(session: Session, area: Area, poles: dict[str, int]) -> OldUnit:
+    """With all below it; `poles`: clusters in use by area."""
     reach = below(session, area.id)
     names = session.scalars(select(Station.name).where(Station.area_id.in_(reach)).order_by(Station.name))
     return OldUnit(area, tuple(names), sum(poles.get(name, 0) for name in reach))
@@ -179,14 +181,18 @@ def _code_is_free(session: Session, wish: Wish, kind: str) -> None:
 
 
 def found(session: Session, told: Collection[str]) -> tuple[str, ...]:
-    """Ids of areas that were named by id or by official code, of two with one code that which was not merged. Raises
-    Refused("area.unknown")."""
+    """Ids of areas that were named by id or by official code, of two with one code that which was not merged, and last
+    one that never stood. Raises Refused("area.unknown")."""
     names = []
     for one in told:
         area = session.get(Area, one) or session.scalar(
             select(Area)
             .where(Area.code == one, Area.kind == "commune")
-            .order_by(Area.successor_id.is_not(None), Area.valid_from.desc())
+            .order_by(
+                Area.valid_to.is_not(None) & (Area.valid_to == Area.valid_from),
+                Area.successor_id.is_not(None),
+                Area.valid_from.desc(),
+            )
             .limit(1)
         )
         if area is None:

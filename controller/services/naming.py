@@ -24,7 +24,8 @@ _ITSELF = {Encoding.__tablename__, Unnamed.__tablename__, Kept.__tablename__}
 _OF_ITSELF = {"sha256", "original_sha256", "chunks", "peaks"}
 _REPEAT: tuple[type[Base], ...] = (
     tables.AuditEntry, tables.JournalEntry, tables.EnvelopePart, tables.Hearing, tables.Quarantined, tables.UnitFault,
-    tables.UnitStatus, tables.UnitPlan, tables.Command, tables.DeliveryMove, tables.Revision, tables.Approval,
+    tables.UnitStatus, tables.UnitPlan, tables.Command, tables.CommandOrder, tables.DeliveryMove,
+    tables.Revision, tables.Approval,
 )  # fmt: skip
 """What only says again what another table names since then or before: a file that these rows did not name a moment ago
 is named by another one too, or by nothing that needs it. They are nearly all that a database grows by."""

@@ -11,8 +11,10 @@ from threading import Event
 from broadcasts.audio.store import Stored
 from broadcasts.errors import Refused
 from controller.services.context import Context
+from controller.services.live_room import LiveRoom
 from controller.services.rights import Actor
 from controller.services.sandbox import SandboxControl
+from controller.services.turnstile import Turnstile
 from controller.services.uploads import Shelf
 
 SESSION_COOKIE = "loa"
@@ -46,6 +48,15 @@ class Office:
 
     came: Callable[[], None] = lambda: None
     """A recording came whole and waits to be prepared."""
+    cap_out: str = "off"
+    """Who may read what we sounded as CAP: off, token, public."""
+    cap_token: str = field(default="", repr=False)
+    cap_sender: str = "loa"
+    """Who we are in CAP."""
+    room: LiveRoom | None = None
+    """Where live voices are; none: nobody speaks here."""
+    turnstile: Turnstile = field(default_factory=Turnstile)
+    """Where units ask that nobody knows yet."""
 
     @property
     def shelf(self) -> Shelf:

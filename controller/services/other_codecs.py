@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from controller.services.plan_document import asset as wire_asset
 
 PLAYS = ("opus", "mp3")
 """What a unit decodes that says nothing of it (CONTRACT.md, section 7)."""
+SETTLES = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Encodings:
             if each.sha256 not in own or each.sha256 in named:
                 files[each.sha256] = each
         held = [instead.sha256 if (instead := own.get(name)) else name for name in document.emergency_set]
-        changed = {"items": items, "assets": list(files.values()), "emergency_set": [n for n in held if n in files]}
+        kept = [name for name in held if name in files]
+        place = {name: n for n, name in enumerate(kept)}
+        names = {said: place[held[n]] for said, n in document.preloaded.items() if held[n] in place}
+        changed = {"items": items, "assets": list(files.values()), "emergency_set": kept, "preloaded": names}
         return document.model_copy(update=changed)
 
     def _first(self, sha256: str, codecs: Sequence[str]) -> plan.Asset | None:
@@ -102,12 +106,19 @@ def held(session: Session, statuses: Mapping[str, UnitStatus]) -> dict[str, set[
 
 
 def taught(session: Session, status: UnitStatus, codecs: Sequence[str] | None, at: datetime) -> bool:
-    """Whether the unit decodes other things than it said before: then its plan has to name other files."""
+    """Whether the unit decodes other things than it said before, and its plan was marked to name other files. One that
+    says now this and now that gets another plan every `SETTLES` at most."""
     told = None if codecs is None else list(codecs)
     if status.codecs == told:
         return False
     status.codecs = told
-    session.execute(update(UnitPlan).where(UnitPlan.unit_id == status.unit_id).values(dirty_since=at))
+    plans = update(UnitPlan).where(UnitPlan.unit_id == status.unit_id)
+    if status.codecs_at is not None and at < status.codecs_at + SETTLES:
+        later = status.codecs_at + SETTLES
+        session.execute(plans.where(UnitPlan.due_again > later).values(due_again=later))
+        return False
+    status.codecs_at = at
+    session.execute(plans.values(dirty_since=at))
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -122,13 +123,21 @@ def _asset(
     )
 
 
+@dataclass(frozen=True)
+class Preloaded:
+    """What a unit holds for emergencies: files, and which of them speaks of what in which language (`storm/vi`)."""
+
+    assets: Sequence[Asset] = ()
+    names: Mapping[str, int] = field(default_factory=dict)
+
+
 def build(
     unit: str,
     assignment: tuple[str, datetime],
     the_policy: wire.Policy,
     deliveries: Sequence[Delivery],
     assets: dict[str, Asset],
-    emergency: Sequence[Asset] = (),
+    emergency: Preloaded = Preloaded(),
     wants: Wants = Wants(),  # noqa: B008 - frozen
     relays: Relays = NO_RELAYS,
 ) -> wire.Plan:
@@ -136,10 +145,10 @@ def build(
     last ones wait for a later plan where the contract's limits are reached."""
     items = _within_limits(
         sorted((item(delivery, relays) for delivery in deliveries), key=lambda entry: (entry.start, entry.id)),
-        len(emergency) + 1,
+        len(emergency.assets) + 1,
     )
-    needed = list(dict.fromkeys([*(row.sha256 for row in emergency), *(entry.asset for entry in items)]))
-    held = {row.sha256: row for row in emergency}
+    needed = list(dict.fromkeys([*(row.sha256 for row in emergency.assets), *(entry.asset for entry in items)]))
+    held = {row.sha256: row for row in emergency.assets}
     image = wants.image
     if image is not None and image.sha256 not in needed:
         needed.append(image.sha256)  # after all that sounds
@@ -154,10 +163,18 @@ def build(
         policy=the_policy,
         items=items,
         assets=[asset(held.get(name) or assets[name]) for name in needed],
-        emergency_set=[row.sha256 for row in emergency],
-        firmware=wire.Wanted(version=wants.firmware, asset=image.sha256 if image else None) if wants.firmware else None,
+        emergency_set=[row.sha256 for row in emergency.assets],
+        preloaded=dict(emergency.names),
+        firmware=_firmware(wants),
         configuration=_settings(wants),
     )
+
+
+def _firmware(wants: Wants) -> wire.Wanted | None:
+    if wants.firmware is None:
+        return None
+    image = wants.image.sha256 if wants.image is not None else None
+    return wire.Wanted(version=wants.firmware, asset=image, manifest=wants.manifest)
 
 
 def _settings(wants: Wants) -> wire.Wanted | None:
@@ -182,12 +199,12 @@ def body(plan: wire.Plan) -> bytes:
     return codec.encode(plan)
 
 
-def dated(said: bytes, plan: wire.Plan) -> bytes:
-    """The bytes of `plan`, stamped, from those that it had before, so that they are made once."""
+def dated(said: bytes, version: int, issued_at: datetime, horizon_end: datetime) -> bytes:
+    """The bytes of the plan that `stamp` makes of the one that `said` is, so that they are made once."""
     head, mark, rest = said.partition(_UNDATED)
     if not mark:
         raise ValueError("no plan without version and times")
-    times = f'"version":{plan.version},"issued_at":{plan.issued_at},"horizon_end":{plan.horizon_end}'
+    times = f'"version":{version},"issued_at":{unix_ms(issued_at)},"horizon_end":{unix_ms(horizon_end)}'
     return head + times.encode() + rest
 
 

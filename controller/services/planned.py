@@ -15,7 +15,8 @@ from broadcasts.domain.delivery import OPEN
 from controller.db.tables import Asset, Delivery, Station
 from controller.services import plan_document
 from controller.services.context import HORIZON
-from controller.services.deliveries import SLOW_CLOCK, last_sound, may_sound_after
+from controller.services.deliveries import SLOW_CLOCK, may_sound_after
+from controller.services.slots import last_sound
 from controller.services.stations import regulation
 from controller.services.valid_approvals import ends
 from controller.services.valid_approvals import relays as approved_relays
@@ -31,7 +32,8 @@ def due(session: Session, clusters: Sequence[str], now: datetime) -> tuple[dict[
     """By cluster, what may still sound and starts within the horizon: rows with the columns that a plan is made of;
     and what was approved of the relays among them."""
     found: dict[str, list[Any]] = defaultdict(list)
-    rows: Any = session.execute(
+    # By the connection: the way of objects costs as much again, and these are thousands.
+    rows: Any = session.connection().execute(
         select(*_PLANNED).where(
             Delivery.cluster_id.in_(clusters),
             Delivery.state.in_([str(state) for state in OPEN]),
@@ -59,20 +61,27 @@ def assets(session: Session, names: set[str]) -> dict[str, Asset]:
 
 
 class Hours:
-    """What lies ahead outside a station's hours is in no plan, whatever made the row: a clock that was set back, too.
-    What has begun stays, and the unit's own copy of the hours decides."""
+    """What lies ahead outside a station's hours is in no plan, whatever made the row: it had begun when the hours
+    changed, by a clock that was set back since. What has begun stays, and the unit's own copy of the hours decides."""
 
     def __init__(self, station: Station, now: datetime) -> None:
         self._station, self._now = station, now
         self._known: dict[tuple[datetime, datetime], bool] = {}
 
-    def of(self, rows: Sequence[Any]) -> list[Any]:
-        """Raises ValueError where the station's row says what no regulation can."""
-        return [row for row in rows if row.start <= self._now or self._allows(row.start, row.end)]
+    def of(self, rows: Sequence[Any], unfit: list[str]) -> list[Any]:
+        """Those that may be in a plan; the ids of the others join `unfit`. Raises ValueError where the station's row
+        says what no regulation can."""
+        fit = []
+        for row in rows:
+            start, end = row.start, row.end
+            may = self._known.get((start, end))
+            if may is None:
+                may = self._known[start, end] = self._may(start, end)
+            if may:
+                fit.append(row)
+            else:
+                unfit.append(row.id)
+        return fit
 
-    def _allows(self, start: datetime, end: datetime) -> bool:
-        found = self._known.get((start, end))
-        if found is None:
-            found = regulation(self._station).allows(start, end - start, VIETNAM)
-            self._known[start, end] = found
-        return found
+    def _may(self, start: datetime, end: datetime) -> bool:
+        return start <= self._now or regulation(self._station).allows(start, end - start, VIETNAM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,15 @@ class Link(Protocol):
 
     def flush(self) -> bool:
         """Wait until the broker acknowledged everything on its way; no when that took too long or the link broke."""
+        ...
+
+
+class SmsGateway(Protocol):
+    numbers: Mapping[str, str]
+    """Of units, in international form: whose modem takes a text."""
+
+    def send(self, number: str, text: str) -> None:
+        """Handed over, which does not mean delivered. Raises Fault("sms.gateway", number, detail)."""
         ...
 
 
@@ -63,12 +72,28 @@ class Measures(Protocol):
         """A connected unit reported a plan, so long after it was published."""
         ...
 
+    def siren(self, seconds: float) -> None:
+        """A pole sounded an emergency for the first time, so long after the press."""
+        ...
+
     def listened(self, answer: str, seconds: float) -> None:
         """What a unit heard was held against the file: yes, no or unknown, and the work of it."""
         ...
 
     def clipped(self, answer: str) -> None:
         """Ten seconds of sound were held against the file: yes, no, unknown; or dropped, which nobody had asked for."""
+        ...
+
+    def spoke(self, voice: str, seconds: float, *, well: bool) -> None:
+        """A text was given to a voice, by its provider, and so long afterwards there was a sound, or a failure."""
+        ...
+
+    def cap_taken(self, outcome: str) -> None:
+        """A warning of somebody else's (CAP) came, or something became of it (`monitoring.metrics.CAP_OUTCOMES`)."""
+        ...
+
+    def cap_fetched(self, outcome: str) -> None:
+        """A feed was fetched: new, same (nothing new), failed."""
         ...
 
 
@@ -81,10 +106,22 @@ class NoMeasures:
     def applied(self, seconds: float) -> None:
         pass
 
+    def siren(self, seconds: float) -> None:
+        pass
+
     def listened(self, answer: str, seconds: float) -> None:
         pass
 
     def clipped(self, answer: str) -> None:
+        pass
+
+    def spoke(self, voice: str, seconds: float, *, well: bool) -> None:
+        pass
+
+    def cap_taken(self, outcome: str) -> None:
+        pass
+
+    def cap_fetched(self, outcome: str) -> None:
         pass
 
 
@@ -101,6 +138,11 @@ class AudioRoom(Protocol):
     def encode(self, sha256: str, codec: str) -> Prepared:
         """The same sound as this asset in another codec (`broadcasts.audio.chain.CODECS`), as loud and as long. Raises
         Refused("asset.unknown", and for what is no sound), Fault."""
+        ...
+
+    def lean(self, sha256: str) -> Prepared:
+        """The same sound so small that an alert can carry it (`broadcasts.audio.recoding.INLINE_BYTES`), kept like any
+        asset. Raises Refused("audio.inline": too long for that, "asset.unknown"), Fault."""
         ...
 
     def original(self, sha256: str) -> Path:

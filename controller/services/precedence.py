@@ -20,9 +20,10 @@ from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Bulletin, Cluster, Delivery, PriorityDecision, Station, User
 from controller.services import audit
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
-from controller.services.deliveries import mark_dirty, slot_of
+from controller.services.deliveries import mark_dirty
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.rights import Actor, Right
+from controller.services.slots import slot_of
 
 LONGEST_REASON = 500
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from threading import Condition, Event
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, null, select, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.pipeline import Cut, Prepared
 from broadcasts.errors import Fault, LoaError, Refused
 from controller.db.tables import Asset, Upload, User
-from controller.services import audit
+from controller.services import audit, trying_again
 from controller.services.accounts import actor_by_name
 from controller.services.context import Context
 from controller.services.library import remember
@@ -100,7 +100,8 @@ class Workshop:
             with ctx.db.write() as session:
                 asset = remember(ctx, session, prepared)
                 _log(ctx, session, user, upload, asset)
-                _move(session, upload, state=State.DONE, stage="", asset_sha256=asset.sha256, changed_at=ctx.wall.now())
+                done = {"state": State.DONE, "asset_sha256": asset.sha256, "changed_at": ctx.wall.now()}
+                _move(session, upload, stage="", error=null(), **done)
         except Stopped:
             self._back(upload)
             return
@@ -108,6 +109,10 @@ class Workshop:
             if error.key in _AGAIN:
                 self._back(upload)
                 self._closing.wait(AGAIN_S)
+                return
+            if trying_again.ours(error) and self._there(upload):
+                with ctx.db.write() as session:
+                    _move(session, upload, **trying_again.postponed(upload, error, ctx.wall.now()))
                 return
             self._refuse(upload, error)
         except (OperationalError, InterfaceError):
@@ -140,6 +145,10 @@ class Workshop:
             return self._shelf.place(upload.id)
         return self._ctx.audio.original(session.get_one(Asset, upload.cut_of).original_sha256)
 
+    def _there(self, upload: Upload) -> bool:
+        """What was sent lies here; of a cut nothing was sent."""
+        return upload.cut_of is not None or self._shelf.place(upload.id).is_file()
+
     def _tell(self, upload: Upload, stage: str) -> None:
         if self._closing.is_set():
             raise Stopped
@@ -164,7 +173,7 @@ def take_up(ctx: Context) -> None:
 
 
 def failure(upload: Upload) -> LoaError | None:
-    """Why it was refused, as it was raised."""
+    """Why it was refused, or why it waits to be tried again; as it was raised."""
     if upload.error is None:
         return None
     fields = {str(name): value for name, value in upload.error["fields"].items()}
@@ -178,8 +187,11 @@ def before(session: Session, upload: Upload) -> int:
 
 
 def _take(ctx: Context, urgent: bool) -> Upload | None:
+    now = ctx.wall.now()
     with ctx.db.write() as session:
         for name in _order(session, urgent):
+            if not trying_again.due(session.get_one(Upload, name), now):
+                continue
             taken = session.execute(
                 update(Upload).where(Upload.id == name, Upload.state == State.QUEUED).values(state=State.WORKING)
             )

@@ -27,7 +27,7 @@ from controller.services.airtime import Airtime
 from controller.services.context import HORIZON, LOCK_WINDOW, Context
 from controller.services.listening import heard_among
 from controller.services.renditions import Hearing, hearings, layouts, wishes
-from controller.services.replaced import Span, replaced
+from controller.services.replaced import Span, replaced, yet_to_come
 from controller.services.rights import Actor, Right
 from controller.services.routing import NotThere
 
@@ -140,6 +140,7 @@ def look_ahead(
     part: Span | None = None,
 ) -> Preview:
     draft = without_foreign(session, actor, draft)
+    part = yet_to_come(session, editing, part, now)
     wrong: list[LoaError] = []
     wrong += targets.problems(session, actor, draft, now)
     clusters = targets.resolve(session, actor.areas, draft)

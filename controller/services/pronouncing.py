@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,11 +13,15 @@ from sqlalchemy.orm import Session
 
 from broadcasts.domain.reading.abbreviations import built_in
 from broadcasts.domain.reading.glossary import MOST_ENTRIES, Entry, Glossary, Layer, check_entry
+from broadcasts.domain.reading.numerals import STYLES
+from broadcasts.domain.reading.reader import read
+from broadcasts.domain.reading.tokens import Reading
 from broadcasts.errors import LoaError, Refused
-from controller.db.tables import Area, Pronunciation
+from controller.db.tables import Area, Pronunciation, ReadingStyle
 from controller.services import audit
 from controller.services.areas import standing_on
 from controller.services.context import Context
+from controller.services.csv_table import plain, table
 from controller.services.rights import Actor, Right
 from controller.services.stations import lines
 
@@ -50,6 +54,42 @@ def glossary_for(session: Session, area: str) -> Glossary:
         layer = Layer.PROVINCE if kind == "province" else Layer.STATION
         tables[layer].append(Entry(row.written, row.spoken, row.note, tuple(row.alternatives)))
     return Glossary(tables)
+
+
+def as_read(session: Session, area: str, text: str) -> Reading:
+    """How a Vietnamese text of this area is read aloud: with its words, in its style. Raises what `read` refuses."""
+    return read(text, glossary_for(session, area), STYLES[style_for(session, area)])
+
+
+def style_for(session: Session, area: str) -> str:
+    """Of the area itself, else of the nearest above it that says; the south's where none does."""
+    line = lines(session, [area]).get(area, [])
+    told = styles(session, line)
+    return next((told[each] for each in line if each in told), "south")
+
+
+def styles(session: Session, areas: Collection[str]) -> dict[str, str]:
+    """What these areas say of their own; not in it: as the one above."""
+    rows = session.scalars(select(ReadingStyle).where(ReadingStyle.area_id.in_(areas)))
+    return {row.area_id: row.style for row in rows if row.style in STYLES}
+
+
+def set_style(ctx: Context, actor: Actor, area: str, style: str) -> None:
+    """`style`: a name of `STYLES`, or "" for the area above's. Texts that were spoken already stay as they are.
+
+    Raises Refused: "no_right", "not_yours", "choice.unknown"."""
+    actor, now = actor.need(Right.COMPOSE), ctx.clock.now()
+    if style and style not in STYLES:
+        raise Refused("choice.unknown", name="style", value=style[:20])
+    with ctx.db.write() as session:
+        _check_area(session, actor, area)
+        row = session.get(ReadingStyle, area)
+        before = row.style if row is not None else ""
+        if row is not None and not style:
+            session.delete(row)
+        elif style:
+            session.merge(ReadingStyle(area_id=area, style=style, changed_at=now, changed_by=actor.name))
+        audit.record(session, now, actor.name, "reading_style.set", area, {"style": style, "before": before}, area)
 
 
 def entries(session: Session, actor: Actor) -> list[Line]:
@@ -101,12 +141,7 @@ def exported(session: Session, actor: Actor, area: str) -> str:
     if area not in actor.need(Right.COMPOSE).areas:
         raise Refused("not_yours")
     rows = session.scalars(select(Pronunciation).where(Pronunciation.area_id == area).order_by(Pronunciation.written))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(map(_harmless, (row.written, row.spoken, row.note, BETWEEN.join(row.alternatives))))
-    return out.getvalue()
+    return table(COLUMNS, ([row.written, row.spoken, row.note, BETWEEN.join(row.alternatives)] for row in rows))
 
 
 def imported(ctx: Context, actor: Actor, area: str, told: str) -> int:
@@ -132,7 +167,7 @@ def _read(told: str) -> list[Entry]:
         for row in rows:
             if not any(map(str.strip, row)) or (rows.line_num == 1 and row[0].strip().lower() == COLUMNS[0]):
                 continue
-            written, spoken, note, others, *_ = [*map(_plain, row), "", "", "", ""]
+            written, spoken, note, others, *_ = [*map(plain, row), "", "", "", ""]
             found.append(check_entry(written, spoken, note, others.split(BETWEEN)))
             if len(found) > MOST_ENTRIES:
                 raise Refused("glossary.too_many", limit=MOST_ENTRIES)
@@ -171,12 +206,3 @@ def _check_area(session: Session, actor: Actor, area: str) -> None:
     place = session.get(Area, area) if area in actor.areas else None
     if place is None or place.kind not in LEVELS:
         raise Refused("not_yours")
-
-
-def _harmless(text: str) -> str:
-    """A spreadsheet takes what begins so for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
-
-
-def _plain(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t") else text

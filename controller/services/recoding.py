@@ -26,9 +26,10 @@ from controller.db.tables import (
 )
 from controller.services import alerting, faults
 from controller.services.context import HORIZON, Context
-from controller.services.deliveries import last_sound, mark_dirty
+from controller.services.deliveries import mark_dirty
 from controller.services.library import FIRMWARE, remember
 from controller.services.other_codecs import PLAYS
+from controller.services.slots import last_sound
 from controller.services.stations import lines
 
 LOOK_AGAIN = timedelta(minutes=10)
@@ -61,7 +62,10 @@ class Encoder:
             wanted = _wanted(session, units, now) if units else {}
             before = faults.standing(session, MISSING)
         if not wanted and not before:
+            self._failed.clear()
             return now + LOOK_AGAIN
+        # What nobody wants any more, and codecs that a unit only named once, are forgotten.
+        self._failed = {key: failed for key, failed in self._failed.items() if key in wanted}
         for sha256, codec in wanted:
             failed = self._failed.get((sha256, codec))
             if failed is None or failed[0] <= now - LOOK_AGAIN:

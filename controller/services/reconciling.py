@@ -19,8 +19,8 @@ from broadcasts.wire import topics
 from broadcasts.wire.plan import MAX_AHEAD_MS
 from broadcasts.wire.topics import In, Manner, ScopeTopic
 from controller.db.base import said
-from controller.db.tables import Approval, Delivery, JournalMark, ScopeDocument, UnitPlan, UnitStatus
-from controller.services import acknowledging, alerting
+from controller.db.tables import Approval, Delivery, JournalMark, Revocation, ScopeDocument, UnitPlan, UnitStatus
+from controller.services import acknowledging, alerting, drill_lists
 from controller.services.context import Context
 from controller.services.deliveries import move_all
 from controller.services.ports import Link
@@ -37,13 +37,14 @@ def step(ctx: Context, link: Link, now: datetime) -> datetime:
     alerting.issue_pending(ctx, now)
     if not link.up:
         return now + LOOK_AGAIN  # coming up wakes us
+    _say_documents(ctx, link, now)
     with ctx.db.read() as session:
-        behind, documents = _behind(session, now), session.scalars(_DOCUMENTS).all()
+        behind = _behind(session, now)
         lacking, silent = _lacking(session, now)
         marks = acknowledging.missing(session)
     if behind:
         _outrank(ctx, behind, now)
-    _say_documents(ctx, link, documents, now)
+    drill_lists.say(ctx, link, now)
     _say_plans(ctx, link, lacking, now)
     acknowledging.acknowledge(ctx, link, marks)
     return now + (SAY_AGAIN if silent else LOOK_AGAIN)
@@ -53,6 +54,7 @@ def connected(ctx: Context) -> None:
     """A new connection: the few documents of the scopes are said again, whatever the broker kept."""
     with ctx.db.write() as session:
         session.execute(update(ScopeDocument).values(published_at=None))
+        drill_lists.say_again(session)
 
 
 def say_everything_again(ctx: Context) -> None:
@@ -60,6 +62,7 @@ def say_everything_again(ctx: Context) -> None:
     with ctx.db.write() as session:
         session.execute(update(UnitPlan).values(published_at=None))
         session.execute(update(ScopeDocument).values(published_at=None))
+        drill_lists.say_again(session)
         session.execute(update(JournalMark).values(acked_seq=-1))
 
 
@@ -92,33 +95,54 @@ def _outrank(ctx: Context, behind: list[str], now: datetime) -> None:
     ctx.wake()
 
 
-_DOCUMENTS = select(ScopeDocument).where(ScopeDocument.version > 0, ScopeDocument.published_at.is_(None))
+_DOCUMENTS = (
+    select(ScopeDocument)
+    .where(ScopeDocument.version > 0, ScopeDocument.published_at.is_(None))
+    .order_by(ScopeDocument.version)
+)
 
 
-def _say_documents(ctx: Context, link: Link, missing: Sequence[ScopeDocument], now: datetime) -> None:
+def _say_documents(ctx: Context, link: Link, now: datetime) -> None:
+    """All lists that are not out there, in the order in which they were signed."""
+    with ctx.db.read() as session:
+        missing = session.scalars(_DOCUMENTS).all()
     # Trust first: without it no other document can be verified.
-    for row in sorted(missing, key=lambda row: row.scope != TRUST):
-        if row.scope == TRUST:
-            topic, manner = topics.TRUST, topics.TRUST_MANNER
-        else:
-            topic, manner = topics.to_scope(row.scope, ScopeTopic.ALERT), topics.MANNERS[ScopeTopic.ALERT]
-        if not (_publish(link, topic, row.document, manner) and link.flush()):
+    for part in ([row for row in missing if (row.scope == TRUST) is first] for first in (True, False)):
+        sent: list[ScopeDocument] = []
+        for row in part:
+            if row.scope == TRUST:
+                topic, manner = topics.TRUST, topics.TRUST_MANNER
+            else:
+                topic, manner = topics.to_scope(row.scope, ScopeTopic.ALERT), topics.MANNERS[ScopeTopic.ALERT]
+            if not _publish(link, topic, row.document, manner):
+                break
+            sent.append(row)
+        if not sent:
+            continue
+        if not link.flush():
             return
         with ctx.db.write() as session:
-            same = (ScopeDocument.scope == row.scope, ScopeDocument.version == row.version)
-            session.execute(update(ScopeDocument).where(*same).values(published_at=now))
+            for row in sent:
+                same = (ScopeDocument.scope == row.scope, ScopeDocument.version == row.version)
+                session.execute(update(ScopeDocument).where(*same).values(published_at=now))
+        if len(sent) < len(part):
+            return
 
 
 _UNHEARD = UnitStatus.connected.is_(True) & or_(
     UnitStatus.plan_version.is_(None), UnitStatus.plan_version < UnitPlan.version
 )
+_IN = UnitPlan.unit_id.not_in(select(Revocation.unit_id))
+"""What a revoked unit had on the broker was taken off, and stays off."""
 _LACKING = (
     select(UnitPlan.unit_id)
     .outerjoin(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id)
-    .where(or_(UnitPlan.published_at.is_(None), _UNHEARD & (UnitPlan.published_at < bindparam("before"))))
+    .where(or_(UnitPlan.published_at.is_(None), _UNHEARD & (UnitPlan.published_at < bindparam("before"))), _IN)
     .order_by(UnitPlan.unit_id)
 )
-_SILENT = select(UnitPlan.unit_id).join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id).where(_UNHEARD).limit(1)
+_SILENT = (
+    select(UnitPlan.unit_id).join(UnitStatus, UnitStatus.unit_id == UnitPlan.unit_id).where(_UNHEARD, _IN).limit(1)
+)
 
 
 def _lacking(session: Session, now: datetime) -> tuple[Sequence[str], bool]:
@@ -129,8 +153,11 @@ def _lacking(session: Session, now: datetime) -> tuple[Sequence[str], bool]:
 
 
 def _say_plans(ctx: Context, link: Link, units: Sequence[str], now: datetime) -> None:
-    """Read as they are said: all plans of a large fleet do not lie in memory at once."""
+    """Read as they are said: all plans of a large fleet do not lie in memory at once. An emergency does not wait for
+    them all."""
     for start in range(0, len(units), BATCH):
+        if start:
+            _say_documents(ctx, link, now)
         with ctx.db.read() as session:
             # Columns, not objects: while a thousand plans leave, somebody waits for the last one.
             missing = session.execute(_PLANS, {"units": units[start : start + BATCH]}).all()

@@ -24,6 +24,7 @@ from controller.services.deliveries import mark_dirty
 from controller.services.limiting import A_WEEK, COUNTS
 from controller.services.returning import by_regulation, take_off
 from controller.services.rights import Actor, Right
+from controller.services.spoken import spoken
 from controller.services.stations import SITES, regulation
 
 MOST_WINDOWS, MOST_CEILINGS = 12, 12
@@ -245,7 +246,7 @@ def _held_against(session: Session, station: Station, now: datetime) -> list[tup
 
 
 def _over(session: Session, rule: Regulation, several: Sequence[Delivery], now: datetime) -> dict[str, str]:
-    """At one cluster, beside what has sounded this week already."""
+    """At one cluster, beside what has sounded this week already and the live voices of these weeks."""
     if not rule.limits.any:
         return {}
     heard = session.execute(
@@ -256,7 +257,9 @@ def _over(session: Session, rule: Regulation, several: Sequence[Delivery], now: 
             Delivery.start > now - A_WEEK,
         )
     )
-    there: list[Sound] = [(row[0], row[1]) for row in heard]
+    here = several[0].cluster_id
+    voices = spoken(session, [here], now - A_WEEK, several[-1].end + A_WEEK, now)
+    there: list[Sound] = [*((row[0], row[1]) for row in heard), *voices.get(here, [])]
     more = [(each.start, each.end) for each in several]
     over = excesses(there, more, rule.limits, VIETNAM)
     return {several[each.place].id: f"limit_{each.kind}" for each in over}

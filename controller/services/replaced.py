@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.orm import Session
 
+from broadcasts.domain.schedule_check import FAR
 from controller.db.tables import Delivery
 
 Span = tuple[datetime, datetime]
 """Which starts of a series an edit replaces: from, to (not included)."""
+TICK = timedelta(milliseconds=1)
+
+
+def begun_at(session: Session, broadcast_id: str, now: datetime) -> datetime | None:
+    """The first start that is over or sounds."""
+    begun = select(func.min(Delivery.start)).where(Delivery.broadcast_id == broadcast_id, Delivery.start <= now)
+    return session.scalar(begun)
+
+
+def yet_to_come(session: Session, editing: str | None, part: Span | None, now: datetime) -> Span | None:
+    """The same `part`; of all of a series that has begun, what has not: what has sounded stays, and counts."""
+    if not editing or part is not None or begun_at(session, editing, now) is None:
+        return part
+    return now + TICK, now + FAR
 
 
 def replaced(editing: str, part: Span | None) -> ColumnElement[bool]:

@@ -21,10 +21,10 @@ from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Delivery
 from controller.services import audit, facts
 from controller.services.approving import draft_of
-from controller.services.composing import Draft, begun_at, editable, hand_in
+from controller.services.composing import Draft, editable, hand_in
 from controller.services.context import LOCK_WINDOW, Context
 from controller.services.deliveries import withdraw_open
-from controller.services.replaced import Span
+from controller.services.replaced import TICK, Span, begun_at
 from controller.services.rights import Actor, Right
 from controller.services.schedules import last_day, schedule_of, stored, take_off, without
 
@@ -86,17 +86,27 @@ def change(
     now = ctx.clock.now()
     with ctx.db.write() as session:
         broadcast = editable(session, actor, broadcast_id, revision)
-        schedule = schedule_of(broadcast)
-        if extent is not Extent.ALL:
-            is_first = first_start(schedule, VIETNAM) == _chosen(schedule, start, now)
-            if is_first and (extent is Extent.FOLLOWING or not is_series(broadcast)):
-                extent = Extent.ALL
-        if extent is Extent.ALL and begun_at(session, broadcast.id, now) is None:
+        extent = widened(broadcast, extent, start, now)
+        if in_place(session, broadcast, extent, now):
             found = hand_in(ctx, session, actor, draft, now, editing=broadcast.id)
         else:
             found = _part(ctx, session, actor, broadcast, draft, extent, start, now)
     ctx.wake()
     return found
+
+
+def widened(broadcast: Broadcast, extent: Extent, start: datetime | None, now: datetime) -> Extent:
+    """From the first start on is all of it. Raises as `change`."""
+    if extent is Extent.ALL:
+        return extent
+    schedule = schedule_of(broadcast)
+    is_first = first_start(schedule, VIETNAM) == _chosen(schedule, start, now)
+    return Extent.ALL if is_first and (extent is Extent.FOLLOWING or not is_series(broadcast)) else extent
+
+
+def in_place(session: Session, broadcast: Broadcast, extent: Extent, now: datetime) -> bool:
+    """Whether such an edit is a new revision of the same broadcast: nothing of it has sounded."""
+    return extent is Extent.ALL and begun_at(session, broadcast.id, now) is None
 
 
 @audit.decided("broadcast.leave_out")
@@ -127,7 +137,8 @@ def _part(
     now: datetime,
 ) -> str:
     """The old one loses the part, a new one takes it over."""
-    chosen = now if extent is Extent.ALL else _chosen(schedule_of(broadcast), start, now)
+    # What begins this very instant has begun.
+    chosen = now + TICK if extent is Extent.ALL else _chosen(schedule_of(broadcast), start, now)
     if extent is Extent.ONE:
         draft = replace(draft, repeat="once", until_day=None, pattern=PLAIN)
     elif extent is Extent.FOLLOWING and draft.first_day is not None:

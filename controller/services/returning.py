@@ -7,7 +7,8 @@ schedule are asked again; what a person took off never comes back by itself.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
@@ -20,29 +21,22 @@ from broadcasts.domain.routing import Routing, Unreached, Want, route
 from broadcasts.ids import DeliveryId
 from controller.db.base import said
 from controller.db.tables import Broadcast, Delivery
+from controller.services.around import ALONE, Around
 from controller.services.context import LOCK_WINDOW
-from controller.services.deliveries import (
-    UNASKED,
-    asked_at,
-    last_sound,
-    mark_dirty,
-    move,
-    newest_plans,
-    ruled_at,
-    slot_of,
-    stations_of,
-    take_back,
-)
+from controller.services.deliveries import mark_dirty, move, newest_plans, take_back
+from controller.services.laying import UNASKED, asked_at, ruled_at, stations_of
 from controller.services.limiting import over_the_limit
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.replaced import others
 from controller.services.routing import besides
 from controller.services.schedules import schedule_of
+from controller.services.slots import last_sound, slot_of
 from controller.services.stations import regulation, units_of
 from controller.services.valid_approvals import end_of
 
-REGULATED = ("quiet_hours", "limit_session", "limit_day", "limit_week", UNASKED)
-"""What a station's regulation takes off."""
+NO_UNIT = "no_unit"
+REGULATED = ("quiet_hours", "limit_session", "limit_day", "limit_week", UNASKED, NO_UNIT)
+"""What a station's regulation takes off, and what nobody was there to play."""
 ROUTED = tuple(str(why) for why in Unreached)
 """What the choice of routing keeps off."""
 BACK = "allowed_again"
@@ -71,7 +65,7 @@ def by_regulation(session: Session, clusters: Collection[str], now: datetime) ->
     for delivery in found:
         by_broadcast[delivery.broadcast_id].append(delivery)
     may = [each for name, several in by_broadcast.items() for each in _allowed(session, name, several)]
-    fits = _within_limits(session, sorted(may, key=lambda each: (each.start, each.priority, each.id)))
+    fits = _within_limits(session, sorted(may, key=lambda each: (each.start, each.priority, each.id)), now)
     _bring_back(session, fits, now)
     return len(fits)
 
@@ -79,14 +73,8 @@ def by_regulation(session: Session, clusters: Collection[str], now: datetime) ->
 def by_routing(session: Session, clusters: Collection[str], now: datetime) -> list[str]:
     """Priority broadcasts with a choice of routing at these clusters, settled once more: who has the horn there may be
     another than when they were approved. The clusters where something changed."""
-    not_over = or_(Broadcast.last_day.is_(None), Broadcast.last_day >= now.astimezone(VIETNAM).date())
-    rows = session.scalars(
-        select(Broadcast)
-        .where(Broadcast.routing != said(""), Broadcast.status == "approved", not_over)
-        .order_by(Broadcast.created_at, Broadcast.id)
-    )
     here, touched = set(clusters), list[str]()
-    for broadcast in rows.all():
+    for broadcast in routed(session, now):
         if here & {*broadcast.clusters, *broadcast.joined}:
             touched += _settle_again(session, broadcast, now)
     if touched:
@@ -94,8 +82,29 @@ def by_routing(session: Session, clusters: Collection[str], now: datetime) -> li
     return touched
 
 
+def routed(session: Session, now: datetime, *, or_waiting: bool = False) -> Sequence[Broadcast]:
+    """Approved, with a choice of routing, and not over, in the order in which they are settled."""
+    not_over = or_(Broadcast.last_day.is_(None), Broadcast.last_day >= now.astimezone(VIETNAM).date())
+    status = ["approved", "submitted"] if or_waiting else ["approved"]
+    return session.scalars(
+        select(Broadcast)
+        .where(Broadcast.routing != said(""), Broadcast.status.in_(status), not_over)
+        .order_by(Broadcast.created_at, Broadcast.id)
+    ).all()
+
+
 def _settle_again(session: Session, broadcast: Broadcast, now: datetime) -> list[str]:
-    rows = session.scalars(
+    found = settled_again(session, broadcast, ahead_of(session, broadcast, now), now)
+    for row, why in found.still:
+        row.reason = why
+    take_off(session, found.gone, now)
+    _bring_back(session, found.back, now)
+    return [*(row.cluster_id for row, _ in found.gone), *(row.cluster_id for row in found.back)]
+
+
+def ahead_of(session: Session, broadcast: Broadcast, now: datetime) -> Sequence[Delivery]:
+    """Of this broadcast, what a rule may still move."""
+    return session.scalars(
         select(Delivery)
         .where(
             Delivery.broadcast_id == broadcast.id,
@@ -105,25 +114,37 @@ def _settle_again(session: Session, broadcast: Broadcast, now: datetime) -> list
         )
         .order_by(Delivery.start, Delivery.id)
     ).all()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What leaves the air, what stays off it for this reason now, what comes back."""
+
+    gone: Sequence[tuple[Delivery, str]] = ()
+    still: Sequence[tuple[Delivery, str]] = ()
+    back: Sequence[Delivery] = ()
+
+
+def settled_again(
+    session: Session, broadcast: Broadcast, rows: Sequence[Delivery], now: datetime, around: Around = ALONE
+) -> Settled:
+    """What the choice of routing says of `rows`, all of one broadcast, beside what is planned and what is `around`.
+    Nothing is changed."""
     away = [row for row in rows if row.state == State.WITHDRAWN and row.reason in ROUTED]
     if not away and all(row.state == State.WITHDRAWN for row in rows):
-        return []
-    may = {row.id for row in _within_limits(session, _allowed(session, broadcast.id, away))}
+        return Settled()
+    may = {row.id for row in _within_limits(session, _allowed(session, broadcast.id, away), now, around)}
     shut = {row.id for row in rows if row.state == State.WITHDRAWN and row.id not in may}
     wants = [Want(slot_of(row), row.begin, row.id in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
-    found = route(Routing(broadcast.routing), wants, besides(session, wants, others(broadcast.id, None)), most)
-    gone: list[tuple[Delivery, str]] = []
-    for row in rows:
-        why = found.get(DeliveryId(row.id))
-        if row.state != State.WITHDRAWN and why is not None:
-            gone.append((row, str(why)))
-        elif why is not None and row.id in may:
-            row.reason = str(why)
-    take_off(session, gone, now)
-    back = [row for row in rows if row.id in may and DeliveryId(row.id) not in found]
-    _bring_back(session, back, now)
-    return [*(row.cluster_id for row, _ in gone), *(row.cluster_id for row in back)]
+    found = route(Routing(broadcast.routing), wants, besides(session, wants, others(broadcast.id, None), around), most)
+    why = {row.id: found.get(DeliveryId(row.id)) for row in rows}
+    told = [(row, str(why[row.id])) for row in rows if why[row.id] is not None]
+    return Settled(
+        gone=[each for each in told if each[0].state != State.WITHDRAWN],
+        still=[each for each in told if each[0].id in may],
+        back=[row for row in rows if row.id in may and why[row.id] is None],
+    )
 
 
 def take_off(session: Session, rows: Collection[tuple[Delivery, str]], now: datetime) -> None:
@@ -154,28 +175,32 @@ def _allowed(session: Session, broadcast_id: str, rows: Sequence[Delivery]) -> l
     return found
 
 
-def _within_limits(session: Session, rows: Sequence[Delivery]) -> list[Delivery]:
+def _within_limits(session: Session, rows: Sequence[Delivery], now: datetime, around: Around = ALONE) -> list[Delivery]:
     if not rows:
         return []
     stations = stations_of(session, sorted({row.cluster_id for row in rows}))
     limits = {cluster: regulation(station, site).limits for cluster, (station, site) in stations.items()}
     told = [{"id": row.id, "cluster_id": row.cluster_id, "start": row.start, "end": row.end} for row in rows]
-    over = over_the_limit(session, limits, told)
+    over = over_the_limit(session, limits, told, now, around)
     return [row for row in rows if row.id not in over]
 
 
 def _bring_back(session: Session, rows: Iterable[Delivery], now: datetime) -> None:
     """As if it had just been made: whichever unit serves there now, as loud as is allowed now, in no plan yet."""
-    rows = list(rows)
+    for row, unit, volume, rank in as_made_now(session, list(rows)):
+        move(session, row, State.PLANNED, Actor.CONTROLLER, now, BACK)
+        row.verdict = row.reason = row.verdict_at = row.plan_version = row.last_plan = None
+        row.unit_id, row.volume, row.rank = unit, volume, rank
+    session.flush()
+
+
+def as_made_now(session: Session, rows: Sequence[Delivery]) -> Iterator[tuple[Delivery, str, int, int]]:
+    """Each with the unit, volume and rank that it would have. Each has a unit."""
     clusters = sorted({row.cluster_id for row in rows})
     stations, units = stations_of(session, clusters), units_of(session, clusters)
     ranked = ranks_at(session, {station.id for station, _ in stations.values()})
     for row in rows:
         (station, site), broadcast = stations[row.cluster_id], session.get_one(Broadcast, row.broadcast_id)
         _, ceiling = ruled_at(regulation(station, site), row.start, row.end - row.start, True)
-        move(session, row, State.PLANNED, Actor.CONTROLLER, now, BACK)
-        row.verdict = row.reason = row.verdict_at = row.plan_version = row.last_plan = None
-        row.unit_id = units[row.cluster_id]
-        row.volume = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
-        row.rank = broadcast.rank + rank_of(ranked, station.id, broadcast.id)
-    session.flush()
+        volume = min(station.volume if broadcast.volume is None else broadcast.volume, ceiling)
+        yield row, units[row.cluster_id], volume, broadcast.rank + rank_of(ranked, station.id, broadcast.id)

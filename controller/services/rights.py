@@ -52,16 +52,24 @@ class Right(StrEnum):
     """Say what a cluster is: its hamlet, its kind of site, what it plays and is tagged with."""
     AREAS = "areas"
     """Merge communes (R-011)."""
+    SWAP = "swap"
+    """Say which unit serves a cluster (R-085)."""
+    ENROL = "enrol"
+    """Accept a unit that asks to be let in (R-084)."""
+    REVOKE = "revoke"
+    """Take a unit's credential away, at once and for good."""
 
 
 ROLES: dict[Role, frozenset[Right]] = {
     Role.BROADCASTER: frozenset({Right.COMPOSE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
     Role.APPROVER: frozenset({Right.APPROVE, Right.REGULATE, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
-    Role.TECHNICIAN: frozenset({Right.COMMAND, Right.PLACES, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
+    Role.TECHNICIAN: frozenset(
+        {Right.COMMAND, Right.PLACES, Right.ENROL, Right.SWAP, Right.LOOK, Right.HEALTH, Right.SANDBOX}
+    ),
     Role.PROVINCE: frozenset(
         {
             *(Right.LOOK, Right.HEALTH, Right.SANDBOX, Right.METRICS, Right.UNLOCK, Right.PRELOAD, Right.UPKEEP),
-            *(Right.PLACES, Right.RELAY),
+            *(Right.PLACES, Right.RELAY, Right.ENROL, Right.REVOKE),
         }
     ),
     Role.EMERGENCY: frozenset({Right.ALERT, Right.PRELOAD, Right.LOOK, Right.HEALTH, Right.SANDBOX}),
@@ -73,7 +81,7 @@ ROLES: dict[Role, frozenset[Right]] = {
 STRONG = frozenset(
     {
         *(Right.APPROVE, Right.ALERT, Right.PEOPLE, Right.UNLOCK, Right.AUDIT, Right.REGULATE),
-        *(Right.PRELOAD, Right.UPKEEP, Right.AREAS, Right.RELAY),
+        *(Right.PRELOAD, Right.UPKEEP, Right.AREAS, Right.RELAY, Right.REVOKE),
     }
 )
 """What is done only in a session that gave a second factor (R-115)."""
@@ -163,6 +171,11 @@ class Actor:
             raise Refused("second_factor.needed", right=any_of[0])
         return replace(self, grants=tuple(grant for grant in self.grants if usable & grant.rights))
 
+    def besides(self, lender: str) -> Actor:
+        """This person without what `lender` (an account's id) lent him: what somebody may not say himself, nobody says
+        in his name."""
+        return replace(self, grants=tuple(grant for grant in self.grants if not lender or grant.lender != lender))
+
     def only_in(self, areas: frozenset[str]) -> Actor:
         """This person with every grant cut down to these areas."""
         cut = (replace(grant, areas=grant.areas & areas) for grant in self.grants)
@@ -176,10 +189,11 @@ class Actor:
 
 
 def below(session: Session, area: str) -> frozenset[str]:
-    """The area and everything under it."""
+    """The area and everything under it, or that was under it until its level ended."""
     found, front = {area}, {area}
     while front:
-        front = set(session.scalars(select(Area.id).where(Area.parent_id.in_(front)))) - found
+        under = or_(Area.parent_id.in_(front), Area.former_parent_id.in_(front))
+        front = set(session.scalars(select(Area.id).where(under))) - found
         found |= front
     return frozenset(found)
 

@@ -16,8 +16,10 @@ from broadcasts.domain.routing import MOST_STACKED, Routing, Unreached, Want, ro
 from broadcasts.errors import LoaError, Refused
 from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Broadcast, Cluster, Delivery
+from controller.services.around import ALONE, Around
 from controller.services.ranking import rank_of, ranks_at
 from controller.services.replaced import Span, others
+from controller.services.slots import slot_of
 from controller.services.stations import units_of
 
 AT_MOST = 100_000
@@ -51,17 +53,17 @@ def settle(
     session: Session,
     broadcast: Broadcast,
     rows: Sequence[dict[str, Any]],
-    begins: Mapping[str, datetime],
     shut: set[str],
+    around: Around = ALONE,
 ) -> dict[str, str]:
-    """Of new deliveries, as rows, those that get nowhere, with the reason. `begins`: the occurrence by delivery;
-    `shut`: those that are off the air already."""
+    """Of new deliveries, as rows, those that get nowhere, with the reason; `shut`: those that are off the air
+    already."""
     kind = Routing(broadcast.routing)
     if kind is Routing.AS_IT_COMES or not rows:
         return {}
-    wants = [Want(_slot_of_row(row), begins[row["id"]], row["id"] in shut) for row in rows]
+    wants = [Want(_slot_of_row(row), row["begin"], row["id"] in shut) for row in rows]
     most = timedelta(minutes=broadcast.stack_minutes or 0)
-    found = route(kind, wants, besides(session, wants, others(broadcast.id, None)), most)
+    found = route(kind, wants, besides(session, wants, others(broadcast.id, None), around), most)
     return {str(name): str(why) for name, why in found.items()}
 
 
@@ -108,15 +110,18 @@ def foreseen(
     return [NotThere(start, why, tuple(names)) for (start, why), names in together.items()]
 
 
-def besides(session: Session, wants: Sequence[Want], there: ColumnElement[bool]) -> list[Slot]:
-    """What is planned at these clusters around these times, `there` says of which."""
+def besides(session: Session, wants: Sequence[Want], there: ColumnElement[bool], around: Around = ALONE) -> list[Slot]:
+    """What is planned at these clusters around these times, `there` says of which; and what is `around`, of other
+    broadcasts."""
     slots = [want.slot for want in wants]
+    own, where = {slot.broadcast for slot in slots}, {slot.cluster for slot in slots}
+    more = [slot_of(each) for each in around.at(where) if each.priority <= Priority.PRIORITY]
     rows = session.execute(
         select(
             *(Delivery.id, Delivery.broadcast_id, Delivery.cluster_id, Delivery.asset_sha256, Delivery.start),
             *(Delivery.end, Delivery.priority, Delivery.rank),
         ).where(
-            Delivery.cluster_id.in_({slot.cluster for slot in slots}),
+            Delivery.cluster_id.in_(where),
             Delivery.state.in_([str(state) for state in OPEN]),
             Delivery.priority <= int(Priority.PRIORITY),
             Delivery.end > min(slot.start for slot in slots),
@@ -136,7 +141,8 @@ def besides(session: Session, wants: Sequence[Want], there: ColumnElement[bool])
             row.rank,
         )
         for row in rows
-    ]
+        if row.id not in around.without
+    ] + [slot for slot in more if slot.broadcast not in own]
 
 
 def _slot_of_row(row: Mapping[str, Any]) -> Slot:

@@ -80,10 +80,16 @@ def communes(count: int = 16) -> Iterator[Commune]:
 
 
 def seed(
-    ctx: Context, *, clusters: int = 80, hours: list[list[int]] | None = None, password_only: int = 0
+    ctx: Context,
+    *,
+    clusters: int = 80,
+    hours: list[list[int]] | None = None,
+    password_only: int = 0,
+    mp3_only: int = 0,
 ) -> Seeded | None:
     """Fill an empty database; none when it is not empty. `hours` in minutes of the day, [[start, end], …]. The first
-    `password_only` units have no key of their own, as the cheapest boxes.
+    `password_only` units have no key of their own, as the cheapest boxes; the last `mp3_only`
+    decode nothing but MP3.
 
     A number above 540 (108 communes) puts more than 5 clusters into a commune.
     """
@@ -107,6 +113,8 @@ def seed(
             accounts.create_user(ctx, session, first[name], name, full_name, role, PROVINCE[0], "seed")
         audit.record(session, ctx.clock.now(), "seed", "seed", PROVINCE[0], {"clusters": len(units)})
     root = ctx.keys.root_public()
+    for enrolment in enrolments[len(enrolments) - mp3_only :]:
+        enrolment["codecs"] = ["mp3"]
     for enrolment in enrolments:
         enrolment |= {"root_kid": root.kid, "root_x": root.x}
     return Seeded({name: password.word for name, password in first.items()}, enrolments)

@@ -15,7 +15,8 @@ from controller.db.base import said
 from controller.db.tables import Delivery, DeliveryMove, JournalMark, UnitPlan, UnitStatus
 from controller.services import alerting
 from controller.services.context import Context
-from controller.services.deliveries import close, last_sound
+from controller.services.deliveries import close
+from controller.services.slots import last_sound
 
 LOOK_AGAIN = timedelta(minutes=10)
 LOOK_SOON = timedelta(minutes=1)

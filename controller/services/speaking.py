@@ -18,14 +18,13 @@ from sqlalchemy.orm import Session
 
 from broadcasts.audio.store import told_as_faults
 from broadcasts.audio.voices import FASTEST, SLOWEST, Sentence, Voice
-from broadcasts.domain.reading.reader import read
 from broadcasts.domain.reading.sentences import split
 from broadcasts.domain.reading.tokens import Category, Reading, Token
 from broadcasts.errors import Fault, Refused
 from controller.db.tables import Asset, SpokenText
 from controller.services import audit, library
 from controller.services.context import Context
-from controller.services.pronouncing import glossary_for
+from controller.services.pronouncing import as_read
 from controller.services.rights import Actor, Right
 
 LONGEST = 8_000
@@ -70,7 +69,7 @@ def reading(session: Session, actor: Actor, wish: Wish) -> Reading:
     if wish.language != OWN_LANGUAGE:
         printable = "".join(one if one.isprintable() or one == "\n" else " " for one in text)
         return Reading(printable, (Token(0, len(printable), printable, printable, Category.PLAIN),))
-    found = read(text, glossary_for(session, actor.area))
+    found = as_read(session, actor.area, text)
     decided = found.decided(_chosen(found, wish.words))
     if len(decided.spoken) > MOST_SPOKEN:
         raise Refused("speech.long", length=len(decided.spoken), most=MOST_SPOKEN)
@@ -144,13 +143,13 @@ def say(ctx: Context, sentences: Sequence[Sentence], voice: str, percent: int, o
 
     Raises what `Voices.say` does."""
     try:
-        ctx.voices.say(sentences, voice, percent / 100, out, urgent=urgent)
+        _voiced(ctx, sentences, voice, percent, out, urgent=urgent)
     except Fault:
         _, failed = ctx.voices.find(voice)
         own = _embedded(ctx, failed.speaks)
         if not urgent or not own or own == voice:
             raise
-        ctx.voices.say(sentences, own, percent / 100, out, urgent=urgent)
+        _voiced(ctx, sentences, own, percent, out, urgent=urgent)
         return own
     return voice
 
@@ -202,7 +201,7 @@ def _made(
             folder.mkdir(parents=True, exist_ok=True)
             work = tempfile.TemporaryDirectory(prefix="spoken-", dir=folder)
         with work as place:
-            out = ctx.voices.say(sentences, voice, wish.percent / 100, Path(place) / "spoken.wav")
+            out = _voiced(ctx, sentences, voice, wish.percent, Path(place) / "spoken.wav")
             prepared = ctx.audio.prepare(out)
     now = ctx.clock.now()
     with ctx.db.write() as session:
@@ -232,6 +231,20 @@ def _made(
         )
         session.flush()
     return Made(row, asset)
+
+
+def _voiced(
+    ctx: Context, sentences: Sequence[Sentence], voice: str, percent: int, out: Path, *, urgent: bool = False
+) -> Path:
+    """Counted: a voice that fails is somebody's to mend. What is refused is nothing that a voice did."""
+    began, provider = ctx.wall.monotonic(), voice.partition("/")[0]
+    try:
+        made = ctx.voices.say(sentences, voice, percent / 100, out, urgent=urgent)
+    except Fault:
+        ctx.measures.spoke(provider, ctx.wall.monotonic() - began, well=False)
+        raise
+    ctx.measures.spoke(provider, ctx.wall.monotonic() - began, well=True)
+    return made
 
 
 def digest(told: object) -> str:

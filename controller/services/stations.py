@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.limits import Limits
@@ -41,12 +41,13 @@ def _minutes(told: int | None) -> timedelta | None:
     return None if told is None else timedelta(minutes=told)
 
 
-def units_of(session: Session, clusters: Iterable[str]) -> dict[str, str]:
-    """Cluster to the unit that serves it now."""
+def units_of(session: Session, clusters: Iterable[str], at: datetime | None = None) -> dict[str, str]:
+    """Cluster to the unit that serves it now, or served it `at` an instant."""
+    there: ColumnElement[bool] = Assignment.until.is_(None)
+    if at is not None:
+        there = (Assignment.since <= at) & (there | (Assignment.until > at))
     rows = session.execute(
-        select(Assignment.cluster_id, Assignment.unit_id).where(
-            Assignment.until.is_(None), Assignment.cluster_id.in_(list(clusters))
-        )
+        select(Assignment.cluster_id, Assignment.unit_id).where(there, Assignment.cluster_id.in_(list(clusters)))
     )
     return {row[0]: row[1] for row in rows}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from broadcasts.clock import unix_ms
 from broadcasts.domain.versions import next_version
 from broadcasts.wire import codec
@@ -49,8 +51,18 @@ def ensure_trust(ctx: Context, now: datetime) -> None:
         )
 
 
+def told_uses(session: Session, root: PublicKey) -> frozenset[str]:
+    """For what the stored document names a key: of these any unit may have heard. Raises ContractViolation where it is
+    not of this root."""
+    stored = session.get(ScopeDocument, TRUST)
+    return frozenset() if stored is None else frozenset(str(key.use) for key in _read(stored.document, root).keys)
+
+
+def _read(document: bytes, root: PublicKey) -> Trust:
+    return codec.unseal(Trust, document, Typ.TRUST, lambda kid: root if kid == root.kid else None)
+
+
 def _lists(document: bytes, ctx: Context, ours: Mapping[Use, PublicKey], now: datetime) -> bool:
-    root = ctx.keys.root_public()
-    trust = codec.unseal(Trust, document, Typ.TRUST, lambda kid: root if kid == root.kid else None)
+    trust = _read(document, ctx.keys.root_public())
     listed = {(key.use, key.kid, key.x) for key in trust.keys if key.not_after > unix_ms(now + RENEW)}
     return listed == {(use, key.kid, key.x) for use, key in ours.items()}

@@ -51,11 +51,13 @@ class State(StrEnum):
     OPEN = "open"
     QUEUED = "queued"
     WORKING = "working"
+    HELD = "held"
+    """Whole, and tried often enough: it waits for its sender's word (`trying_again`)."""
     DONE = "done"
     REFUSED = "refused"
 
 
-UNFINISHED = (State.OPEN, State.QUEUED, State.WORKING)
+UNFINISHED = (State.OPEN, State.QUEUED, State.WORKING, State.HELD)
 
 
 class Use(StrEnum):
@@ -177,6 +179,9 @@ class Piece:
         if self.upload.received + self.came + len(data) > self.upload.size:
             raise Refused("upload.beyond")
         with told_as_faults():
+            # Others were promised room as well, and what waits for the store stays: the spare is nobody's.
+            if shutil.disk_usage(self.shelf.folder).free < len(data) + SPARE_BYTES:
+                raise Fault("storage.full")
             self.file.write(data)
         if self._digest:
             self._digest.update(data)
@@ -276,9 +281,9 @@ def sweep(ctx: Context, shelf: Shelf) -> int:
     """Away with what nobody went on with, and with files that nothing names. How many rows went."""
     now = ctx.wall.now()
     with ctx.db.write() as session:
-        old = list(
-            session.scalars(select(Upload).where(Upload.state == State.OPEN, Upload.changed_at < now - GOOD_FOR))
-        )
+        left = (Upload.state == State.OPEN) & (Upload.changed_at < now - GOOD_FOR)
+        left |= (Upload.state == State.HELD) & (Upload.changed_at < now - REMEMBERED)
+        old = list(session.scalars(select(Upload).where(left)))
         for each in old:
             session.delete(each)
         session.execute(
@@ -286,9 +291,14 @@ def sweep(ctx: Context, shelf: Shelf) -> int:
         )
         session.flush()
         known = set(session.scalars(select(Upload.id).where(Upload.state.in_(UNFINISHED))))
+    dropped = {each.id for each in old}
     for path in shelf.folder.glob("*.part"):
-        aged = now.timestamp() - path.stat().st_mtime > STRAY.total_seconds()
-        if path.stem not in known and (aged or path.stem in {each.id for each in old}):
+        try:
+            aged = now.timestamp() - path.stat().st_mtime > STRAY.total_seconds()
+        except FileNotFoundError:
+            # Whoever prepared or forgot it was quicker.
+            continue
+        if path.stem not in known and (aged or path.stem in dropped):
             path.unlink(missing_ok=True)
     return len(old)
 

@@ -13,7 +13,11 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.clock import unix_ms
 from broadcasts.errors import Refused
+from broadcasts.wire import codec
+from broadcasts.wire.firmware import Manifest
+from broadcasts.wire.jws import SigningKey, Typ
 from controller.db.tables import Area, Asset, Assignment, Cluster, Station, Unit, WantedState
 from controller.services import audit
 from controller.services.context import Context
@@ -36,6 +40,8 @@ class Wants:
     firmware: str | None = None
     image: Asset | None = None
     settings: Mapping[str, str] | None = None
+    manifest: str | None = None
+    """Of the image, signed by the key for firmware (CONTRACT.md, section 7a)."""
 
     @property
     def configuration(self) -> str | None:
@@ -48,14 +54,17 @@ class Wants:
 
 @audit.decided("wanted.firmware")
 def put_firmware(ctx: Context, actor: Actor, target: str, model: str, version: str, source: Path) -> Asset:
-    """Keep the image at `source`; units of this model at the target are to install it.
+    """Keep the image at `source`; the unit of this model is to install it.
 
-    `target` is `unit:<id>` or `area:<id>`. Raises Refused: "no_right", "choice.unknown" (target, model, version),
-    "firmware.large".
+    `target` is `unit:<id>`: what all poles below an area run is decided wave by wave (`broadcasts.domain.rollout`), and
+    by no single person at one go. Raises Refused: "no_right", "choice.unknown" (target, model, version),
+    "firmware.single", "firmware.large".
     """
     actor = actor.need(Right.UPKEEP)
     with ctx.db.read() as session:
         _clusters(session, actor, target, model)
+    if not target.startswith("unit:"):
+        raise Refused("firmware.single")
     size = source.stat().st_size
     if not VERSION.match(version) or not size:
         raise Refused("choice.unknown", name="version", value=version[:40])
@@ -109,8 +118,9 @@ def put_settings(ctx: Context, actor: Actor, target: str, model: str, values: Ma
     ctx.wake()
 
 
-def wants(session: Session, units: Sequence[str]) -> dict[str, Wants]:
-    """What each of these should have; a unit of which nothing is wanted is not in it."""
+def wants(session: Session, units: Sequence[str], signer: SigningKey | None = None) -> dict[str, Wants]:
+    """What each of these should have; a unit of which nothing is wanted is not in it. `signer`: of firmware; none where
+    nobody asks for manifests."""
     if session.scalar(select(WantedState.target).limit(1)) is None:
         return {}
     stands = session.execute(
@@ -139,8 +149,25 @@ def wants(session: Session, units: Sequence[str]) -> dict[str, Wants]:
         if firmware is not None or settings is not None:
             version = firmware.firmware_version if firmware is not None else None
             image = assets[firmware.firmware_sha256 or ""] if firmware is not None else None
-            found[unit] = Wants(version, image, settings)
+            signed = _manifest(firmware, image, signer) if firmware is not None and image is not None else None
+            found[unit] = Wants(version, image, settings, signed)
     return found
+
+
+def _manifest(row: WantedState, image: Asset, signer: SigningKey | None) -> str | None:
+    """Signed each time a plan is made: the key may have been changed in between, and the same key gives the same
+    bytes. The release is the minute in which the image came: one that came later is newer."""
+    if signer is None or row.firmware_version is None:
+        return None
+    told = Manifest(
+        vendor=row.model,
+        version=row.firmware_version,
+        release=unix_ms(image.created_at) // 60_000,
+        sha256=image.sha256,
+        size=image.size,
+        issued_at=unix_ms(image.created_at),
+    )
+    return codec.seal(told, Typ.FIRMWARE, signer).decode()
 
 
 def named_for(session: Session, unit: str, sha256: str) -> bool:

@@ -26,6 +26,7 @@ from controller.services.accounts import who
 from controller.services.office import Office, check_form
 from controller.services.relay_evidence import share
 from controller.services.rights import Actor, Right
+from controller.services.views.alerts_now import standing
 from controller.web import catalogue, waveform
 from controller.web.schedule_form import LUNAR, NAMED, PRESETS
 from controller.web.schedule_words import told
@@ -83,6 +84,7 @@ def environment() -> Environment:
         outline=waveform.outline,
         Right=Right,
         share_of=share,
+        standing=standing,
         LANGUAGES=catalogue.LANGUAGES,
         said=told,
         stretches_of=stretches,
@@ -256,7 +258,7 @@ def visitor(request: Request) -> Desk:
     office: Office = request.app.state.office
     token = request.cookies.get(office.session_cookie, "")
     # What a page asks by itself is no sign of a person (R-118).
-    by_itself = request.url.path.endswith(("/live", "/rows"))
+    by_itself = request.url.path.endswith(("/live", "/rows")) and request.url.path != "/live"
     actor = who(office.ctx, token, touch=not by_itself) if token else None
     chosen = actor.language if actor else request.cookies.get(LANGUAGE_COOKIE, "")
     visit = request.cookies.get(VISIT_COOKIE, "")
@@ -367,16 +369,16 @@ def preloader(desk: Annotated[Desk, Depends(person)]) -> Desk:
 
 
 async def author_form(desk: Annotated[Desk, Depends(author)]) -> AsyncIterator[Desk]:
-    async for read in _large(desk):
+    async for read in large_form(desk):
         yield read
 
 
 async def preloader_form(desk: Annotated[Desk, Depends(preloader)]) -> AsyncIterator[Desk]:
-    async for read in _large(desk):
+    async for read in large_form(desk):
         yield read
 
 
-async def _large(desk: Desk) -> AsyncIterator[Desk]:
+async def large_form(desk: Desk) -> AsyncIterator[Desk]:
     """The only forms that may be large and bring a file, which is gone when the page is done, however it ended."""
     office = desk.office
     _check_header(desk)

@@ -79,6 +79,11 @@ class DraftForm:
         """Of the bulletin itself."""
         return self.parts.main if self.programme else self.asset
 
+    @property
+    def said(self) -> str:
+        """The text that a voice is to read: of the bulletin, or of the part that is being added."""
+        return self.parts.new_text if self.programme else self.text
+
     def draft(self, now: datetime) -> Draft:
         """What was typed as values; what is no date, time or number becomes a missing or unknown one."""
         first, at, until = day_of(self.day), time_of(self.time), day_of(self.until)
@@ -129,6 +134,12 @@ class DraftForm:
 
 def typed(posted: Posted) -> DraftForm:
     """All of it: what is too long is refused in words by those who look ahead, never cut."""
+    form = _typed(posted)
+    # What was made for a part is that part now.
+    return replace(form, asset="") if form.parts.told and form.parts.told[0] == "made" else form
+
+
+def _typed(posted: Posted) -> DraftForm:
     return DraftForm(
         title=posted.get("title"),
         field=posted.get("field", "1"),

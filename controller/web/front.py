@@ -18,26 +18,42 @@ from controller.web.pages import (
     audit,
     broadcasts,
     campaigns,
+    cap,
+    cap_feeds,
     clusters,
     compose,
     delegations,
     deliveries,
+    drills,
+    emergency,
     emergency_set,
     exceptions,
+    faults,
+    fleet,
     groups,
+    guide,
+    hardware,
     home,
+    inventory,
+    missing,
+    orders,
     people,
     phrases,
     places_on_map,
+    playings,
     pronunciations,
     recordings,
     regulation,
     relays,
+    rounds,
     sandbox,
+    sent,
     sound_library,
     sounds,
     speech,
     timetable,
+    units,
+    voices,
 )
 from controller.web.pages.clashes import router as clashes
 
@@ -53,7 +69,7 @@ _TYPES = {
 
 def router() -> APIRouter:
     made = APIRouter(include_in_schema=False)
-    # compose before broadcasts: /broadcasts/new is no broadcast's name.
+    # compose before broadcasts, hardware before clusters: what is called /new there is no name.
     first = (
         account,
         home,
@@ -63,6 +79,8 @@ def router() -> APIRouter:
         sounds,
         pronunciations,
         phrases,
+        missing,
+        sent,
         sound_library,
         timetable,
         ahead,
@@ -70,11 +88,18 @@ def router() -> APIRouter:
         broadcasts,
         deliveries,
         approve,
+        hardware,
+        inventory,
+        fleet,
         clusters,
+        orders,
+        faults,
+        rounds,
     )
-    places = (places_on_map, groups, areas)
-    several = (delegations, exceptions, people, audit, sandbox)
-    for page in (*first, *places, regulation, emergency_set, relays, alerts, *several):
+    places = (places_on_map, groups, areas, units)
+    several = (delegations, exceptions, people, audit, playings, sandbox)
+    alarms = (emergency_set, emergency, drills, guide, alerts, cap, cap_feeds, voices)
+    for page in (*first, *places, regulation, relays, *alarms, *several):
         made.include_router(page.router)
     made.include_router(clashes)
     made.add_api_route("/static/{mark}/{name}", static_file, methods=["GET"])

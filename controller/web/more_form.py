@@ -61,7 +61,7 @@ class MoreForm:
             "source": self.source,
             "category": self.category,
             "issued_at": _instant(self.issued),
-            "tags": tuple(tag.strip() for tag in self.tags.split(",") if tag.strip()),
+            "tags": tags_of(self.tags),
             "groups": self.groups,
             "polygon": () if self.unread else polygon.read(self.shape),
             "also_later": self.also_later,
@@ -75,6 +75,11 @@ class MoreForm:
 
 
 NOTHING_MORE = MoreForm()
+
+
+def tags_of(typed: str) -> tuple[str, ...]:
+    """As typed in one line, with commas between them."""
+    return tuple(tag for each in typed.split(",") if (tag := each.strip()))
 
 
 def typed(posted: Posted) -> MoreForm:

@@ -12,6 +12,7 @@ from controller.web.upload import Posted
 
 KINDS = tuple(kind for kind in PartKind if kind is not PartKind.RELAY)
 """What a recording can be."""
+FIRST_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class PartForm:
 
 @dataclass(frozen=True)
 class PartsForm:
-    """`told`: what the last button did, for who does not see it: (up, down, drop or add, the place it is at now)."""
+    """`told`: what the last button did, for who does not see it: (its word, the place of the part now)."""
 
     parts: tuple[PartForm, ...] = ()
     told: tuple[str, int] | None = None
     new_kind: str = "bulletin"
     new_title: str = ""
+    new_text: str = ""
+    """Typed for a voice."""
 
     KINDS = KINDS
 
@@ -50,9 +53,11 @@ class PartsForm:
         return (first or self.parts[0]).asset if self.parts else ""
 
     def with_recording(self, asset: str) -> PartsForm:
-        """What was uploaded with the form comes last, as it was described beside it."""
-        added = replace(self, parts=(*self.parts, _part(self.new_kind, self.new_title, asset)))
-        return replace(added, told=("add", len(added.parts)), new_title="")
+        """What was made or uploaded with the form comes last, as it was described beside it; without a name, a text's
+        first words are its name."""
+        title = self.new_title.strip() or " ".join(self.new_text.split()[:FIRST_WORDS])[:80]
+        added = replace(self, parts=(*self.parts, _part(self.new_kind, title, asset)))
+        return replace(added, told=("add", len(added.parts)), new_title="", new_text="")
 
 
 NO_PARTS = PartsForm()
@@ -60,10 +65,15 @@ NO_PARTS = PartsForm()
 
 def typed(posted: Posted) -> PartsForm:
     """As the buttons left it: `act` is "up:KEY", "down:KEY", "drop:KEY", or for what is chosen in
-    `add_known` "add", or "relay": it sounds where the station that is relayed is silent."""
+    `add_known` "add", or "relay": it sounds where the station that is relayed is silent; or "made": what was just
+    recorded or spoken in the form."""
     columns = (posted.all("part_key"), posted.all("part_kind"), posted.all("part_title"), posted.all("part_asset"))
     parts = [PartForm(*each) for each in zip(*columns, strict=False) if each[1] in set(PartKind)]
-    form = PartsForm(new_kind=_kind(posted.get("new_kind", "bulletin")), new_title=posted.get("new_title"))
+    form = PartsForm(
+        new_kind=_kind(posted.get("new_kind", "bulletin")),
+        new_title=posted.get("new_title"),
+        new_text=posted.get("new_text").replace("\r\n", "\n"),
+    )
     act, _, key = posted.get("act").partition(":")
     told = None
     if act in ("add", "relay") and (known := posted.get("add_known")):
@@ -71,6 +81,9 @@ def typed(posted: Posted) -> PartsForm:
         asset, _, title = rest.partition(" ")
         parts.append(_part(str(PartKind.RELAY) if act == "relay" else _kind(kind), title, asset))
         told = ("add", len(parts))
+    if act == "made" and posted.get("asset"):
+        form = replace(form, parts=tuple(parts)).with_recording(posted.get("asset"))
+        parts, told = list(form.parts), ("made", len(parts) + 1)
     place = next((place for place, each in enumerate(parts) if each.key == key), None)
     if place is not None and act in ("up", "down"):
         to = max(0, min(len(parts) - 1, place + (1 if act == "down" else -1)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import datetime
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.campaign import Gap, Status
 from broadcasts.domain.statutes import TEMPLATES, Template
+from controller.services.csv_table import sheet
 from controller.services.views.campaigns import Published
 from controller.web.catalogue import knows
 from controller.web.words import Words
@@ -62,12 +61,7 @@ def cells(words: Words, lines: Sequence[Published]) -> list[list[str]]:
 
 
 def as_csv(words: Words, lines: Sequence[Published]) -> bytes:
-    """UTF-8 with a mark that spreadsheets look for. What would be taken for a formula is made text."""
-    out = io.StringIO(newline="")
-    table = csv.writer(out)
-    table.writerow([words.t(f"published.{name}") for name in COLUMNS])
-    table.writerows([[f"'{cell}" if cell[:1] in "=+-@\t\r" else cell for cell in row] for row in cells(words, lines)])
-    return out.getvalue().encode("utf-8-sig")
+    return sheet([words.t(f"published.{name}") for name in COLUMNS], cells(words, lines))
 
 
 def _date(instant: datetime | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from math import ceil
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import LoaError
@@ -145,6 +146,12 @@ class Words:
             if count
         ]
         return " ".join(parts) or self.t("duration.seconds", n=0)
+
+    def seconds(self, length: float) -> str:
+        """To the tenth, rounded up: nothing is said to have been quicker than it was."""
+        tenths = max(0, ceil(length * 10 - 1e-9))
+        point = "." if self.language == "en" else ","
+        return self.t("seconds", n=f"{tenths // 10}{point}{tenths % 10}")
 
     def mastered(self, asset: Asset) -> list[str]:
         """What was done to a recording: sentences."""

@@ -66,10 +66,17 @@ TMPDIR=$home timeout 300 mmdebstrap --quiet --variant=apt --aptopt='Acquire::Lan
   { tail -n 15 "$home/base.log" >&2; cannot "the base image could not be made"; }
 
 build() { timeout 300 /usr/bin/docker build -q -t "$1" --build-arg BASE=$base "$here/images/$2" >"$home/build-$2.log" 2>&1; }
-build eclipse-mosquitto:2 mosquitto & first=$!
-build postgres:15 postgres & second=$!
-wait $first || { tail -n 15 "$home/build-mosquitto.log" >&2; cannot "the Mosquitto image could not be made"; }
-wait $second || { tail -n 15 "$home/build-postgres.log" >&2; cannot "the PostgreSQL image could not be made"; }
-echo "engine: up, with base, Mosquitto and PostgreSQL images, after $((SECONDS - begun)) s"
+# One after the other in two rows: more at once only wait for each other on two cores.
+row() {
+  local name
+  for name in "$@"; do
+    build "${name%%=*}" "${name#*=}" || { tail -n 15 "$home/build-${name#*=}.log" >&2; return 1; }
+  done
+}
+row postgres:15=postgres prom/alertmanager:v0.28.1=alertmanager & first=$!
+row eclipse-mosquitto:2=mosquitto nginx:1.28=nginx prom/prometheus:v3.5.0=prometheus & second=$!
+wait $first || cannot "the images of PostgreSQL and Alertmanager could not be made"
+wait $second || cannot "the images of Mosquitto, nginx and Prometheus could not be made"
+echo "engine: up, with base image and five stand-ins of Debian's programs, after $((SECONDS - begun)) s"
 
 "$@"

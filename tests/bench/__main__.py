@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import agree, audio, dispatch, fuzz, heard
+from tests.bench import agree, audio, dispatch, emergency, fuzz, heard, ingest, live, reach, scrape
 from tests.bench import compile as compiling
 
-BENCHES = {"agree": agree, "audio": audio, "compile": compiling, "dispatch": dispatch, "fuzz": fuzz, "heard": heard}
+BENCHES = {
+    "agree": agree,
+    "audio": audio,
+    "compile": compiling,
+    "dispatch": dispatch,
+    "emergency": emergency,
+    "fuzz": fuzz,
+    "heard": heard,
+    "ingest": ingest,
+    "live": live,
+    "reach": reach,
+    "scrape": scrape,
+}
 
 
 def main(arguments: list[str]) -> int:

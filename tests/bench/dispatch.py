@@ -3,118 +3,122 @@
     python -m tests.bench dispatch --units 80,1000 --broker embedded|mosquitto|both
 
 Real processes: `loa serve`, the broker, and `loasim run` with every unit on its own connection. A round approves one
-more bulletin for every cluster, with a recording that every unit holds already; it lasts from the instant noted in the
-approval until the controller received the last report of the plan that names it. The last round's bulletin sounds,
-and the spread is that of its true starts at the poles. The floor (`tests/bench/floor.py`) is measured in the same run.
+more bulletin for every cluster, with a recording that every unit holds already. `figure` begins when the approval is
+accepted (the answer was there, or the first plan was begun, whichever came first) and ends when the last unit has its
+plan in force and on its disk, by the simulator's record of true time: all processes share one machine's clock. Beside
+it: `pressed`, from when the approver's request began to be looked at, and `known`, until the controller had received
+the last unit's report of it. The last round's bulletin sounds, and the spread is that of its true starts at the poles.
+The floor (`tests/bench/floor.py`) is measured in the same run; `floor` ends at its last acknowledgement, `verified`
+when its last receiver had verified.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
 import subprocess
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 from sqlalchemy import func, select
 
-from broadcasts.clock import VIETNAM, SystemClock
+from broadcasts.clock import VIETNAM
+from broadcasts.wire import topics
+from broadcasts.wire.topics import In
 from broadcasts.wire.trust import Use
 from controller.bootstrap.keys import FileKeyring
 from controller.db.engine import Database, sqlite_at
 from controller.db.tables import Approval, UnitPlan, UnitStatus
-from controller.mqtt.broker_users import CONTROLLER, BrokerUser, Role, new_secret, secret_hash
-from controller.mqtt.embedded import EmbeddedBroker
-from controller.mqtt.link import BrokerAddress
 from deploy.smoke import BIN, Smoke, answer, say, until
 from device_sim.control import ask
-from device_sim.fleetfile import read_fleet
-from tests.bench import floor, processor
+from tests.bench import floor, processor, sizes
+from tests.bench.brokers import bare_broker
+from tests.bench.sizes import PATIENCE_S, Kind
 
-Kind = Literal["embedded", "mosquitto"]
-PATIENCE_S = 120.0
 LATER = timedelta(hours=2)
 """The bulletins of all rounds but the last are for then."""
 
 
 @dataclass(frozen=True)
+class Round:
+    """Seconds from the acceptance of the approval on."""
+
+    applied: float
+    """Until the last unit had its plan."""
+    pressed: float
+    """The same, from the approver's request on."""
+    known: float
+    """Until the controller knew that."""
+
+
+@dataclass(frozen=True)
 class Figures:
-    """Seconds, one for each round; the spread in milliseconds."""
+    """The spread in milliseconds."""
 
     broker: Kind
     units: int
-    rounds: list[float]
-    floor: list[float]
+    rounds: list[Round]
+    floor: list[floor.Lasted]
     spread_ms: int
     load: float
     processor: dict[str, float]
     """Processor seconds of one round (median), by process."""
 
-    @property
-    def figure(self) -> float:
-        return statistics.median(self.rounds)
+    def told(self) -> dict[str, Any]:
+        """Medians, seconds. `ratio`: of `figure` and `floor`."""
+        figure, least = self._median("applied"), self._least("acknowledged")
+        known, verified = self._median("known"), self._least("verified")
+        return {
+            "figure": round(figure, 3),
+            "floor": round(least, 3),
+            "ratio": round(figure / least, 2),
+            "units": self.units,
+            "broker": self.broker,
+            "slowest": round(max(each.applied for each in self.rounds), 3),
+            "pressed": round(self._median("pressed"), 3),
+            "known": round(known, 3),
+            "known_ratio": round(known / least, 2),
+            "verified": round(verified, 3),
+            "verified_ratio": round(figure / max(verified, 0.001), 2),
+            "start_spread_ms": self.spread_ms,
+            "processor_s": self.processor,
+            "load": round(self.load, 1),
+        }
 
-    @property
-    def least(self) -> float:
-        return statistics.median(self.floor)
+    def _median(self, name: str) -> float:
+        return statistics.median(getattr(each, name) for each in self.rounds)
+
+    def _least(self, name: str) -> float:
+        return statistics.median(getattr(each, name) for each in self.floor)
 
     def line(self) -> str:
-        return (
-            f"{self.broker:9} {self.units:6} {self.figure:8.3f} {max(self.rounds):8.3f} {self.least:8.3f} "
-            f"{self.figure / self.least:6.2f} {self.spread_ms:9} {self.load:6.1f}"
-        )
+        told = self.told()
+        cells = " ".join(f"{told[name]:8.3f}" for name in _COLUMNS)
+        return f"{self.broker:9} {self.units:6} {cells} {self.spread_ms:9} {self.load:6.1f}"
 
 
-HEADER = "broker     units   figure  slowest    floor  ratio spread_ms   load"
+_COLUMNS = ("figure", "slowest", "floor", "ratio", "pressed", "known", "verified")
+HEADER = "broker     units " + " ".join(f"{name:>8}" for name in _COLUMNS) + " spread_ms   load"
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench dispatch", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--units", default="80,1000", help="one or several numbers, 80,1000 by default")
-    parser.add_argument("--broker", choices=["embedded", "mosquitto", "both"], default="both")
+    parser = sizes.parser("dispatch", __doc__, "80,1000")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--keep", type=Path, help="keep data and logs in this folder")
     asked = parser.parse_args(arguments)
-    brokers: list[Kind] = ["mosquitto", "embedded"] if asked.broker == "both" else [asked.broker]
-    found: list[Figures] = []
     print(HEADER, flush=True)
-    for broker in brokers:
-        for units in sorted(int(each) for each in asked.units.split(",")):
-            with _folder(asked.keep, f"{broker}-{units}") as folder:
-                found.append(_measure(folder, units, broker, asked.rounds))
-            print(found[-1].line(), flush=True)
-    last = found[-1]
-    told = {
-        "figure": round(last.figure, 3),
-        "floor": round(last.least, 3),
-        "ratio": round(last.figure / last.least, 2),
-        "units": last.units,
-        "broker": last.broker,
-        "start_spread_ms": last.spread_ms,
-        "processor_s": last.processor,
-        "load": round(last.load, 1),
-    }
-    print(json.dumps(told))
+    for broker, units in sizes.each_size(asked):
+        with sizes.folder(asked.keep, f"{broker}-{units}") as folder:
+            figures = _measure(folder, units, broker, asked.rounds)
+        print(figures.line(), flush=True)
+    print(json.dumps(figures.told()))
     return 0
-
-
-@contextmanager
-def _folder(keep: Path | None, name: str) -> Iterator[Path]:
-    if keep is not None:
-        (keep / name).mkdir(parents=True)
-        yield keep / name
-        return
-    with tempfile.TemporaryDirectory(prefix="loa-bench-") as folder:
-        yield Path(folder)
 
 
 def _measure(folder: Path, units: int, broker: Kind, rounds: int) -> Figures:
@@ -123,15 +127,21 @@ def _measure(folder: Path, units: int, broker: Kind, rounds: int) -> Figures:
         lasted = product.play(rounds)
         spread, plans, size, fleet, key = product.results()
     with ExitStack() as undo:
-        address = _floor_broker(folder, units, broker, undo, fleet)
-        least = floor.measure(address, fleet, key, plans, size, rounds)
-    return Figures(broker, units, lasted, least, spread, os.getloadavg()[0], product.processor())
+        address = bare_broker(folder, units, broker, undo, fleet)
+        least = floor.Floor(address, fleet, In.PLAN, key, size, undo)
+        documents = {topics.to_unit(unit, In.PLAN): document for unit, document in plans.items()}
+        least.round(documents)  # as the product's first: not counted
+        floors = [least.round(documents) for _ in range(rounds)]
+    return Figures(broker, units, lasted, floors, spread, os.getloadavg()[0], product.processor())
 
 
 class _Product(Smoke):
     """The processes of `make smoke`, with a stopwatch."""
 
-    def play(self, rounds: int) -> list[float]:
+    SIMPLE = 0
+    """Every unit holds the same file."""
+
+    def play(self, rounds: int) -> list[Round]:
         self._processes: dict[str, int] = {}
         self._spent: list[dict[str, float]] = []
         accounts = self._prepare()
@@ -176,7 +186,7 @@ class _Product(Smoke):
         key = FileKeyring(self._folder / "data" / "keys").signer(Use.PLAN).public
         return self._spread_ms, plans, round(statistics.median(sizes)), self._fleet, key
 
-    def _round(self, author: httpx.Client, approver: httpx.Client, asset: str, start: datetime) -> float:
+    def _round(self, author: httpx.Client, approver: httpx.Client, asset: str, start: datetime) -> Round:
         local = start.astimezone(VIETNAM)
         draft = {
             "title": f"Đo {local:%H:%M:%S}",
@@ -190,22 +200,25 @@ class _Product(Smoke):
         seen = answer(approver.get(f"/api/v1/broadcasts/{name}"))["seen"]
         before = processor.spent(self._processes)
         answer(approver.post(f"/api/v1/broadcasts/{name}/approve", json={"seen": seen}))
+        answered = datetime.now(UTC)
         with self._db.read() as session:
-            approved = session.scalars(select(Approval).where(Approval.broadcast_id == name)).one().at
-        until(lambda: self._waiting(approved) == 0, "every unit applied its plan", PATIENCE_S)
+            pressed = session.scalars(select(Approval).where(Approval.broadcast_id == name)).one().at
+        until(lambda: self._waiting(pressed) == 0, "every unit applied its plan", PATIENCE_S)
         spent = {each: seconds - before.get(each, 0.0) for each, seconds in processor.spent(self._processes).items()}
         self._spent.append(spent)
         with self._db.read() as session:
-            marks = [
-                ("last compile step", select(func.max(UnitPlan.compiled_at))),
-                ("last publish step", select(func.max(UnitPlan.published_at))),
-                ("first report", select(func.min(UnitStatus.reported_at))),
-                ("last report", select(func.max(UnitStatus.reported_at))),
-            ]
-            instants = {name: session.scalar(query) for name, query in marks}
-        after = {name: (at - approved).total_seconds() for name, at in instants.items() if at is not None}
-        say(f"{self._broker} {self._units}: seconds after the approval: {_told(after)}; processor: {_told(spent)}")
-        return after["last report"]
+            begun = session.scalar(select(func.min(UnitPlan.compiled_at)))
+            known = session.scalar(select(func.max(UnitStatus.reported_at)))
+        assert begun is not None
+        assert known is not None
+        poles = ask(self._socket, {"do": "poles", "sounds": 0}, timeout_s=PATIENCE_S)["poles"]
+        applied = datetime.fromtimestamp(max(pole["applied_ms"] for pole in poles) / 1000, UTC)
+        accepted = min(answered, max(begun, pressed))
+        lasted = Round(*((one - other).total_seconds() for one, other in (
+            (applied, accepted), (applied, pressed), (known, accepted),
+        )))  # fmt: skip
+        say(f"{self._broker} {self._units}: seconds {_told(asdict(lasted))}; processor: {_told(spent)}")
+        return lasted
 
     def _waiting(self, since: datetime | None = None) -> int:
         """Units that have not reported a plan that was compiled after `since`."""
@@ -241,34 +254,3 @@ class _Product(Smoke):
 
 def _told(seconds: dict[str, float]) -> str:
     return ", ".join(f"{name} {each:.3f}" for name, each in seconds.items())
-
-
-def _floor_broker(folder: Path, units: int, broker: Kind, undo: ExitStack, fleet: Path) -> BrokerAddress:
-    (folder / "floor").mkdir()
-    if broker == "mosquitto":
-        bare = _Bare(folder / "floor", units, broker, undo)
-        return bare.start(fleet)
-    secret = new_secret()
-    members = [(each.enrolled.unit, each.enrolled.secret) for each in read_fleet(fleet).members]
-    users = [
-        BrokerUser(CONTROLLER, secret_hash(secret), Role.CONTROLLER),
-        *(BrokerUser(name, secret_hash(own)) for name, own in members),
-    ]
-    running = EmbeddedBroker(folder / "floor", lambda: users, SystemClock(), _spawn)
-    running.start()
-    undo.callback(running.stop)
-    host, port = running.address
-    return BrokerAddress(host, port, CONTROLLER, secret)
-
-
-class _Bare(Smoke):
-    """Only its Mosquitto."""
-
-    def start(self, fleet: Path) -> BrokerAddress:
-        self._fleet = fleet
-        self._start_mosquitto()
-        return BrokerAddress("127.0.0.1", self._mqtt, CONTROLLER, self._secret)
-
-
-def _spawn(name: str, work: Any) -> None:
-    threading.Thread(target=work, name=name, daemon=True).start()

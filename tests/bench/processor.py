@@ -9,12 +9,13 @@ from pathlib import Path
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def spent(processes: Mapping[str, int]) -> dict[str, float]:
-    """Seconds since their start, by the given names; a broker that is a child of one of them counts as `broker`."""
+def spent(processes: Mapping[str, int], *, children: bool = True) -> dict[str, float]:
+    """Seconds since their start, by the given names; with `children`, the broker that is a child of one of them counts
+    as `broker`."""
     found = {name: _seconds(process) for name, process in processes.items()}
-    children = [child for process in processes.values() for child in _children(process)]
-    if children:
-        found["broker"] = sum(_seconds(child) for child in children)
+    born = [child for process in processes.values() for child in _children(process)] if children else []
+    if born:
+        found["broker"] = sum(_seconds(child) for child in born)
     return found
 
 

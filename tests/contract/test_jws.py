@@ -265,6 +265,7 @@ class TestTrust:
             (Typ.ALERT, Use.ALERT),
             (Typ.DRILL, Use.DRILL),
             (Typ.TIME, Use.TIME),
+            (Typ.FIRMWARE, Use.FIRMWARE),
             (Typ.COMMAND, Use.COMMAND),
             (Typ.JOURNAL_ACK, Use.COMMAND),
             (Typ.TRUST, None),

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from broadcasts.wire import topics
 from broadcasts.wire.export import FOLDER, SPOKEN, render
-from broadcasts.wire.topics import MANNERS, ScopeTopic
+from broadcasts.wire.topics import MANNERS
 
 ASYNCAPI = json.loads((FOLDER / "asyncapi.json").read_bytes())
 
@@ -64,10 +64,10 @@ def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
             assert (FOLDER / reference).is_file(), reference
 
 
-def test_the_asyncapi_document_names_every_topic_but_live_voice_and_canary() -> None:
+def test_the_asyncapi_document_names_every_topic_but_the_canary() -> None:
     addresses = {channel["address"] for channel in ASYNCAPI["channels"].values()}
     named = {topics.parse(address.format(unit="u-1", scope="s-1")).kind or topics.TRUST for address in addresses}
-    assert named == (set(MANNERS) - {ScopeTopic.LIVE}) | {topics.TRUST}
+    assert named == set(MANNERS) | {topics.TRUST}
     for channel in ASYNCAPI["channels"].values():
         assert set(channel.get("parameters", {})) == set(re.findall(r"{(\w+)}", channel["address"]))
 

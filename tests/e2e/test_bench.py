@@ -16,7 +16,7 @@ def test_the_dispatch_bench_measures_every_unit_against_its_floor_and_ends_with_
         [sys.executable, "-m", "tests.bench", "dispatch", "--units", "5", "--rounds", "1", "--broker", "embedded"],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -39,7 +39,7 @@ def test_the_compile_bench_makes_a_communes_plans_anew_against_its_floor_and_end
         [sys.executable, "-m", "tests.bench", "compile", *size],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
-from support.browser import PATIENCE_MS, PHONE, chromium
+from support.browser import PHONE, chromium, complains
 from support.demo import Demo, demo, free_port, until_ready
 
 pytestmark = pytest.mark.e2e
@@ -48,9 +48,7 @@ class Phones:
         return page
 
     def _note(self, message: ConsoleMessage) -> None:
-        # Whoever leaves a living page breaks off what it was just asking for, and the script says so.
-        left = message.text.startswith(("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"))
-        if message.type in ("error", "warning") and not left:
+        if complains(message):
             self.complaints.append(f"{message.text} {message.location}")
 
     def _error(self, error: Error) -> None:
@@ -68,9 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def phones(running: Demo) -> Iterator[Phones]:
     with chromium() as browser:
         found = Phones(f"http://127.0.0.1:{running.port}", browser, [])
-        expect.set_options(timeout=SLOW_MS)
         yield found
-        expect.set_options(timeout=PATIENCE_MS)
     assert found.complaints == [], "the browser's console complained"
 
 
@@ -118,7 +114,7 @@ def test_from_the_printed_passwords_to_a_bulletin_that_every_pole_was_heard_with
     fits(approver)
     approver.get_by_role("link", name="Nghe, xem và quyết định").click()
     heard = approver.locator("audio").first
-    eventually(lambda: heard.evaluate("sound => sound.duration > 1"), 30)
+    eventually(lambda: heard.evaluate("sound => sound.duration > 1"), 60)
     fits(approver)
     approver.get_by_role("button", name="Phê duyệt", exact=True).click()
     expect(approver.get_by_text("Đã phê duyệt. Lịch đang được gửi")).to_be_visible()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
-from support.browser import PHONE, chromium, served, shoot
-from support.office import PASSWORD, PROVINCE, House, open_house
+from support.browser import chromium, served, shoot
+from support.office import PROVINCE, House, open_house
+from support.visitor import Visitor
 
 from controller.db.tables import Area, Cluster, UnitStatus
 from controller.services.rights import Role
@@ -40,36 +42,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def base(house: House) -> Iterator[str]:
     with served(house.app) as address:
         yield address
-
-
-class Visitor:
-    """Logged in on a phone with a touch screen; what the console complains of is collected."""
-
-    def __init__(self, browser: Browser, base: str, name: str, script: bool = True) -> None:
-        self.complaints: list[str] = []
-        self.context = browser.new_context(
-            viewport={"width": PHONE["width"], "height": PHONE["height"]},
-            locale="vi-VN",
-            has_touch=True,
-            java_script_enabled=script,
-        )
-        self.page = self.context.new_page()
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._note)
-        self.base = base
-        self.go("/login")
-        self.page.fill("#name", name)
-        self.page.fill("#password", PASSWORD)
-        self.page.get_by_role("button", name="Vào").click()
-        self.page.wait_for_url(f"{base}/")
-
-    def _note(self, told: ConsoleMessage) -> None:
-        if told.type in ("error", "warning") and "status of 4" not in told.text:
-            self.complaints.append(told.text)
-
-    def go(self, path: str) -> Page:
-        self.page.goto(self.base + path)
-        return self.page
 
 
 class Visit(Protocol):
@@ -122,11 +94,13 @@ def test_an_area_drawn_with_a_finger_counts_its_clusters_at_once_and_becomes_a_g
     ring = json.loads(page.locator("#shape").input_value())["coordinates"][0]
     assert (len(ring), ring[0]) == (4, ring[-1])
     shoot(page, "map-drawn")
-    inside = int(page.locator("#map-count strong").inner_text().split()[3])
+    counted = page.locator("#map-count strong")
+    expect(counted).to_have_text(re.compile(r"có \d+ cụm"))
+    inside = int(counted.inner_text().split()[3])
     assert 0 < inside < CLUSTERS
     page.get_by_role("link", name="Lưu các cụm này thành nhóm").click()
     page.fill("#name", "Bờ đông")
-    assert page.locator("input[name=clusters]:checked").count() == inside
+    expect(page.locator("input[name=clusters]:checked")).to_have_count(inside)
     shoot(page, "group-new")
     page.get_by_role("button", name="Lưu nhóm").click()
     expect(page.get_by_role("status")).to_contain_text("Đã lưu nhóm")
@@ -146,7 +120,7 @@ def test_in_the_form_of_a_bulletin_the_map_draws_where_it_will_sound(visit: Visi
     shoot(page, "new-with-map")
     page.get_by_role("button", name="Xóa hình").click()
     expect(page.locator("#map-count")).to_contain_text("Chưa vẽ vùng nào")
-    assert page.locator("#shape").input_value() == ""
+    expect(page.locator("#shape")).to_have_value("")
 
 
 def test_the_map_moves_and_comes_closer_and_a_pull_sets_no_corner(visit: Visit) -> None:
@@ -155,8 +129,8 @@ def test_the_map_moves_and_comes_closer_and_a_pull_sets_no_corner(visit: Visit) 
     picture = page.locator(".map-picture")
     before = picture.get_attribute("viewBox")
     page.get_by_role("button", name="Phóng to").click()
-    closer = picture.get_attribute("viewBox")
-    assert closer != before
+    expect(picture).not_to_have_attribute("viewBox", before or "")
+    closer = picture.get_attribute("viewBox") or ""
     page.get_by_role("button", name="Vẽ vùng").click()
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
@@ -165,8 +139,8 @@ def test_the_map_moves_and_comes_closer_and_a_pull_sets_no_corner(visit: Visit) 
     page.mouse.down()
     page.mouse.move(box["x"] + 160, box["y"] + 130, steps=4)
     page.mouse.up()
-    assert picture.get_attribute("viewBox") != closer
-    assert page.locator(".map-corners").get_attribute("d") == ""
+    expect(picture).not_to_have_attribute("viewBox", closer)
+    expect(page.locator(".map-corners")).to_have_attribute("d", "")
     page.get_by_role("button", name="Xem tất cả").click()
     assert [float(each) for each in (picture.get_attribute("viewBox") or "").split()] == [
         float(each) for each in (before or "").split()
@@ -184,7 +158,7 @@ def test_without_script_a_pasted_shape_is_drawn_and_counted(visit: Visit) -> Non
     page.fill("#shape", json.dumps(shape))
     page.get_by_role("button", name="Đếm cụm trong vùng").click()
     expect(page.locator("#map-count")).to_contain_text(f"{CLUSTERS} cụm")
-    assert (page.locator(".map-shape").get_attribute("d") or "").startswith("M")
+    expect(page.locator(".map-shape")).to_have_attribute("d", re.compile("^M"))
     page.get_by_text("Dán GeoJSON").click()
     page.fill("#shape", "{")
     page.get_by_role("button", name="Đếm cụm trong vùng").click()

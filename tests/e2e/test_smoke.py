@@ -15,10 +15,10 @@ pytestmark = pytest.mark.e2e
 @pytest.mark.requirement("R-002", "R-046", "R-048", "R-079")
 def test_a_bulletin_reaches_every_pole_and_is_proven_also_where_the_link_was_cut(broker: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.smoke", "--units", "20", "--broker", *broker.split()],
+        [sys.executable, "-m", "deploy.smoke", "--units", "20", "--lead", "60", "--broker", *broker.split()],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 from sqlalchemy import select, update
 from support.audio import speechlike, tone, wav
-from support.browser import FLAGS, PHONE, found_chromium, served, shoot
+from support.browser import PHONE, chromium, complains, served, shoot
 from support.office import PASSWORD, House, open_house
 from support.wait import until
 
@@ -36,13 +36,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(spoken: Path) -> Iterator[Browser]:
-    microphone = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={spoken}"]
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found_chromium(), args=FLAGS + microphone)
-        try:
-            yield launched
-        finally:
-            launched.close()
+    with chromium(microphone=spoken) as launched:
+        yield launched
 
 
 @dataclass
@@ -77,15 +72,7 @@ class Studio:
 
     def _note(self, message: ConsoleMessage) -> None:
         # Without a connection the page's own looks ahead fail too, and say so.
-        quiet = (
-            "status of 4",
-            "ERR_INTERNET_DISCONNECTED",
-            "ERR_FAILED",
-            "htmx:afterRequest",
-            "htmx:sendError",
-            "htmx:sendAbort",
-        )
-        if message.type in ("error", "warning") and not any(each in message.text for each in quiet):
+        if complains(message, "status of 4", "ERR_INTERNET_DISCONNECTED", "ERR_FAILED"):
             self.complaints.append(f"{message.text} {message.location}")
 
     def uploads(self) -> list[Upload]:
@@ -110,7 +97,8 @@ def studio(tmp_path: Path, browser: Browser) -> Iterator[Studio]:
 
 
 def spoke_for(page: Page, seconds: int) -> None:
-    expect(page.locator("[data-time]")).to_have_text(f"0:0{seconds}", timeout=60_000)
+    """At least so long: a look may come late, and each number stands for a second only."""
+    expect(page.locator("[data-time]")).to_have_text(re.compile(rf"0:0[{seconds}-9]|0:[1-5]\d|[1-9]\d*:\d\d"))
 
 
 PREPARED = "#recording .player[data-there]"
@@ -122,36 +110,37 @@ def test_a_bulletin_is_spoken_into_a_phone_looked_at_cut_and_heard(studio: Studi
     page.get_by_role("button", name="Thu âm").click()
     expect(page.locator("[data-level]")).to_be_visible()
     spoke_for(page, 3)
-    expect(page.locator("[data-hint]")).to_contain_text("Âm lượng tốt", timeout=30_000)
+    expect(page.locator("[data-hint]")).to_contain_text("Âm lượng tốt")
     level = page.locator("[data-level]")
-    until(lambda: float(level.evaluate("each => each.value")) > -60, "a word after a pause")
+    until(lambda: float(level.evaluate("each => each.value")) > -60, "a word after a pause", 60)
     shoot(page, "studio-recording")
     page.get_by_role("button", name="Tạm dừng").click()
     before = page.locator("[data-time]").inner_text()
     expect(page.locator("[data-hint]")).to_contain_text("tạm dừng")
     page.get_by_role("button", name="Thu tiếp").click()
-    expect(page.locator("[data-time]")).not_to_have_text(before, timeout=30_000)
+    expect(page.locator("[data-time]")).not_to_have_text(before)
     page.get_by_role("button", name="Xong").click()
 
     expect(page.locator(PREPARED)).to_be_visible(timeout=90_000)
     expect(page.locator("#recording [data-cut]")).to_be_visible()
     whole = page.locator("#asset").input_value()
     asset = studio.asset(whole)
-    assert 3_000 <= asset.duration_ms <= 30_000
+    assert 3_000 <= asset.duration_ms <= 300_000
     shoot(page, "studio-prepared")
-    assert page.locator("[data-unfinished]").is_hidden()
+    expect(page.locator("[data-unfinished]")).to_be_hidden()
     expect(page.get_by_role("button", name="Thu âm")).to_be_enabled()
 
     bar = page.locator("#recording [data-seek]")
     bar.focus()
     page.keyboard.press("End")
-    assert int(bar.get_attribute("aria-valuenow") or 0) >= asset.duration_ms // 1000 - 1
+    until(lambda: int(bar.get_attribute("aria-valuenow") or 0) >= asset.duration_ms // 1000 - 1, "its end", 60)
     page.keyboard.press("Home")
-    assert bar.get_attribute("aria-valuenow") == "0"
+    expect(bar).to_have_attribute("aria-valuenow", "0")
     bar.click(position={"x": 100, "y": 20})
-    page.wait_for_function("document.querySelector('#recording audio').currentTime > 0.2")
+    sound = page.locator("#recording audio")
+    expect(sound).not_to_have_js_property("currentTime", 0)
     page.keyboard.press(" ")
-    page.wait_for_function("document.querySelector('#recording audio').paused")
+    expect(sound).to_have_js_property("paused", True)
 
     page.locator("#recording [data-cut] summary").click()
     page.locator("[name=cut_from]").fill("1000")
@@ -160,7 +149,7 @@ def test_a_bulletin_is_spoken_into_a_phone_looked_at_cut_and_heard(studio: Studi
     waits = threading.Event()
     page.route("**/uploads/*/rows", lambda route: route.continue_() if waits.is_set() else route.abort())
     page.locator("#recording [data-cut]").get_by_role("button", name="Cắt", exact=True).click()
-    expect(page.locator("#preparing")).to_be_visible(timeout=30_000)
+    expect(page.locator("#preparing")).to_be_visible()
     page.get_by_role("button", name="Gửi phê duyệt").click()
     expect(page.locator("[data-hint]")).to_contain_text("Bản ghi chưa xong")
     assert page.url.endswith("/broadcasts/new"), "the whole is not handed in while a part of it is cut out"
@@ -205,8 +194,8 @@ def test_a_recording_that_is_done_without_a_connection_is_sent_when_there_is_one
     spoke_for(page, 3)
     context.set_offline(True)
     page.get_by_role("button", name="Xong").click()
-    expect(page.locator("[data-sent-words]")).to_contain_text(re.compile(r"Mất kết nối ở \d+%"), timeout=30_000)
-    expect(page.locator("[data-hint]")).to_contain_text(re.compile(r"Đã thu 0:0\d"))
+    expect(page.locator("[data-sent-words]")).to_contain_text(re.compile(r"Mất kết nối ở \d+%"))
+    expect(page.locator("[data-hint]")).to_contain_text(re.compile(r"Đã thu \d+:\d\d"))
     expect(page.locator("[data-local]")).to_be_visible()
     shoot(page, "studio-offline")
     assert studio.uploads() == []
@@ -223,9 +212,9 @@ def test_what_is_still_being_prepared_stays_on_the_phone_though_something_else_t
     page.get_by_role("button", name="Thu âm").click()
     spoke_for(page, 2)
     page.get_by_role("button", name="Xong").click()
-    expect(page.locator("[data-sent-words]")).to_contain_text("Đã gửi", timeout=60_000)
+    expect(page.locator("[data-sent-words]")).to_contain_text("Đã gửi")
     page.locator("#sample").click()
-    expect(page.locator(PREPARED)).to_be_visible(timeout=60_000)
+    expect(page.locator(PREPARED)).to_be_visible()
     expect(page.locator("[data-sending]")).to_be_hidden()
     expect(page.locator(".studio-row")).to_have_count(1)
 
@@ -297,7 +286,7 @@ def test_a_refused_file_says_why_and_the_form_keeps_what_was_typed(studio: Studi
     page.goto(f"{studio.base}/broadcasts/new")
     page.fill("#title", "Còn nguyên")
     page.set_input_files("#file", wrong)
-    expect(page.locator("#recording .alert-danger")).to_be_visible(timeout=60_000)
+    expect(page.locator("#recording .alert-danger")).to_be_visible()
     assert page.locator("#title").input_value() == "Còn nguyên"
     shoot(page, "studio-refused")
     large = tmp_path / "dài.wav"
@@ -317,7 +306,7 @@ def test_without_permission_it_says_what_to_do_and_a_file_still_goes(studio: Stu
     expect(page.get_by_role("button", name="Thu âm")).to_be_enabled()
     shoot(page, "studio-no-permission")
     page.set_input_files("#file", recording)
-    expect(page.locator(PREPARED)).to_be_visible(timeout=60_000)
+    expect(page.locator(PREPARED)).to_be_visible()
 
 
 def test_without_https_it_says_why_the_microphone_is_off(studio: Studio) -> None:
@@ -355,7 +344,7 @@ def test_an_emergency_is_spoken_as_loud_as_emergencies_are(studio: Studio) -> No
     shoot(page, "studio-emergency")
     page.locator("form[action='/emergency-set'] button.btn-primary:not([data-do]):not([hx-post])").last.click()
     expect(page.get_by_role("status").first).to_be_attached()
-    until(lambda: _kept(studio) is not None, "the set was never changed", 30)
+    until(lambda: _kept(studio) is not None, "the set was never changed", 60)
     kept = _kept(studio)
     assert kept is not None
     assert studio.asset(kept).loudness_lufs == pytest.approx(-14.0, abs=1.0)

@@ -48,7 +48,7 @@ class Installed:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
@@ -167,17 +167,17 @@ def serving(installed: Installed) -> Iterator[str]:
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                pytest.fail(f"loa serve did not stop in 20 s: {log.read_text()[-2000:]}")
+                pytest.fail(f"loa serve did not stop in 120 s: {log.read_text()[-2000:]}")
 
 
 def test_the_log_in_page_and_its_assets_are_served_from_another_folder(
     installed: Installed, eventually: Callable[..., httpx.Response]
 ) -> None:
-    with serving(installed) as address, httpx.Client(base_url=address, timeout=5) as browser:
+    with serving(installed) as address, httpx.Client(base_url=address, timeout=60) as browser:
 
         def page() -> httpx.Response | None:
             try:
@@ -185,7 +185,7 @@ def test_the_log_in_page_and_its_assets_are_served_from_another_folder(
             except httpx.TransportError:
                 return None
 
-        answer = eventually(page, within=30, why="loa serve answers")
+        answer = eventually(page, within=180, why="loa serve answers")
         assert answer.status_code == 200
         assert "<form" in answer.text
         assert 'type="password"' in answer.text
@@ -205,7 +205,7 @@ def test_a_bulletin_is_played_and_proven_by_the_installed_programs(
     for name, value in installed.environment.items():
         monkeypatch.setenv(name, value)
     with ExitStack() as undo:
-        rows = smoke.Smoke(tmp_path, 2, "embedded", undo).run()
+        rows = smoke.Smoke(tmp_path, 2, "embedded", undo, lead_s=60).run()
         running = {Path(process).resolve() for process in _commands_of(tmp_path)}
         assert {installed.home / "bin" / "loa", installed.home / "bin" / "loasim"} <= running
     assert [row["verdict"] for row in rows] == ["heard", "heard"]

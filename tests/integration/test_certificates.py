@@ -51,7 +51,7 @@ def controller(broker: OverSockets) -> Iterator[PahoLink]:
     until(lambda: link.up, "the controller is connected")
     yield link
     link.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     broker.enter(CONTROLLER).goodbye()  # nothing waits for the next one
 

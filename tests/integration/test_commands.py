@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import select
 from support.services import ENGINES, HERE, Engine, House, Workshop
 
-from broadcasts.clock import SystemClock
+from broadcasts.clock import VIETNAM, SystemClock
 from controller import cli
 from controller.db import migrate
 from controller.db.engine import Database
@@ -263,6 +263,50 @@ def test_communes_are_merged_after_a_look_and_listed_by_the_names_of_before(hous
     with house.ctx.db.read() as session:
         line = session.scalars(select(AuditEntry).where(AuditEntry.act == "area.merge")).one()
     assert (line.actor, line.detail["decision"]) == ("terminal", "NQ 1668")
+
+
+@pytest.mark.requirement("R-011")
+def test_a_merger_that_was_a_mistake_is_undone_after_a_look(house: House, loa: Loa) -> None:
+    merger = ("area", "merge", HERE, "c-31618", "--into", "Xã An Thạnh", "--code", "31999", "--on", "2026-01-01")
+    made = loa(*merger, "--by", "NQ 1668").well().splitlines()[-1]
+    seen = loa("area", "unmerge", "31999", "--by", "Nhầm mã", "--dry-run").well()
+    assert " stand again, Xã An Thạnh never stood\n" in seen
+    assert seen.endswith("nothing was changed\n")
+    assert "31999" in loa("area", "list").well()
+    done = loa("area", "unmerge", made, "--by", "Nhầm mã").well()
+    assert done.splitlines()[-1] == made
+    assert done.splitlines()[:-1] == seen.splitlines()[:-1], "what was said beforehand is what was done"
+    for code in (HERE, "31618"):
+        assert re.search(rf"^c-{code} +commune +{code} +5 clusters  ", loa("area", "list").well(), re.MULTILINE)
+    assert "31999" not in loa("area", "list").well()
+    loa("area", "unmerge", made, "--by", "Nhầm mã").refused()
+    with house.ctx.db.read() as session:
+        line = session.scalars(select(AuditEntry).where(AuditEntry.act == "area.unmerge")).one()
+    assert (line.actor, line.detail["decision"]) == ("terminal", "Nhầm mã")
+
+
+@pytest.mark.requirement("R-010")
+def test_districts_end_on_a_day_after_a_look(house: House, loa: Loa) -> None:
+    with house.ctx.db.write() as session:
+        for name, commune in (("d-1", f"c-{HERE}"), ("d-2", "c-31618")):
+            told = {"kind": "district", "name": f"Huyện {name}", "code": name[-1] * 3, "valid_from": date(2000, 1, 1)}
+            session.add(Area(id=name, parent_id="p-94", **told))
+            session.flush()
+            session.get_one(Area, commune).parent_id = name
+    today = SystemClock().now().astimezone(VIETNAM).date().isoformat()
+    ending = ("area", "end-districts", "--on", today, "--by", "NQ 203/2025/QH15")
+    seen = loa(*ending, "--dry-run").well()
+    assert seen.splitlines()[:2] == [
+        f"{name:14} {name[-1] * 3:6} Huyện {name}: 1 communes go to Tỉnh Sóc Trăng" for name in ("d-1", "d-2")
+    ]
+    assert seen.endswith("nothing was changed\n")
+    assert "district" in loa("area", "list").well()
+    done = loa(*ending).well()
+    assert done.splitlines()[:-1] == seen.splitlines()[:-1]
+    assert done.endswith(f"no districts from {today} on\n")
+    assert "district" not in loa("area", "list").well()
+    loa(*ending).refused()
+    assert loa(*ending[:3], "tomorrow", *ending[4:]).code == 2
 
 
 def test_a_furnished_database_is_not_furnished_again(house: House, loa: Loa) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
-import pytest
-from support.brokers import Kind, running_broker
 from support.parties import OverSockets
 from support.wait import until
 
@@ -19,30 +16,10 @@ from controller.mqtt.link import BrokerAddress, PahoLink
 MANY = 3_000
 
 
-@pytest.fixture(scope="module", params=["mosquitto", "nats"])
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OverSockets]:
-    kind: Kind = request.param
-    with running_broker(kind, tmp_path_factory.mktemp("link")) as made:
-        assert isinstance(made, OverSockets)
-        yield made
-
-
-@pytest.fixture
-def link(broker: OverSockets) -> Iterator[PahoLink]:
-    up = threading.Event()
-    address = BrokerAddress(*broker.address, CONTROLLER, broker.secrets[CONTROLLER])
-    made = PahoLink(address, SystemClock(), up.set, look_back_s=0.0)
-    thread = threading.Thread(target=made.run, name="link", daemon=True)
-    thread.start()
-    until(up.is_set, "the link is up")
-    yield made
-    made.close()
-    thread.join(10)
-    assert not thread.is_alive()
-
-
-def test_a_parcel_of_many_plans_arrives_whole_in_order_and_acknowledged(link: PahoLink, broker: OverSockets) -> None:
-    unit = broker.enter("u-1")
+def test_a_parcel_of_many_plans_arrives_whole_in_order_and_acknowledged(
+    link: PahoLink, linked_broker: OverSockets
+) -> None:
+    unit = linked_broker.enter("u-1")
     topic = topics.to_unit("u-1", In.PLAN)
     assert unit.subscribe(topic, 0) == 0
     bodies = [f"{number} ".encode() * 100 for number in range(MANY)]
@@ -53,8 +30,8 @@ def test_a_parcel_of_many_plans_arrives_whole_in_order_and_acknowledged(link: Pa
     unit.goodbye()
 
 
-def test_what_units_say_meanwhile_is_heard_and_acknowledged(link: PahoLink, broker: OverSockets) -> None:
-    units = [broker.enter(f"u-{number}") for number in range(2, 6)]
+def test_what_units_say_meanwhile_is_heard_and_acknowledged(link: PahoLink, linked_broker: OverSockets) -> None:
+    units = [linked_broker.enter(f"u-{number}") for number in range(2, 6)]
     plans = [(topics.to_unit("u-2", In.PLAN), b"x" * 2_000) for _ in range(MANY)]
     sending = threading.Thread(target=lambda: link.publish_all(plans, qos=1, retain=True))
     sending.start()
@@ -69,7 +46,7 @@ def test_what_units_say_meanwhile_is_heard_and_acknowledged(link: PahoLink, brok
         unit.goodbye()
 
 
-def test_nothing_is_on_its_way_while_there_is_no_link(broker: OverSockets) -> None:
-    away = PahoLink(BrokerAddress(*broker.address, CONTROLLER, "x"), SystemClock(), lambda: None)
+def test_nothing_is_on_its_way_while_there_is_no_link(linked_broker: OverSockets) -> None:
+    away = PahoLink(BrokerAddress(*linked_broker.address, CONTROLLER, "x"), SystemClock(), lambda: None)
     assert away.publish_all([(topics.to_unit("u-1", In.PLAN), b"x")], qos=1, retain=True) == 0
     assert away.flush()

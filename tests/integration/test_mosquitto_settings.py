@@ -16,6 +16,7 @@ from broadcasts.clock import SystemClock
 from broadcasts.wire import topics
 from broadcasts.wire.topics import In, Out
 from controller.mqtt.broker_users import CONTROLLER
+from controller.mqtt.doors import CONTROL
 from deploy.broker_certificates import provide
 from device_sim.broker import NotLetIn
 
@@ -82,7 +83,7 @@ def test_the_acl_says_exactly_what_the_contract_says() -> None:
         else:
             assert not line or line.startswith("#"), line
     assert rules["unit"] == _rights(topics.unit_filters("%u"), topics.unit_may_write("%u"))
-    assert rules[CONTROLLER] == _rights(topics.CONTROLLER_MAY_READ, topics.CONTROLLER_MAY_WRITE)
+    assert rules[CONTROLLER] == _rights(topics.CONTROLLER_MAY_READ, (*topics.CONTROLLER_MAY_WRITE, CONTROL))
 
 
 def _rights(reads: tuple[str, ...], writes: tuple[str, ...]) -> set[tuple[str, str]]:

@@ -187,9 +187,9 @@ def test_prometheus_reads_our_page_with_the_token_and_raises_the_alarm(
             return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
         try:
-            eventually(lambda: value('up{job="loa"}') == ["1"], within=30, why="the page is read")
-            eventually(lambda: value("loa:units_missing:ratio") == ["0.025"], within=30, why="the ratio is recorded")
-            eventually(lambda: "LoaAuditChainBroken" in firing(), within=30, why="the alarm is raised")
+            eventually(lambda: value('up{job="loa"}') == ["1"], within=120, why="the page is read")
+            eventually(lambda: value("loa:units_missing:ratio") == ["0.025"], within=120, why="the ratio is recorded")
+            eventually(lambda: "LoaAuditChainBroken" in firing(), within=120, why="the alarm is raised")
             groups = asked(address, "rules")["groups"]
         except AssertionError as failure:
             raise AssertionError((folder / "log").read_text(encoding="utf-8")[-3000:]) from failure

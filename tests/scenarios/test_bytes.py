@@ -18,6 +18,21 @@ from device_sim.world import World
 
 CALM = Odds(fetch_broken=0, fetch_corrupt=0, cut_while_sounding=0, small_cache=0, no_battery=0)
 
+ITEMS = {
+    *(f"out/{kind}" for kind in Out),
+    *(f"in/{kind}" for kind in In),
+    *("trust", "s/alert", "s/drill", "s/live"),
+}
+TABLE = {
+    "ping": (1.8, 2.4),
+    "connect": (1.8, 2.6),
+    "out/telemetry": (0.8, 1.2),
+    "out/presence": (0.3, 0.7),
+    "out/reported": (0.1, 0.6),
+    "in/plan": (0.2, 0.6),
+}
+"""MB a month at ten reconnects a day: what the contract's table says, and some room."""
+
 
 def idle(folder: Path, days: int, reconnects_a_day: int) -> Bill:
     """One unit of the real controller that nobody asks to play anything; its link breaks so often, for two minutes."""
@@ -44,6 +59,14 @@ def test_an_idle_unit_with_ten_reconnects_a_day_stays_below_ten_megabytes_a_mont
     assert spent.times[f"out/{Out.TELEMETRY}"] > 90 * days, "it was there, and spoke"
     assert spent.times["ping"] > 200 * days
     assert files == 0
+    # Every byte has an item, and each item is one of the table (CONTRACT.md, section 9).
+    assert set(spent.bytes) - {"connect", "ping"} <= ITEMS
+    assert sum(spent.bytes.values()) == spent.messages
+    month = {name: size * MONTH_MS / (days * DAY_MS) / 1_000_000 for name, size in spent.bytes.items()}
+    for name, (least, most) in TABLE.items():
+        assert least <= month[name] <= most, (
+            f"{name}: {month[name]:.2f} MB, the table of the contract is not true any more"
+        )
     assert 3_000_000 < messages < MOST_A_MONTH * 0.75, "and leaves room for what a model does not know"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from support.weeks import Week, weeks
 CASES = int(os.environ.get("LOA_AGREE_CASES", "120"))
 SEED = os.environ.get("LOA_AGREE_SEED")
 REPORT = os.environ.get("LOA_AGREE_REPORT")
+MORE_ROUNDS = 6
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +28,33 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
     return Room.open(tmp_path_factory.mktemp("room"))
 
 
+def unseen(told: Told) -> set[str]:
+    """What a proof must have met and this one has not."""
+    met = {
+        "outcome": told.outcomes.keys() >= {"whole", "moved", "displaced"},
+        "excuse": told.excuses.keys() >= {"heard whole", "another had the horn", "quiet_hours"},
+        "act": told.done.keys() >= {"add", "withdraw", "edit", "regulate", "warn"},
+    }
+    return {name for name, is_met in met.items() if not is_met}
+
+
 def test_what_the_dry_run_says_of_a_week_is_what_is_heard_in_it_to_the_millisecond(room: Room) -> None:
     told = Told()
 
-    @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(weeks())
-    def lived(week: Week) -> None:
-        live(room, week, told)
+    def lived(cases: int) -> Callable[[], None]:
+        @settings(max_examples=cases, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(weeks())
+        def tried(week: Week) -> None:
+            live(room, week, told)
 
-    (seed(int(SEED))(lived) if SEED else lived)()
+        return tried
+
+    (seed(int(SEED))(lived(CASES)) if SEED else lived(CASES))()
+    # What is drawn may leave one thing out by chance: known weeks follow then, until all of it was met.
+    for more in range(MORE_ROUNDS if CASES >= 100 else 0):
+        if not unseen(told):
+            break
+        seed(more)(lived(CASES // 2))()
     if REPORT:
         figures = {name: dict(each) if isinstance(each, Counter) else each for name, each in vars(told).items()}
         Path(REPORT).write_text(json.dumps(figures, ensure_ascii=False), encoding="utf-8")
@@ -42,6 +62,4 @@ def test_what_the_dry_run_says_of_a_week_is_what_is_heard_in_it_to_the_milliseco
     assert told.pieces > 5 * CASES, "hardly anything sounded: the test proves little"
     if CASES < 100:
         return  # too few for everything to happen
-    assert {"whole", "moved", "displaced"} <= told.outcomes.keys(), "nobody ever gave way"
-    assert {"heard whole", "another had the horn", "quiet_hours"} <= told.excuses.keys()
-    assert {"add", "withdraw", "edit", "regulate", "warn"} <= told.done.keys()
+    assert not unseen(told), (told.outcomes, told.excuses, told.done)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 from support.small_controller import SmallController
 
 from broadcasts.wire import jws
+from broadcasts.wire.alert import Alert, AlertDocument
 from device_sim import player as player_module
 from device_sim import rules
 from device_sim.counterpart import Account, Setting
-from device_sim.faults import Fault, draw
+from device_sim.events import Moment
+from device_sim.faults import TO_AN_UPDATE, TO_THE_BOX, Fault, draw
 from device_sim.prove import Result, prove
 from device_sim.rules import Over
 from device_sim.scenario import Scene
@@ -41,7 +43,7 @@ def test_without_faults_everything_is_heard() -> None:
     assert result.judgement.verdicts["heard"] + withdrawn == result.judgement.deliveries
     assert withdrawn <= 3
     assert result.line().startswith("prove: units 5 days 3 seed 1 deliveries ")
-    assert " broken 0 unit_days_per_s " in result.line()
+    assert " sirens 3 broken 0 unit_days_per_s " in result.line()
 
 
 def test_a_seed_is_the_same_run_again() -> None:
@@ -131,10 +133,54 @@ def test_a_unit_that_never_says_why_it_stayed_silent_is_caught(monkeypatch: pyte
     assert "nothing missing" in kinds(prove(HARD, SmallController))
 
 
+def test_a_unit_that_goes_on_after_its_silence_came_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps each alert that it ever heard of, until its hard end."""
+    real = player_module.Player.set_alerts
+
+    def deaf(self: player_module.Player, alerts: list[Alert], m: Moment) -> None:
+        told = {each.id: each for each in [*self._alarms._alerts, *alerts] if each.hard_end > m.now}
+        real(self, list(told.values()), m)
+
+    monkeypatch.setattr(player_module.Player, "set_alerts", deaf)
+    assert "window" in kinds(prove(replace(CALM, seed=2), Hasty))
+
+
+def test_a_unit_that_sounds_what_was_meant_for_others_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device_sim.standing.alerts.concerning", lambda told, *_: _all(told))
+    monkeypatch.setattr("support.small_controller.TARGET", ["u-1", "u-2"])
+    assert "window" in kinds(prove(CALM, Hasty))
+
+
+def _all(documents: Mapping[str, AlertDocument]) -> list[Alert]:
+    return [alert for document in documents.values() for alert in document.alerts]
+
+
+def test_without_them_all_stays_in_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("support.small_controller.TARGET", ["u-1", "u-2"])
+    result = prove(CALM, Hasty)
+    assert result.broken == ()
+    assert result.judgement.sirens == 3
+
+
+class Hasty(SmallController):
+    """Takes each alert back after seven minutes, long before it has sounded as often as it may."""
+
+    gone = 0
+
+    def _alert(self) -> None:
+        super()._alert()
+        if self.alert_said not in (0, self.gone) and self.now - self.alert_said >= 7 * 60_000:
+            self.gone = self.alert_said
+            self._say_alerts([])
+
+
 def test_every_blow_is_over_before_the_calm() -> None:
     import random
 
-    blows = draw(20, 0, 7 * 86_400_000, random.Random(3), scale=3)
-    assert {blow.fault for blow in blows} == set(Fault)
+    by_itself = draw(20, 0, 7 * 86_400_000, random.Random(3), scale=3)
+    assert {blow.fault for blow in by_itself} == set(Fault) - set(TO_THE_BOX) - TO_AN_UPDATE
+    # Faults of the box come only where they are asked for.
+    blows = draw(20, 0, 7 * 86_400_000, random.Random(3), scale=3, rates=dict.fromkeys(TO_THE_BOX, 0.2))
+    assert {blow.fault for blow in blows} == set(Fault) - TO_AN_UPDATE
     assert all(blow.at >= 0 and blow.at + blow.lasts <= 7 * 86_400_000 for blow in blows)
     assert list(blows) == sorted(blows, key=lambda blow: blow.at)

@@ -9,6 +9,7 @@ from support.signed import HOUR, MINUTE, SECOND, T0, Repeat, asset_of, item, opu
 from broadcasts.wire import topics
 from broadcasts.wire.alert import Rendition
 from broadcasts.wire.journal import Ended, Outcome
+from broadcasts.wire.topics import ScopeTopic
 from device_sim.unit import Config
 
 NEWS = opus(5 * MINUTE, "news")
@@ -91,6 +92,17 @@ def test_what_sounded_of_an_alert_is_remembered_across_boots() -> None:
     assert [sound.item for sound in rig.heard] == ["a-1"]
 
 
+def test_that_it_sounds_is_said_at_once_and_the_rest_a_second_later() -> None:
+    rig = ready()
+    rig.run(T0 + MINUTE + 30 * SECOND)
+    rig.published.clear()
+    rig.alert("commune", [siren("a-1", STORM_ASSET, rig.now)])
+    assert [out.topic.rsplit("/", 1)[1] for out in rig.published] == ["journal"]
+    rig.run(rig.now + SECOND)
+    assert [out.topic.rsplit("/", 1)[1] for out in rig.published[1:]] == ["reported", "telemetry"]
+    assert rig.reported().player.item == "a-1"
+
+
 def test_an_alert_cut_by_power_begins_again() -> None:
     rig = ready()
     rig.alert("commune", [siren("a-1", STORM_ASSET, T0)])
@@ -112,6 +124,24 @@ def test_an_alert_silenced_while_power_was_off_does_not_sound_again_at_boot() ->
     rig.power_on()
     rig.run(START - SECOND)
     assert [sound.to_ms - T0 for sound in rig.heard] == [10 * SECOND]
+
+
+@pytest.mark.parametrize("shown", [b"", b"garbage"])
+def test_only_the_document_itself_says_after_a_boot_that_an_alert_still_stands(shown: bytes) -> None:
+    rig = ready()
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60))])
+    rig.run(T0 + 40 * SECOND)
+    rig.power_off()
+    topic = topics.to_scope("commune", ScopeTopic.ALERT)
+    rig.retained.pop(topic)
+    rig.run(T0 + 5 * MINUTE)
+    rig.power_on()
+    rig.say(topic, shown, keep=False)
+    rig.say(topic, shown, keep=False)
+    rig.run(rig.now + 10 * SECOND)
+    rig.alert("commune", [])
+    rig.run(START - SECOND)
+    assert [sound.from_ms - T0 for sound in rig.heard] == [0]
 
 
 def test_an_alert_on_the_disk_sounds_after_a_boot_also_without_a_link() -> None:
@@ -234,6 +264,88 @@ def test_without_trusted_time_an_alert_sounds_for_at_most_max_blind_s() -> None:
     rig.run(T0 + HOUR)
     assert [sound.from_ms - T0 for sound in rig.heard] == [0, 60_000, 120_000]
     assert rig.heard[-1].to_ms - T0 == 150_000
+
+
+def blind(max_blind_s: int, *lives_s: int) -> list[int]:
+    """Seconds that an alert sounds in each of these lives of a unit that never learns the time."""
+    rig = ready(Config(battery=False))
+    rig.answers_time = False
+    rig.power_off()
+    rig.power_on()
+    repeat, end = Repeat(every_s=60), T0 + 10 * HOUR
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=repeat, max_blind_s=max_blind_s, hard_end=end)])
+    told = []
+    for lasts in lives_s:
+        before = len(rig.heard)
+        rig.run(rig.now + lasts * SECOND)
+        rig.power_off()
+        told.append(sum(sound.to_ms - sound.from_ms for sound in rig.heard[before:]) // 1000)
+        rig.power_on()
+    return told
+
+
+def test_a_loss_of_power_gives_a_blind_alert_no_second_time() -> None:
+    assert blind(300, 400, 400, 400) == [5 * 30, 0, 0]
+
+
+def test_a_blind_sounding_that_power_cut_counts_as_whole() -> None:
+    assert blind(150, *[20] * 10) == [20] * 5 + [0] * 5
+
+
+def test_what_is_left_of_the_time_is_sounded_after_the_boot() -> None:
+    assert blind(100, 25, 400) == [25, 30 + 10]
+
+
+def test_trusted_time_forgets_what_an_alert_sounded_blind() -> None:
+    rig = ready(Config(battery=False))
+    rig.answers_time = False
+    rig.power_off()
+    rig.power_on()
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60), max_blind_s=60)])
+    rig.run(T0 + 10 * MINUTE)
+    before = len(rig.heard)
+    rig.power_off()
+    rig.answers_time = True
+    rig.power_on()
+    rig.run(rig.now + 3 * MINUTE)
+    assert len(rig.heard) >= before + 2
+    assert rig.disk.journal.blind == {}
+
+
+def boots(rig: Rig, *, knows_time: bool) -> None:
+    """Power was off for a moment; the box has no clock of its own."""
+    rig.power_off()
+    rig.answers_time = knows_time
+    rig.power_on()
+
+
+def test_each_loss_of_trusted_time_gives_an_alert_that_stands_one_allowance_and_no_more() -> None:
+    rig = ready(Config(battery=False))
+    alert = siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60), max_blind_s=100, hard_end=T0 + 5 * HOUR)
+    boots(rig, knows_time=False)
+    rig.alert("commune", [alert])
+    told = []
+    for knows_time in (False, True, False, True):
+        if told:
+            boots(rig, knows_time=knows_time)
+        before = len(rig.heard)
+        rig.run(rig.now + 20 * MINUTE)
+        told.append(sum(sound.to_ms - sound.from_ms for sound in rig.heard[before:]) // 1000)
+    blind_once, known, blind_again, known_again = told
+    assert (blind_once, blind_again) == (60, 60)
+    assert min(known, known_again) >= 18 * 30, "while the time is known it sounds every minute"
+
+
+def test_an_alert_that_ended_while_the_time_was_known_is_not_sounded_by_a_box_that_lost_it() -> None:
+    rig = ready(Config(battery=False))
+    rig.alert("commune", [siren("a-1", STORM_ASSET, T0, repeat=Repeat(every_s=60), hard_end=T0 + 5 * MINUTE)])
+    rig.run(T0 + 10 * MINUTE)
+    before = len(rig.heard)
+    assert before == 5
+    for _ in range(3):
+        boots(rig, knows_time=False)
+        rig.run(rig.now + 10 * MINUTE)
+    assert len(rig.heard) == before, "it is over, and the box had known so"
 
 
 def test_without_trusted_time_an_alert_issued_days_later_still_sounds() -> None:

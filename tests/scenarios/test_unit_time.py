@@ -9,7 +9,7 @@ from support.signed import DAY, HOUR, MINUTE, SECOND, T0, asset_of, item, opus, 
 from broadcasts.wire import topics
 from broadcasts.wire.journal import FaultEntry, Skipped, Started
 from broadcasts.wire.plan import Item
-from broadcasts.wire.status import PlayerState
+from broadcasts.wire.status import PlayerState, RefusalReason
 from broadcasts.wire.topics import In
 from device_sim.unit import Config
 
@@ -132,6 +132,27 @@ def test_a_battery_clock_is_believed_without_a_link() -> None:
     rig.power_on()
     rig.run(START + 10 * MINUTE)
     assert [sound.from_ms for sound in rig.heard] == [START]
+
+
+def test_what_a_clock_that_stood_still_refused_is_heard_once_it_is_right() -> None:
+    rig = ready()
+    rig.link_down()
+    rig.power_off()
+    rig.now += 3 * DAY
+    rig.clock_error_ms = -3 * DAY + MINUTE
+    rig.signer.version = rig.now
+    late = rig.now + 10 * MINUTE
+    rig.plan([news(late, "late")], [NEWS_ASSET])
+    rig.power_on()
+    rig.answers_time = False  # yet: what is retained comes first
+    rig.link_up()
+    rig.run(rig.now + 2 * SECOND)
+    refused = rig.reported().refused
+    assert refused is not None
+    assert refused.reason is RefusalReason.FAR_FUTURE
+    rig.answers_time = True
+    rig.run(late + 10 * MINUTE)
+    assert [(sound.item, sound.from_ms) for sound in rig.heard] == [("late", late)]
 
 
 def test_an_answer_to_another_question_changes_nothing() -> None:

@@ -25,7 +25,7 @@ def ready() -> Rig:
 
 
 def want(rig: Rig, image: Asset = IMAGE_ASSET, version: str = "loasim-2", start: int = START) -> None:
-    firmware = Wanted(version=version, asset=image.sha256)
+    firmware = Wanted(version=version, asset=image.sha256, manifest=rig.signer.manifest(image, version))
     rig.plan([item("news", NEWS_ASSET, start)], [NEWS_ASSET, STORM_ASSET, image], firmware=firmware)
 
 
@@ -35,7 +35,7 @@ def test_firmware_is_fetched_last_installed_in_a_quiet_moment_and_reported() -> 
     boots = rig.disk.boot_id
     want(rig, start=T0 + HOUR)
     assert [fetch.sha256 for fetch in rig.fetched][-1] == IMAGE_ASSET.sha256
-    rig.run(T0 + MINUTE)
+    rig.run(T0 + 3 * MINUTE)
     assert (rig.reported().firmware, rig.disk.boot_id) == ("loasim-2", boots + 1)
     rig.run(T0 + 2 * HOUR)
     assert rig.disk.boot_id == boots + 1, "once"

@@ -48,6 +48,12 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"station": "", "first": "", "second": "", "reason": ""}
     if path.endswith(("withdraw", "delegations", "own-exceptions", "confirm")) and "factor" not in path:
         return {}
+    if path.endswith("/moves") or "planned-works" in path or "/rounds" in path:
+        return {}
+    if path.endswith("release"):
+        return {"seen": "never-was"}
+    if path.endswith(("hardware", "place", "swap", "take-down", "/clusters")):
+        return {}
     if path.endswith(("hearing", "description")) or "/groups" in path or "/areas" in path:
         return {}
     if "/regulation" in path:
@@ -60,7 +66,7 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         or "/phrases" in path
     ):
         return {}
-    if path.endswith("commands"):
+    if path.endswith(("commands", "/orders")):
         return {"kind": "reboot"}
     if path.endswith("leave-out"):
         return {"start": "2026-03-04T10:00:00Z"}

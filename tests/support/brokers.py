@@ -13,6 +13,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -47,6 +48,8 @@ MOSQUITTO_IMAGE = "eclipse-mosquitto:2"
 UNITS = tuple(f"u-{number}" for number in range(1, 61))
 """Known to every broker under test; each test takes names of its own, so that none sees another's leftovers."""
 
+_ELSEWHERE = ("acl_file ", "persistence_location ", "plugin")
+"""Lines that hang on where things are; the plugin is somewhere else in each image."""
 _SETTINGS = Path(__file__).parents[2] / "deploy/mosquitto"
 
 
@@ -150,7 +153,7 @@ def mosquitto_by(route: Route, folder: Path, known: dict[str, str]) -> Iterator[
 def mosquitto_settings(listener: str) -> str:
     """The production file up to its TLS listener, then `listener`."""
     common, _ = (_SETTINGS / "mosquitto.conf").read_text(encoding="utf-8").split("listener 8883\n")
-    kept = [line for line in common.splitlines() if not line.startswith(("acl_file ", "persistence_location "))]
+    kept = [line for line in common.splitlines() if not line.startswith(_ELSEWHERE)]
     return "\n".join([*kept, listener, ""])
 
 
@@ -165,6 +168,7 @@ def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator
     known.update({name: str(own / CLIENTS / name) for name in known})
     shutil.copy(_SETTINGS / "acl", own / "acl")
     (folder / "store").mkdir()
+    shutil.copy(_SETTINGS / "dynamic-security.json", folder / "store")
     port = free_port()
     text = (_SETTINGS / "mosquitto.conf").read_text(encoding="utf-8")
     for there, here in (
@@ -175,8 +179,8 @@ def mosquitto_with_certificates(folder: Path, known: dict[str, str]) -> Iterator
         assert there in text
         text = text.replace(there, here)
     (folder / "mosquitto.conf").write_text(text, encoding="utf-8")
-    with _restartable(folder, port) as (restart, wipe):
-        yield OverSockets(("127.0.0.1", port), known, restart, wipe, own)
+    with _restartable(folder, port) as (restart, wipe, reload):
+        yield OverSockets(("127.0.0.1", port), known, restart, wipe, own, reload)
 
 
 def run_mosquitto(config: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
@@ -219,13 +223,13 @@ use_username_as_clientid true
 def _as_program(folder: Path, known: dict[str, str]) -> Iterator[OverSockets]:
     port = free_port()
     _prepare(folder, known, str(folder), port, "127.0.0.1")
-    with _restartable(folder, port) as (restart, wipe):
-        yield OverSockets(("127.0.0.1", port), known, restart, wipe)
+    with _restartable(folder, port) as (restart, wipe, reload):
+        yield OverSockets(("127.0.0.1", port), known, restart, wipe, reload=reload)
 
 
 @contextlib.contextmanager
-def _restartable(folder: Path, port: int) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
-    """The program with `folder/mosquitto.conf`, and how to restart it, and how to wipe `folder/store`."""
+def _restartable(folder: Path, port: int) -> Iterator[tuple[Callable[[], None], ...]]:
+    """The program with `folder/mosquitto.conf`: how to restart it, to wipe `folder/store`, to have it read all anew."""
     config, log = folder / "mosquitto.conf", folder / "mosquitto.log"
     child = run_mosquitto(config, port, log)
 
@@ -239,8 +243,13 @@ def _restartable(folder: Path, port: int) -> Iterator[tuple[Callable[[], None], 
     def wipe() -> None:
         restart(lambda: (folder / "store/mosquitto.db").unlink(missing_ok=True))
 
+    def reload() -> None:
+        told = log.stat().st_size
+        child.send_signal(signal.SIGHUP)
+        until(lambda: b"Reloading config" in log.read_bytes()[told:], "mosquitto reads its settings again")
+
     try:
-        yield restart, wipe
+        yield restart, wipe, reload
     finally:
         child.terminate()
         child.wait(10)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from controller.services.preparing import Workshop
 
 SHOTS = Path(__file__).parents[2] / "test-results"
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1440, "height": 900}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """For what a page is expected to come to: other tests and their fleets share the machine."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
@@ -37,18 +37,18 @@ def served(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(3_000):
         if server.started:
             break
         pause.wait(0.02)
-    assert server.started, "the server did not start within 10 s"
+    assert server.started, "the server did not start within 60 s"
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         app.state.office.closing.set()
         server.should_exit = True
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive(), "the server did not stop"
         shop.wake()
         worker.join(60)
@@ -62,14 +62,25 @@ def found_chromium() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(microphone: Path | None = None) -> Iterator[Browser]:
+    """Every test's browser: also the patience of `expect` is set here. `microphone`: the sound file it hears."""
     expect.set_options(timeout=PATIENCE_MS)
+    hears = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found_chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=found_chromium(), args=FLAGS + (hears if microphone is not None else [])
+        )
         try:
             yield browser
         finally:
             browser.close()
+
+
+def complains(message: ConsoleMessage, *quiet: str) -> bool:
+    """Whether the console tells of a fault. None is what has one of the `quiet` words in it, and what a living page was
+    just asking for when it was left: that breaks off, and the script says so."""
+    left = message.text.startswith(("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort"))
+    return message.type in ("error", "warning") and not left and not any(each in message.text for each in quiet)
 
 
 def shoot(page: Page, name: str, *, whole: bool = True) -> None:

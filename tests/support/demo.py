@@ -27,8 +27,6 @@ class Demo:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LOA_")}
         command = [sys.executable, "-m", "deploy.demo", "--data", str(data), "--port", str(port), *more]
         self.data, self.port, self.lines = data, port, list[str]()
-        self._begun = SystemClock().monotonic()
-        self.ready_after: float | None = None
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -40,8 +38,6 @@ class Demo:
         with self.process.stdout as told:
             for line in told:
                 self.lines.append(line.rstrip("\n"))
-                if CTRL_C in line:
-                    self.ready_after = SystemClock().monotonic() - self._begun
 
     @property
     def text(self) -> str:
@@ -51,9 +47,9 @@ class Demo:
         assert self.process.poll() is None or words in self.text, f"it ended:\n{self.text}"
         return words in self.text
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
         code = self.process.wait(seconds)
-        self._reader.join(5)
+        self._reader.join(60)
         return code
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -92,7 +88,7 @@ def demo(data: Path, port: int, *more: str) -> Iterator[Demo]:
         one.wait()
 
 
-def until_ready(first: Demo, seconds: float = 90) -> None:
+def until_ready(first: Demo, seconds: float = 240) -> None:
     pause, deadline = threading.Event(), SystemClock().monotonic() + seconds
     while not first.said(CTRL_C) and SystemClock().monotonic() < deadline:
         pause.wait(0.05)

@@ -232,7 +232,7 @@ def running_fleet(
     finally:
         stop.set()
         fleet.wake()
-        thread.join(10)
+        thread.join(60)
         control.close()
         fleet.close()
     assert not died

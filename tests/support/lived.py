@@ -33,8 +33,8 @@ from controller.db.engine import Database
 from controller.db.tables import Assignment, Cluster, Delivery, ScopeDocument, UnitPlan
 from controller.services import accounts, compiling, library, trusting
 from controller.services.context import Context
-from controller.services.deliveries import last_sound
 from controller.services.seeding import seed
+from controller.services.slots import last_sound
 from controller.services.views.dry_run import lines
 
 LENGTHS = {"blink": 1.5, "short": 20, "minute": 70, "long": 130, "longest": 330}

@@ -27,6 +27,7 @@ from controller.services.account_rules import AccountRules
 from controller.services.campaigns import Proposal
 from controller.services.composing import Draft
 from controller.services.context import Context
+from controller.services.emergency_rules import EmergencyRules
 from controller.services.library import add_recording
 from controller.services.office import Office
 from controller.services.rights import Actor, Role
@@ -39,6 +40,10 @@ PASSWORD = "Mot-cau-de-nho-2026"
 
 AT_EASE = AccountRules(second_factor=False, idle=timedelta(days=365), administrator_idle=timedelta(days=365))
 """For tests of something else: as in a demo, and nobody is idle where the clock jumps."""
+
+
+AT_ONCE = EmergencyRules()
+"""Nobody waits for a cancel interval."""
 
 
 @dataclass
@@ -170,6 +175,7 @@ def open_house(
     metrics_token: str = "",
     fresh_passwords: bool = False,
     rules: AccountRules = AT_EASE,
+    emergencies: EmergencyRules = AT_ONCE,
     like: House | None = None,
     database: str = "",
 ) -> House:
@@ -189,6 +195,7 @@ def open_house(
         keys=FileKeyring.make_missing(folder / "keys"),
         wake=lambda: woken.append(clock.now()),
         people=rules,
+        emergencies=emergencies,
     )
     seeded = like.seeded if like is not None else seed(ctx, clusters=clusters)
     assert seeded is not None

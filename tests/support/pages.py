@@ -57,7 +57,7 @@ class Page(HTMLParser):
             self._select = (told["name"], [])
         elif tag == "option" and self._select:
             self._select[1].append((told.get("value", ""), "selected" in told))
-        elif tag == "textarea":
+        elif tag == "textarea" and told.get("name"):
             self._area = (told["name"], [])
 
     def handle_endtag(self, tag: str) -> None:

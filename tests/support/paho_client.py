@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -56,7 +57,7 @@ class PahoParty:
         self._thread.start()
         until(lambda: self._answer.is_set() or self._over.is_set(), f"answer to the connect of {client_id}")
         if self._code != 0:
-            self._thread.join(10)
+            self._thread.join(60)
             raise NotLetIn(client_id) if self._answer.is_set() else ConnectionError("closed without an answer")
 
     @property
@@ -74,17 +75,22 @@ class PahoParty:
         info = self._client.publish(topic, payload, qos, retain)
         until(lambda: info.mid in self._acknowledged or not self.is_open, f"acknowledgement on {topic}")
 
+    def pour(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Hand them over at QoS 1 as fast as the connection takes them, without waiting for anything."""
+        for topic, payload in messages:
+            self._client.publish(topic, payload, 1)
+
     def goodbye(self) -> None:
         with contextlib.suppress(OSError):  # the broker has gone first, and the client's own pipe with it
             self._client.disconnect()
-        self._thread.join(10)
+        self._thread.join(60)
 
     def drop(self) -> None:
         """Cut the link without a word, as a power cut does."""
         sock: Any = self._client.socket()
         if sock is not None:
             sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def _run(self) -> None:
         while self._client.loop(timeout=0.2) == MQTTErrorCode.MQTT_ERR_SUCCESS:

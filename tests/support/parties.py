@@ -61,9 +61,10 @@ class OverSockets:
         restart: Callable[[], None],
         wipe: Callable[[], None],
         authority: Path | None = None,
+        reload: Callable[[], None] = lambda: None,
     ) -> None:
         self.address, self.secrets = address, known
-        self.restart, self.wipe = restart, wipe
+        self.restart, self.wipe, self.reload = restart, wipe, reload
         self._authority = authority
 
     @property

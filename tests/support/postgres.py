@@ -56,9 +56,17 @@ def postgres_by(route: Route, folder: Path | None = None) -> Iterator[str]:
 @contextlib.contextmanager
 def empty_database(server_url: str) -> Iterator[str]:
     """A URL for SQLAlchemy (postgresql+psycopg://...) of a new database, dropped afterwards with whoever is in it."""
+    with copied_database(server_url, "template1") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def copied_database(server_url: str, source: str) -> Iterator[str]:
+    """The same of a copy of the database of this name, in which nobody may be at work."""
     name = f"loa_test_{secrets.token_hex(6)}"
     with psycopg.connect(server_url, autocommit=True) as server:
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        told = {"name": sql.Identifier(name), "source": sql.Identifier(source)}
+        server.execute(sql.SQL("create database {name} template {source}").format(**told))
     try:
         parts = urlsplit(server_url)
         yield f"postgresql+psycopg://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")

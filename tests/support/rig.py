@@ -9,12 +9,15 @@ from typing import Any
 from support.signed import T0, Signer
 
 from broadcasts.wire import topics
+from broadcasts.wire import trigger as wire_trigger
 from broadcasts.wire.codec import decode, unseal
 from broadcasts.wire.journal import AnyEntry, JournalBatch
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.plan import Asset
 from broadcasts.wire.status import Reported, TimeAsk
 from broadcasts.wire.topics import In, Out
+from broadcasts.wire.trigger import Trigger
+from broadcasts.wire.trust import Use
 from device_sim.disk import Disk
 from device_sim.ear import Pole, Sound
 from device_sim.events import (
@@ -35,6 +38,7 @@ from device_sim.events import (
     Restart,
     Sensors,
     Silent,
+    SmsReceived,
     Sounding,
     Tune,
     Untune,
@@ -61,6 +65,7 @@ class Rig:
         self.tuned: list[tuple[int, Tune]] = []
         self.chance = random.Random(seed)
         self.clock_error_ms = 0
+        self.update_fault = ""
         self.link = True
         self.answers_time = True
         self.acks = True
@@ -83,7 +88,8 @@ class Rig:
     # --- hardware
 
     def reading(self) -> Reading:
-        sensors = Sensors(amplifier_ma=self.pole.amplifier_ma(self.now), line_closed=self.pole.wire_intact)
+        drawn, closed = self.pole.amplifier_ma(self.now), self.pole.wire_intact
+        sensors = Sensors(amplifier_ma=drawn, line_closed=closed, update_fault=self.update_fault)
         return Reading(self.now + self.clock_error_ms, self.now - self._began, sensors)
 
     def power_on(self, cause: Boot = Boot.POWER) -> None:
@@ -226,6 +232,17 @@ class Rig:
         document = self.signer.alert(scope, self.now, alerts, **fields)
         self.say(topics.to_scope(scope, topics.ScopeTopic.ALERT), document)
         return document
+
+    def drill(self, scope: str, drills: Sequence[Any], **fields: Any) -> bytes:
+        document = self.signer.drill(scope, self.now, drills, **fields)
+        self.say(topics.to_scope(scope, topics.ScopeTopic.DRILL), document)
+        return document
+
+    def text(self, trigger: Trigger, signer: SigningKey | None = None) -> bytes:
+        """An SMS with it; what was in it."""
+        said = wire_trigger.text(wire_trigger.seal(trigger, signer or self.signer.keys[Use.ALERT])).encode()
+        self.give(SmsReceived(said))
+        return said
 
     @property
     def heard(self) -> list[Sound]:

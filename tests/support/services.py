@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from support.audio import recording
 from support.postgres import empty_database, first_route, postgres_by
 from support.room import quick_room
+from support.statements import compiled_once
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.pipeline import Prepared
@@ -349,7 +350,7 @@ def raises(family: type[LoaError], key: str) -> Iterator[None]:
 def furnished(workshop: Workshop, engine: Engine, folder: Path) -> Iterator[House]:
     with workshop.copy(engine, folder) as (url, template):
         clock, woken = ManualClock(NOON), list[datetime]()
-        db = Database(url)
+        db = compiled_once(Database(url))
         ctx = workshop.context(db, clock, lambda: woken.append(clock.now()))
         try:
             yield House(

@@ -11,6 +11,8 @@ from broadcasts.wire import topics
 from broadcasts.wire.alert import Alert, AlertDocument, AlertKind, Rendition, Repeat
 from broadcasts.wire.base import Message
 from broadcasts.wire.codec import seal
+from broadcasts.wire.drill import Drill, DrillDocument
+from broadcasts.wire.firmware import Manifest
 from broadcasts.wire.journal import JournalAck
 from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.plan import Asset, Assignment, Ceiling, Item, Late, OnPreempt, Plan, Policy, Window
@@ -109,6 +111,11 @@ class Signer:
         document = AlertDocument(scope=scope, alerts=list(alerts), **{**given, **fields})
         return seal(document, Typ.ALERT, self.keys[Use.ALERT])
 
+    def drill(self, scope: str, now: int, drills: Sequence[Drill], **fields: Any) -> bytes:
+        given: dict[str, Any] = {"version": self.next_version(), "issued_at": now}
+        document = DrillDocument(scope=scope, drills=list(drills), **{**given, **fields})
+        return seal(document, Typ.DRILL, self.keys[Use.DRILL])
+
     def time(self, unit: str, nonce: str, now: int) -> bytes:
         return seal(Time(unit=unit, nonce=nonce, now=now), Typ.TIME, self.keys[Use.TIME])
 
@@ -121,6 +128,12 @@ class Signer:
             unit=unit, seq=seq, id=f"cmd-{seq}", kind=kind, args=args, issued_at=now, expires_at=now + lasts
         )
         return seal(command, Typ.COMMAND, self.keys[Use.COMMAND])
+
+    def manifest(self, image: Asset, version: str, release: int = 2, use: Use = Use.FIRMWARE, **fields: Any) -> str:
+        """Of an image, for the simulator's own box."""
+        given: dict[str, Any] = {"vendor": "loasim", "sha256": image.sha256, "size": image.size, "issued_at": T0}
+        manifest = Manifest(version=version, release=release, **{**given, **fields})
+        return seal(manifest, Typ.FIRMWARE, self.keys[use]).decode()
 
     def other(self, message: Message, typ: Typ, use: Use) -> bytes:
         return seal(message, typ, self.keys[use])
@@ -139,6 +152,24 @@ def siren(name: str, asset: Asset, now: int, **fields: Any) -> Alert:
         "reason": "storm",
     }
     return Alert(id=name, **{**given, **fields})
+
+
+def exercise(name: str, asset: Asset, now: int, **fields: Any) -> Drill:
+    """Silent, unless `prefix` (an asset) says that it is one."""
+    prefix = fields.pop("prefix", None)
+    given: dict[str, Any] = {
+        "kind": AlertKind.STORM,
+        "target": "all",
+        "silent": prefix is None,
+        "prefix": [] if prefix is None else [Rendition(language="vi", asset=prefix)],
+        "content": [Rendition(language="vi", asset=asset)],
+        "volume": 70,
+        "issued_at": now,
+        "not_before": now,
+        "hard_end": now + HOUR,
+        "reason": "exercise",
+    }
+    return Drill(id=name, **{**given, **fields})
 
 
 __all__ = ["Ceiling", "Repeat", "Window", "topics"]

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from support.signed import DAY, HOUR, MINUTE, SECOND, Signer, asset_of, item, opus, policy, siren
 
@@ -20,9 +20,11 @@ from broadcasts.wire.jws import SigningKey, Typ, digest
 from broadcasts.wire.plan import Item, Late, OnPreempt
 from broadcasts.wire.status import Reported, TimeAsk
 from broadcasts.wire.topics import In, Out, ScopeTopic
-from device_sim.counterpart import Account, Enrolment, Setting
+from device_sim.counterpart import Account, Enrolment, Setting, Siren
 
 SAY_AGAIN_MS = 2 * MINUTE
+TARGET: Literal["all"] | list[str] = "all"
+"""Whom its alerts are meant for."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ class SmallController:
         self.rejected: set[str] = set()
         self.alerts: bytes = b""
         self.alert_said = 0
+        self.alerted: list[int] = []
         self._trust = self.signer.trust(self.now)
         self._online = False
         self.all_items: dict[str, tuple[_Unit, Item]] = {}
@@ -184,7 +187,10 @@ class SmallController:
         wanted = hour == 15
         if wanted and not self.alert_said:
             self.alert_said = self.now
-            siren_ = siren(f"a-{self.now}", self.assets[3], self.now, repeat=Repeat(every_s=600, times=3))
+            self.alerted.append(self.now)
+            siren_ = siren(
+                f"a-{self.now}", self.assets[3], self.now, repeat=Repeat(every_s=300, times=3), target=TARGET
+            )
             self._say_alerts([siren_])
         elif not wanted and self.alert_said:
             self.alert_said = 0
@@ -243,6 +249,18 @@ class SmallController:
 
     def approved_sounds(self) -> set[tuple[str, str]]:
         return {(unit.name, asset.sha256) for unit in self.units for asset in self.assets}
+
+    def sirens(self) -> Sequence[Siren]:
+        storm = self.assets[3]
+        return [
+            {
+                "id": f"a-{at}", "drill": False, "silent": False, "released": at,
+                "units": list(self.by_name) if TARGET == "all" else TARGET,
+                "begins": at, "hard_end": at + HOUR, "times": 3, "blind_ms": 600_000,
+                "lengths": {storm.sha256: storm.duration_ms},
+            }
+            for at in self.alerted
+        ]  # fmt: skip
 
     def close(self) -> None:
         pass

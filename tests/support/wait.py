@@ -10,7 +10,7 @@ from broadcasts.clock import SystemClock
 _LOOK_S = 0.005
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Raises AssertionError naming `what` when `condition` is still false at the deadline."""
     clock = SystemClock()
     deadline = clock.monotonic() + seconds

@@ -55,7 +55,8 @@ def test_a_plan_that_is_dated_afterwards_has_the_bytes_of_one_that_was_dated_at_
     assignment = wire.Assignment(cluster="c-1", since=0)
     told = {"unit": "u-1", "assignment": assignment, "policy": policy(), "items": [tricky], "assets": [RECORDING]}
     undated = wire.Plan(version=0, issued_at=0, horizon_end=0, note='"version":0,"issued_at":0', **told)
-    stamped = plan_document.stamp(undated, 17, NOON, NOON + timedelta(days=7))
-    assert plan_document.dated(plan_document.body(undated), stamped) == codec.encode(stamped)
+    times = (17, NOON, NOON + timedelta(days=7))
+    stamped = plan_document.stamp(undated, *times)
+    assert plan_document.dated(plan_document.body(undated), *times) == codec.encode(stamped)
     with pytest.raises(ValueError, match="without version"):
-        plan_document.dated(codec.encode(stamped), stamped)
+        plan_document.dated(codec.encode(stamped), *times)

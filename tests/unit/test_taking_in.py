@@ -11,8 +11,8 @@ import pytest
 from broadcasts.clock import SystemClock
 from broadcasts.wire import topics
 from broadcasts.wire.topics import Out
-from controller.bootstrap import service
-from controller.bootstrap.service import parts, take
+from controller.bootstrap import taking_in
+from controller.bootstrap.taking_in import parts, take
 from controller.mqtt.inbound import Received
 
 NOON = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
@@ -43,14 +43,14 @@ class Publishing:
 
 
 def test_a_batch_is_what_is_there_and_no_more_than_a_batch() -> None:
-    inbox = full([said(Out.REPORTED, number) for number in range(service.BATCH + 3)])
-    assert len(take(inbox, SystemClock(), lambda: False)) == service.BATCH
+    inbox = full([said(Out.REPORTED, number) for number in range(taking_in.BATCH + 3)])
+    assert len(take(inbox, SystemClock(), lambda: False)) == taking_in.BATCH
     assert len(take(inbox, SystemClock(), lambda: False)) == 3
 
 
 def test_while_plans_are_published_reports_gather_beyond_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "HELD_S", 60.0)
-    messages = [said(Out.REPORTED, number) for number in range(service.BATCH + 3)]
+    monkeypatch.setattr(taking_in, "HELD_S", 60.0)
+    messages = [said(Out.REPORTED, number) for number in range(taking_in.BATCH + 3)]
     inbox = full(messages)
     late = said(Out.REPORTED, 99_999)
     batch = take(inbox, SystemClock(), Publishing(2 * len(messages) + 4, inbox, late))
@@ -61,9 +61,9 @@ def test_reports_wait_no_longer_than_they_may_however_long_publishing_takes() ->
     clock = SystemClock()
     began = clock.monotonic()
     assert len(take(full([said(Out.JOURNAL)]), clock, lambda: True)) == 1
-    assert service.HELD_S <= clock.monotonic() - began < service.HELD_S + 30
-    inbox = full([said(Out.REPORTED, number) for number in range(service.MOST_HELD + 1)])
-    assert len(take(inbox, clock, lambda: True)) == service.MOST_HELD
+    assert taking_in.HELD_S <= clock.monotonic() - began < taking_in.HELD_S + 30
+    inbox = full([said(Out.REPORTED, number) for number in range(taking_in.MOST_HELD + 1)])
+    assert len(take(inbox, clock, lambda: True)) == taking_in.MOST_HELD
 
 
 def test_who_asks_for_the_time_ends_the_waiting_and_is_answered_before_all_others() -> None:
@@ -71,7 +71,15 @@ def test_who_asks_for_the_time_ends_the_waiting_and_is_answered_before_all_other
     reports, ask = [said(Out.REPORTED, number) for number in range(3)], said(Out.TIME_ASK)
     batch = take(full([*reports, ask]), clock, lambda: True)
     assert batch == [*reports, ask]
-    assert list(parts(batch)) == [[ask], reports]
+    assert list(parts(batch, lambda: False)) == [[ask], reports]
+
+
+def test_beside_publishing_little_is_taken_in_at_a_time_and_in_order() -> None:
+    batch = [said(Out.REPORTED, number) for number in range(taking_in.BATCH + 2 * taking_in.BESIDE)]
+    looks = iter([True, False, True])
+    told = list(parts(batch, lambda: next(looks)))
+    assert [len(each) for each in told] == [taking_in.BESIDE, taking_in.BATCH, taking_in.BESIDE]
+    assert [one for each in told for one in each] == batch
 
 
 class Impatient(queue.Queue[Received]):
@@ -91,8 +99,8 @@ def test_who_asks_for_the_time_is_not_kept_waiting_by_what_others_said_right_aft
 
 
 def test_a_long_wait_is_taken_in_by_transactions_of_a_batch_each_in_order() -> None:
-    many = [said(Out.REPORTED, number) for number in range(2 * service.BATCH + 1)]
-    some = list(parts(many))
-    assert [len(each) for each in some] == [service.BATCH, service.BATCH, 1]
+    many = [said(Out.REPORTED, number) for number in range(2 * taking_in.BATCH + 1)]
+    some = list(parts(many, lambda: False))
+    assert [len(each) for each in some] == [taking_in.BATCH, taking_in.BATCH, 1]
     assert [one for each in some for one in each] == many
-    assert list(parts([])) == []
+    assert list(parts([], lambda: False)) == []

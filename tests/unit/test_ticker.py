@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from support.wait import until
 
-from broadcasts.clock import ManualClock
+from broadcasts.clock import ManualClock, SystemClock
+from controller import ticker as ticker_module
 from controller.ticker import Ticker
 
 NOON = datetime(2026, 3, 3, 5, 0, tzinfo=UTC)
@@ -46,6 +49,32 @@ def test_a_step_runs_at_once_then_when_it_is_due_and_not_before() -> None:
     clock.advance(1)
     it._run("step")
     assert step.calls == [NOON, NOON + timedelta(minutes=5)]
+
+
+@pytest.mark.parametrize("ahead_ms", [1, 300, 999, 5_300])
+def test_what_is_due_between_two_seconds_is_called_at_that_instant(ahead_ms: int) -> None:
+    step = Counted(timedelta(milliseconds=ahead_ms))
+    clock = ManualClock(NOON)
+    it = Ticker(clock, {"step": step}, lambda *_: None, clock)
+    it._run("step")
+    while (job := it._scheduler.get_job("step")) is None or not hasattr(job, "next_run_time"):
+        clock.advance(1)
+        it._run("step")
+        assert len(step.calls) == 1
+    assert job.next_run_time == NOON + timedelta(milliseconds=ahead_ms)
+    clock.set(job.next_run_time)
+    it._run("step")
+    assert step.calls == [NOON, NOON + timedelta(milliseconds=ahead_ms)]
+
+
+def test_the_real_scheduler_keeps_such_an_instant() -> None:
+    step = Counted(timedelta(milliseconds=350))
+    it = Ticker(SystemClock(), {"step": step}, lambda *_: None)
+    it.start()
+    early = timedelta(milliseconds=900)
+    until(lambda: any(later - one < early for one, later in pairwise(step.calls)), "two within a second", 60.0)
+    it.stop()
+    assert all(later - one >= timedelta(milliseconds=350) for one, later in pairwise(step.calls))
 
 
 def test_a_wake_makes_it_due_once() -> None:
@@ -122,3 +151,62 @@ def test_a_step_that_always_wants_to_go_on_ends_with_the_ticker() -> None:
     until(lambda: len(step.calls) > 3, "it goes on and on")
     it.stop()
     assert it.at_work("step") is False
+
+
+class Slow:
+    """A hurried step that tells, while it is at work, whether the patient one was let in."""
+
+    def __init__(self, lets: Callable[[], None]) -> None:
+        self._lets = lets
+
+    def __call__(self, now: datetime) -> datetime:
+        self._lets()
+        return now + timedelta(hours=1)
+
+
+def patient() -> tuple[Ticker, Counted, ManualClock]:
+    look, clock = Counted(timedelta(hours=1)), ManualClock(NOON)
+    steps = {"horn": Slow(lambda: it._run("look")), "look": look}
+    it = Ticker(clock, steps, lambda *_: None, clock, hurried=["horn"], patient=["look"])
+    return it, look, clock
+
+
+def test_a_patient_step_begins_when_the_hurried_ones_have_been_over_for_a_moment() -> None:
+    it, look, clock = patient()
+    it._run("horn")
+    it._run("look")
+    assert look.calls == []
+    clock.advance(ticker_module.QUIET_S)
+    it._run("look")
+    it._run("look")
+    assert len(look.calls) == 1
+    clock.advance(60)
+    it.wake()
+    it._run("look")  # the horns were only woken, and have not begun
+    it._run("horn")
+    assert len(look.calls) == 1
+    clock.advance(ticker_module.QUIET_S)
+    it._run("look")
+    assert len(look.calls) == 2
+
+
+def test_a_patient_step_waits_no_longer_than_it_may_however_busy_the_hurried_ones_are() -> None:
+    it, look, clock = patient()
+    waited = 0
+    while not look.calls:
+        it.wake("horn")
+        it._run("horn")
+        clock.advance(1)
+        waited += 1
+    assert ticker_module.PATIENCE_S <= waited <= ticker_module.PATIENCE_S + 2
+
+
+def test_the_real_scheduler_tries_a_patient_step_again() -> None:
+    look = Counted(timedelta(hours=1))
+    steps = {"horn": Counted(timedelta(hours=1)), "look": look}
+    it = Ticker(SystemClock(), steps, lambda *_: None, hurried=["horn"], patient=["look"])
+    it.start()
+    until(lambda: len(look.calls) == 1, "the first run", 60.0)
+    it.wake()
+    until(lambda: len(look.calls) == 2, "the run after the wake", 60.0)
+    it.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _DIGITS = ("không", "một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín")
@@ -20,6 +21,7 @@ class Style:
 
 SOUTH = Style("ngàn", "lẻ")
 NORTH = Style("nghìn", "linh")
+STYLES: Mapping[str, Style] = {"south": SOUTH, "north": NORTH}
 
 
 def digits(text: str) -> str:

@@ -25,7 +25,7 @@ from controller.db.tables import (
     UnitPlan,
     UnitStatus,
 )
-from controller.services import wanting
+from controller.services import convergence, diverging, wanting
 from controller.services.rights import Actor, Right
 
 ALLOWED_SILENCE = timedelta(minutes=35)
@@ -102,6 +102,8 @@ class Health:
     plan: UnitPlan | None
     wants: wanting.Wants
     """Firmware and settings that it should have."""
+    convergence: convergence.Convergence
+    """Whether the unit has come to what is wanted of it, and why not."""
     past_faults: Sequence[UnitFault]
     stations: dict[str, str]
     """Names of the stations that faults speak of, by id."""
@@ -192,6 +194,8 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         .order_by(Delivery.start.desc())
         .limit(20)
     )
+    status, plan = session.get(UnitStatus, unit), session.get(UnitPlan, unit)
+    wants = wanting.wants(session, [unit]).get(unit, wanting.Wants())
     return Health(
         line=line,
         cluster=cluster,
@@ -199,9 +203,10 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         since=session.scalar(
             select(Assignment.since).where(Assignment.cluster_id == cluster_id, Assignment.until.is_(None))
         ),
-        status=session.get(UnitStatus, unit),
-        plan=session.get(UnitPlan, unit),
-        wants=wanting.wants(session, [unit]).get(unit, wanting.Wants()),
+        status=status,
+        plan=plan,
+        wants=wants,
+        convergence=_convergence(session, line, status, plan, wants, now),
         past_faults=session.scalars(
             select(UnitFault)
             .where(UnitFault.unit_id == unit, UnitFault.cleared_at.is_not(None))
@@ -210,6 +215,33 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         ).all(),
         stations=_stations(session, {fault.detail for fault in line.faults}),
         deliveries=[(row[0], row[1]) for row in rows],
+    )
+
+
+def _convergence(
+    session: Session,
+    line: ClusterLine,
+    status: UnitStatus | None,
+    plan: UnitPlan | None,
+    wants: wanting.Wants,
+    now: datetime,
+) -> convergence.Convergence:
+    made = plan.compiled_at if plan is not None else None
+    return convergence.of(
+        unit=line.unit,
+        wanted=convergence.Wanted(
+            plan=plan.version if plan is not None else None,
+            at=diverging.since(session, plan.unit_id, made) if plan is not None and line.old_plan else made,
+            sent=plan.published_at if plan is not None else None,
+            firmware=wants.firmware,
+            configuration=wants.configuration,
+        ),
+        applied=line.applied,
+        connected=status.connected if status is not None else None,
+        presence_at=status.presence_at if status is not None else None,
+        reported=status.reported if status is not None else {},
+        faults={fault.code for fault in line.faults},
+        now=now,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from broadcasts.domain.delivery import State
+from broadcasts.domain.command_life import MOVES, OPEN, TROUBLE, Event, State, is_late
+from broadcasts.domain.delivery import State as DeliveryState
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Bulletin, Cluster, Command, Delivery, Station, User
 from controller.services.rights import Actor, Right
@@ -20,41 +20,39 @@ BACK_AFTER = timedelta(minutes=2)
 """A unit that boots is deaf and dumb for no longer."""
 
 
-class CommandState(StrEnum):
-    WAITING = "waiting"
-    """Not sent yet: no link, or an older one is on its way."""
-    SENT = "sent"
-    """It left, perhaps several times, and nobody knows whether it arrived."""
-    DONE = "done"
-    NOT_DONE = "not_done"
-    """The unit answered that it could not."""
-    EXPIRED = "expired"
-
-
 @dataclass(frozen=True)
 class CommandLine:
     command: Command
-    state: CommandState
+    state: State
     by: str
     """The full name of who asked, where the account still exists."""
 
     @property
     def open(self) -> bool:
-        return self.state in (CommandState.WAITING, CommandState.SENT)
+        return self.state in OPEN
 
     @property
     def late(self) -> bool:
         """The answer came when nobody waited for it any more."""
-        it = self.command
-        return it.answered_at is not None and it.answered_at >= it.expires_at
+        return is_late(self.state)
+
+    @property
+    def trouble(self) -> bool:
+        return self.state in TROUBLE
 
 
-def state_of(command: Command, now: datetime) -> CommandState:
-    if command.answered_at is not None:
-        return CommandState.DONE if command.done else CommandState.NOT_DONE
-    if command.expired_at is not None or command.expires_at <= now:
-        return CommandState.EXPIRED
-    return CommandState.SENT if command.sent else CommandState.WAITING
+def state_of(command: Command, now: datetime) -> State:
+    """What has ended by the clock has, whether somebody wrote it down or not."""
+    state = State(command.state)
+    return MOVES[state, Event.TIME_OVER] if state in OPEN and command.expires_at <= now else state
+
+
+def state_now(now: datetime) -> ColumnElement[str]:
+    """The same in the database."""
+    ended = [
+        (and_(Command.state == state, Command.expires_at <= now), str(MOVES[state, Event.TIME_OVER])) for state in OPEN
+    ]
+    return case(*ended, else_=Command.state)
 
 
 def history(session: Session, actor: Actor, cluster_id: str, now: datetime, most: int = MOST) -> list[CommandLine]:
@@ -74,9 +72,10 @@ def history(session: Session, actor: Actor, cluster_id: str, now: datetime, most
 
 
 def counts(session: Session, now: datetime, within: timedelta) -> Counter[str]:
-    """Commands issued within this time, by state."""
-    rows = session.scalars(select(Command).where(Command.issued_at > now - within))
-    return Counter(str(state_of(row, now)) for row in rows)
+    """Commands issued within this time, by state. Counted by the database: an answer may bring a log along."""
+    state = state_now(now)
+    rows = session.execute(select(state, func.count()).where(Command.issued_at > now - within).group_by(state))
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def cut_by_reboot(session: Session, cluster_id: str, now: datetime) -> list[str]:
@@ -86,7 +85,7 @@ def cut_by_reboot(session: Session, cluster_id: str, now: datetime) -> list[str]
         .join(Broadcast, Broadcast.bulletin_id == Bulletin.id)
         .join(Delivery, Delivery.broadcast_id == Broadcast.id)
         .where(Delivery.cluster_id == cluster_id, Delivery.start < now + BACK_AFTER, Delivery.end > now)
-        .where(Delivery.state != State.WITHDRAWN, Delivery.verdict.is_(None))
+        .where(Delivery.state != DeliveryState.WITHDRAWN, Delivery.verdict.is_(None))
         .order_by(Delivery.start)
     )
     return list(dict.fromkeys(rows))

@@ -9,29 +9,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.delivery import OPEN, State
-from broadcasts.domain.model import Late, OnPreempt, Priority, Slot
+from broadcasts.domain.model import Slot
 from broadcasts.domain.priority import order
 from broadcasts.domain.programme import Part, PartKind
-from broadcasts.domain.recurrence import starts
 from broadcasts.domain.routing import Unreached
 from broadcasts.domain.timeline import Fate, Stretch, timeline
 from broadcasts.errors import Refused
-from broadcasts.ids import AssetId, BroadcastId, ClusterId, DeliveryId
 from controller.db.tables import Area, Broadcast, Bulletin, Cluster, Delivery, RelaySource, Station
-from controller.services.deliveries import APPROVAL_OVER, UNASKED, last_sound, may_sound_after, slot_of
-from controller.services.programmes import laid_out, parts_of
+from controller.services.deliveries import may_sound_after
+from controller.services.laying import APPROVAL_OVER, UNASKED
+from controller.services.programmes import parts_of
 from controller.services.rights import Actor, Right, below
-from controller.services.schedules import schedule_of
+from controller.services.slots import last_sound, slot_of
 from controller.services.stations import clusters_in, regulation
+from controller.services.supposing import Supposed, suppose
 
 DAYS = 7
+FAR_AHEAD = datetime.max.replace(tzinfo=UTC)
 CLOSED = (
     *("quiet_hours", "limit_session", "limit_day", "limit_week", "no_unit"),
     *(APPROVAL_OVER, UNASKED, *map(str, Unreached)),
@@ -106,15 +107,15 @@ def dry_run(
 def lines(
     session: Session, clusters: Sequence[Cluster], since: datetime, until: datetime, *, waiting: bool = False
 ) -> list[Line]:
-    slots, closed, pieces = _planned(session, [each.id for each in clusters], since, until)
-    for slot, piece in _supposed(session, clusters, since, until, waiting=waiting):
-        slots[slot.cluster].append(slot)
-        pieces[slot.delivery] = piece
+    here = [each.id for each in clusters]
+    supposed = suppose(session, here, since, until, waiting=waiting)
+    slots, closed, pieces = _planned(session, here, since, until, supposed)
     known = _titles(
-        session, {slot.broadcast for each in slots.values() for slot in each} | {row.broadcast_id for row in closed}
+        session, {slot.broadcast for each in slots.values() for slot in each} | {row.broadcast_id for row, _ in closed}
     )
     parts, relays = _Parts(session), _relays(session, known)
-    heard = _first_heard(session, [each.id for each in clusters], slots)
+    heard = _first_heard(session, here, slots, [row for row, _ in closed if row.id in supposed.off])
+    goes_on = {row.id for row in supposed.new} - supposed.waiting
     groups: dict[Line, set[str]] = defaultdict(set)
     for where, fate, owners in _fates(session, clusters, slots):
         slot = fate.slot
@@ -131,16 +132,16 @@ def lines(
             by=tuple(known.get(owners[name], owners[name]) for name in dict.fromkeys(fate.by)),
             on_preempt=str(slot.on_preempt),
             first=slot.start <= heard.get((where, slot.asset), slot.start),
-            waiting=slot.delivery.startswith(WAITS),
+            waiting=slot.delivery in supposed.waiting,
             clusters=frozenset(),
             begin=pieces[slot.delivery].begin,
             part=parts.of(slot.broadcast, pieces[slot.delivery].place),
             language=pieces[slot.delivery].language,
-            goes_on=slot.delivery.startswith(GOES_ON),
+            goes_on=slot.delivery in goes_on,
             relayed=_relayed(relays, slot.broadcast, parts.of(slot.broadcast, pieces[slot.delivery].place)),
         )
         groups[key].add(where)
-    for row in closed:
+    for row, why in closed:
         piece = _piece(row)
         gone = Line(
             broadcast=row.broadcast_id,
@@ -148,17 +149,17 @@ def lines(
             priority=row.priority,
             start=row.start,
             length=row.end - row.start,
-            outcome=row.reason or "",
+            outcome=why,
             sounds=(),
             by=(),
             on_preempt="",
             first=False,
-            waiting=False,
+            waiting=row.id in supposed.waiting,
             clusters=frozenset(),
             begin=piece.begin,
             part=parts.of(row.broadcast_id, piece.place),
             language=piece.language,
-            goes_on=False,
+            goes_on=row.id in goes_on,
             relayed=_relayed(relays, row.broadcast_id, parts.of(row.broadcast_id, piece.place)),
         )
         groups[gone].add(row.cluster_id)
@@ -179,10 +180,6 @@ def _place(session: Session, actor: Actor, cluster: str, area: str) -> tuple[str
     if row is None or not within:
         raise Refused("area.unknown", name=top[:40])
     return row.name, clusters_in(session, within)
-
-
-WAITS, GOES_ON = "~", "+"
-"""How the name of a slot begins that no plan has."""
 
 
 @dataclass(frozen=True)
@@ -213,19 +210,13 @@ class _Parts:
 
 
 def _planned(
-    session: Session, clusters: Sequence[str], since: datetime, until: datetime
-) -> tuple[dict[str, list[Slot]], Sequence[Delivery], dict[str, _Piece]]:
-    """(what may sound, by cluster; what was closed beforehand; which piece of what each is)."""
-    slots: dict[str, list[Slot]] = defaultdict(list)
-    pieces: dict[str, _Piece] = {}
+    session: Session, clusters: Sequence[str], since: datetime, until: datetime, supposed: Supposed
+) -> tuple[dict[str, list[Slot]], Sequence[tuple[Delivery, str]], dict[str, _Piece]]:
+    """(what may sound, by cluster; what is closed beforehand, and why; which piece of what each is)."""
     mine = Delivery.cluster_id.in_(clusters)
     live = Delivery.state.in_([str(state) for state in OPEN])
-    rows = session.scalars(select(Delivery).where(mine, live, Delivery.start < until, may_sound_after(since)))
-    for row in rows:
-        if last_sound(row) > since:
-            slots[row.cluster_id].append(slot_of(row))
-            pieces[row.id] = _piece(row)
-    shut = session.scalars(
+    planned = session.scalars(select(Delivery).where(mine, live, Delivery.start < until, may_sound_after(since)))
+    kept_off = session.scalars(
         select(Delivery).where(
             mine,
             Delivery.state == str(State.WITHDRAWN),
@@ -234,49 +225,19 @@ def _planned(
             Delivery.start < until,
         )
     )
-    return slots, shut.all(), pieces
-
-
-def _supposed(
-    session: Session, clusters: Sequence[Cluster], since: datetime, until: datetime, *, waiting: bool
-) -> Iterator[tuple[Slot, _Piece]]:
-    """What no plan has yet, as the slots it would become: warnings beyond the few hours for which they are planned, and
-    with `waiting` what was handed in."""
-    mine = {cluster.id: cluster for cluster in clusters}
-    volumes = {
-        station.id: station.volume
-        for station in session.scalars(select(Station).where(Station.id.in_({c.station_id for c in clusters})))
-    }
-    goes_on = and_(Broadcast.status == "approved", Broadcast.ahead_minutes.is_not(None))
-    wanted = or_(goes_on, Broadcast.status == "submitted") if waiting else goes_on
-    for broadcast in session.scalars(select(Broadcast).where(wanted)):
-        places = [name for name in (*broadcast.clusters, *broadcast.joined) if name in mine]
-        if not places:
-            continue
-        approved = broadcast.status == "approved"
-        mark, begins = GOES_ON if approved else WAITS, max(since, broadcast.expanded_until or since)
-        late, layouts = Late(broadcast.late), laid_out(session, broadcast, places)
-        pieces = [(after, said, here) for layout, here in layouts for after, said in layout.pieces]
-        for begin in starts(schedule_of(broadcast), begins if approved else since, until, VIETNAM):
-            for after, said, here in pieces:
-                start, length = begin + after, said.length
-                for name in here:
-                    volume = broadcast.volume if broadcast.volume is not None else volumes[mine[name].station_id]
-                    slot = Slot(
-                        delivery=DeliveryId(f"{mark}{broadcast.id}:{start.timestamp():.3f}:{name}"),
-                        broadcast=BroadcastId(broadcast.id),
-                        cluster=ClusterId(name),
-                        asset=AssetId(said.asset.sha256),
-                        start=start,
-                        duration=length,
-                        priority=Priority(broadcast.priority),
-                        rank=broadcast.rank,
-                        on_preempt=OnPreempt(broadcast.on_preempt),
-                        late=late,
-                        not_after=start + length + (timedelta(0) if late is Late.DROP else timedelta(hours=1)),
-                        volume=volume,
-                    )
-                    yield slot, _Piece(begin, said.place, said.language)
+    here = set(clusters)
+    slots: dict[str, list[Slot]] = defaultdict(list)
+    pieces: dict[str, _Piece] = {}
+    closed: list[tuple[Delivery, str]] = []
+    for row in [*planned, *kept_off, *(each for each in supposed.new if each.cluster_id in here)]:
+        found = supposed.back.get(row.id, row)
+        why = supposed.off.get(row.id) or (found.reason if found.state == str(State.WITHDRAWN) else None)
+        if why is not None:
+            closed.append((found, why))
+        elif last_sound(found) > since:
+            slots[found.cluster_id].append(slot_of(found))
+            pieces[found.id] = _piece(found)
+    return slots, closed, pieces
 
 
 def _fates(
@@ -326,9 +287,9 @@ def _relayed(relays: Mapping[str, str], broadcast: str, part: Part | None) -> st
 
 
 def _first_heard(
-    session: Session, clusters: Sequence[str], slots: dict[str, list[Slot]]
+    session: Session, clusters: Sequence[str], slots: dict[str, list[Slot]], off: Sequence[Delivery]
 ) -> dict[tuple[str, str], datetime]:
-    """By cluster and recording, the first start that was not taken off the air."""
+    """By cluster and recording, the first start that was not taken off the air; `off`: supposed to be."""
     assets = {slot.asset for each in slots.values() for slot in each}
     rows = session.execute(
         select(Delivery.cluster_id, Delivery.asset_sha256, func.min(Delivery.start))
@@ -339,4 +300,25 @@ def _first_heard(
         )
         .group_by(Delivery.cluster_id, Delivery.asset_sha256)
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+    found: dict[tuple[str, str], datetime] = {(row[0], row[1]): row[2] for row in rows}
+    found |= _first_without(session, off)
+    for cluster, several in slots.items():
+        for slot in several:
+            found[cluster, slot.asset] = min(slot.start, found.get((cluster, slot.asset), slot.start))
+    return found
+
+
+def _first_without(session: Session, off: Sequence[Delivery]) -> dict[tuple[str, str], datetime]:
+    """The same of the clusters and recordings of `off`, without these."""
+    gone = {row.id for row in off}
+    rows = session.execute(
+        select(Delivery.id, Delivery.cluster_id, Delivery.asset_sha256, Delivery.start)
+        .where(
+            Delivery.cluster_id.in_({row.cluster_id for row in off}),
+            Delivery.asset_sha256.in_({row.asset_sha256 for row in off}),
+            Delivery.state != str(State.WITHDRAWN),
+        )
+        .order_by(Delivery.start.desc())
+    )
+    found = {(row.cluster_id, row.asset_sha256): FAR_AHEAD for row in off}
+    return found | {(row.cluster_id, row.asset_sha256): row.start for row in rows if row.id not in gone}

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from broadcasts.domain.command_life import State as CommandState
 from broadcasts.errors import Refused
 from controller.db.tables import Cluster, Command, Delivery, EnvelopePart, Hearing, Station
 from controller.services import clipping, ear_evidence
 from controller.services.rights import Actor, Right
-from controller.services.views.commands import CommandState, state_of
+from controller.services.views.commands import state_of
 
 BAR = 1000
 """Width of the bar that shows what was heard."""

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import Presence, presence
 from controller.db.tables import Cluster, Delivery, Station, UnitStatus
-from controller.services.deliveries import last_sound, may_sound_after
+from controller.services.deliveries import may_sound_after
 from controller.services.plan_document import MAX_AUTONOMY_S
 from controller.services.rights import Actor
+from controller.services.slots import last_sound
 from controller.services.views.clusters import ALLOWED_SILENCE
 
 

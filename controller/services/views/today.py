@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from broadcasts.clock import VIETNAM
 from broadcasts.domain.model import Schedule
 from broadcasts.domain.schedule_check import first_start
-from controller.db.tables import Approval, Broadcast, Bulletin, Delivery, Rendition, Station, User
+from controller.db.tables import Approval, Asset, Broadcast, Bulletin, Delivery, Rendition, Station, User
 from controller.services.rights import Actor, Right
 from controller.services.schedules import schedule_of
 from controller.services.views.clusters import ClusterLine, lines
@@ -38,6 +38,8 @@ class Slip:
     """The first start, or what would be it."""
     clusters: int
     asset: str
+    peaks: bytes
+    duration_ms: int
     reason: str
     changed_at: datetime
 
@@ -93,9 +95,19 @@ def _count(chosen: Iterable[Occurrence]) -> Counter[str]:
 def slips(session: Session, actor: Actor, *statuses: str) -> list[Slip]:
     """The broadcasts of the actor's area in these states, the next start first."""
     rows = session.execute(
-        select(Broadcast, Bulletin, Station.name, User.full_name, Approval.reason, Rendition.asset_sha256)
+        select(
+            Broadcast,
+            Bulletin,
+            Station.name,
+            User.full_name,
+            Approval.reason,
+            Asset.sha256,
+            Asset.peaks,
+            Asset.duration_ms,
+        )
         .join(Bulletin, Broadcast.bulletin_id == Bulletin.id)
         .join(Rendition, (Rendition.bulletin_id == Bulletin.id) & (Rendition.position == 0))
+        .join(Asset, Rendition.asset_sha256 == Asset.sha256)
         .join(Station, Broadcast.station_id == Station.id)
         .join(User, Broadcast.author_id == User.id)
         .outerjoin(Approval, (Approval.broadcast_id == Broadcast.id) & (Approval.revision == Broadcast.revision))
@@ -115,8 +127,10 @@ def slips(session: Session, actor: Actor, *statuses: str) -> list[Slip]:
             or datetime.combine(broadcast.first_day, broadcast.at_time, tzinfo=VIETNAM),
             clusters=len(broadcast.clusters),
             asset=asset,
+            peaks=peaks,
+            duration_ms=duration_ms,
             reason=reason or "",
             changed_at=broadcast.changed_at,
         )
-        for broadcast, bulletin, station, author, reason, asset in rows
+        for broadcast, bulletin, station, author, reason, asset, peaks, duration_ms in rows
     ]

@@ -21,10 +21,10 @@ from controller.db.tables import (
     Delegation,
     Delivery,
     DeliveryMove,
+    Emergency,
     JournalEntry,
     OwnException,
     Revision,
-    StandingAlert,
     User,
 )
 from controller.services.rights import Actor
@@ -200,7 +200,7 @@ def _entry(session: Session, delivery: Delivery, row: JournalEntry) -> list[Step
 
 def _winner(session: Session, delivery: Delivery, by: str, at: datetime) -> Step:
     """Which broadcast won, and by which part of the order (design, section 5)."""
-    if session.get(StandingAlert, by) is not None:
+    if session.get(Emergency, by) is not None:
         return Step("lost_alert", at, fields={"by": by})
     won = session.get(Delivery, by)
     if won is None:

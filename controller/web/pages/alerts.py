@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from broadcasts.errors import LoaError
 from controller.services import emergencies
+from controller.web.alert_texts import silences_of
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 
@@ -35,4 +36,11 @@ def _page(desk: Desk, error: LoaError | None = None) -> Response:
     with desk.office.ctx.db.read() as session:
         found = emergencies.every(desk.office.ctx, session, desk.actor)
     status = desk.status(error) if error else 200
-    return desk.page("alerts.html", status, lines=found, done=done_of(desk), error=error)
+    return desk.page(
+        "alerts.html",
+        status,
+        lines=found,
+        silences=silences_of(desk.office.ctx, desk.actor),
+        done=done_of(desk),
+        error=error,
+    )

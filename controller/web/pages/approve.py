@@ -75,6 +75,7 @@ def _page(
         told = relaying.facts(session, broadcast) or {}
         title = by_right(session, actor, broadcast, ctx.wall.now())
         texts = [(it.asset.sha256, it.rendition.text), *((one.sha256, each.text) for each, one in it.others)]
+        texts += [(part.asset, "") for part in draft.parts if part.asset != it.asset.sha256]
         read_as = speaking.all_of(session, texts)
     end = proposed_end(broadcast, now, ctx.standing_approval)
     latest = last_day_of(now + ctx.standing_approval - timedelta(days=1))

@@ -1,4 +1,5 @@
-"""Administrative units, of today and of before, and communes that become one."""
+"""Administrative units, of today and of before, communes that become one, mergers that are undone, and the end of the
+district level."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from broadcasts.errors import LoaError, Refused
+from controller.services import ending_districts, unmerging
 from controller.services.areas import communes, history
+from controller.services.ending_districts import DISTRICT
 from controller.services.merging import Outlook, Wish, merge_as, outlook
 from controller.services.rights import Right
 from controller.web.desk import Desk, PersonDesk, PersonForm
@@ -42,7 +45,8 @@ def every(desk: PersonDesk, find: str = "", on: str = "") -> Response:
     actor, day = desk.actor.need(Right.LOOK), day_of(on) or desk.today
     with desk.office.ctx.db.read() as session:
         lines = history(session, actor.areas, find[:120], day)
-    return desk.page("areas.html", lines=lines, find=find[:120], day=day, done=done_of(desk))
+    districts = any(line.stands and line.area.kind == DISTRICT for line in lines)
+    return desk.page("areas.html", lines=lines, districts=districts, find=find[:120], day=day, done=done_of(desk))
 
 
 @router.get("/areas/merge")
@@ -66,6 +70,60 @@ def merge(desk: PersonForm) -> Response:
             raise
         return _page(desk, form, error=error)
     return desk.go("/areas?done=merged")
+
+
+@router.get("/areas/districts")
+def no_districts(desk: PersonDesk) -> Response:
+    return _districts_page(desk)
+
+
+@router.post("/areas/districts")
+def end_districts(desk: PersonForm) -> Response:
+    """`act`: preview says what would change, save does it."""
+    desk.actor.need(Right.AREAS)
+    ctx, told = desk.office.ctx, desk.posted
+    try:
+        day = day_of(told.get("day"))
+        if day is None:
+            raise Refused("districts.day")
+        wish = ending_districts.Wish(day, told.get("decision"))
+        if told.get("act") != "save":
+            return _districts_page(desk, seen=ending_districts.outlook(ctx, desk.actor, wish))
+        ending_districts.end_as(ctx, desk.actor, wish)
+    except LoaError as error:
+        if error.key == "not_yours":
+            raise
+        return _districts_page(desk, error=error)
+    return desk.go("/areas?done=districts")
+
+
+@router.get("/areas/{area_id}/undo")
+def look_back(desk: PersonDesk, area_id: str) -> Response:
+    """What undoing the merger that this unit came of would change."""
+    seen = unmerging.outlook(desk.office.ctx, desk.actor, area_id)
+    return desk.page("unmerge.html", seen=seen, decision="", error=None)
+
+
+@router.post("/areas/{area_id}/undo")
+def undo(desk: PersonForm, area_id: str) -> Response:
+    decision = desk.posted.get("decision")
+    try:
+        unmerging.undo_as(desk.office.ctx, desk.actor, area_id, decision)
+    except LoaError as error:
+        if error.key in ("not_yours", "no_right", "second_factor.needed", "second_factor.again"):
+            raise
+        seen = unmerging.outlook(desk.office.ctx, desk.actor, area_id)
+        return desk.page("unmerge.html", desk.status(error), seen=seen, decision=decision, error=error)
+    return desk.go("/areas?done=unmerged")
+
+
+def _districts_page(
+    desk: Desk, *, seen: ending_districts.Outlook | None = None, error: LoaError | None = None
+) -> Response:
+    desk.actor.need(Right.AREAS)
+    told = desk.posted if desk.request.method == "POST" else None
+    typed = {name: told.get(name) if told is not None else "" for name in ("day", "decision")}
+    return desk.page("end_districts.html", desk.status(error) if error else 200, seen=seen, error=error, **typed)
 
 
 def _page(desk: Desk, form: MergeForm, *, seen: Outlook | None = None, error: LoaError | None = None) -> Response:

@@ -24,6 +24,7 @@ from controller.services.views.today import slips
 from controller.web import live
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
+from controller.web.part_sounds import sounds_of
 from controller.web.schedule_words import told as told_schedule
 
 router = APIRouter()
@@ -51,6 +52,7 @@ def one(desk: PersonDesk, broadcast_id: str) -> Response:
     return desk.page(
         "broadcast.html",
         it=it,
+        **sounds_of(desk, it.parts),
         all=told["all"],
         chosen=told["chosen"],
         live=live.inside(desk, "_rows.html", f"/broadcasts/{broadcast_id}", _query(desk), **told),

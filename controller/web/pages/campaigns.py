@@ -21,6 +21,7 @@ from controller.web import series_form, series_words
 from controller.web.composer import RECORDING, Composer
 from controller.web.desk import AuthorDesk, AuthorForm, Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
+from controller.web.part_sounds import sounds_of
 from controller.web.schedule_form import YEARS
 from controller.web.schedule_words import told as told_schedule
 from controller.web.series_form import SeriesForm
@@ -185,7 +186,8 @@ def _ahead(desk: Desk, form: SeriesForm) -> dict[str, Any]:
         return {"form": form, "chosen": template, "ahead": None, "problems": [error], "said": ""}
     said = told_schedule(desk.words, ahead.series.schedule) if ahead.series.schedule else ""
     once = {(each.key, str(each.fields)): each for each in ahead.problems}
-    return {"form": form, "chosen": template, "ahead": ahead, "problems": list(once.values()), "said": said}
+    told = {"form": form, "chosen": template, "ahead": ahead, "problems": list(once.values()), "said": said}
+    return told | sounds_of(desk, ahead.draft.parts)
 
 
 COMPOSER = Composer(

@@ -13,10 +13,12 @@ from controller.services import describing
 from controller.services.commanding import issue
 from controller.services.rights import Right
 from controller.services.stations import SITES
-from controller.services.views import commands
+from controller.services.views import commands, faults
 from controller.services.views.clusters import FILTERS, counts, health, lines
 from controller.web import live
 from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.pages.home import done_of
+from controller.web.pages.orders import args_of
 
 router = APIRouter()
 
@@ -24,7 +26,8 @@ router = APIRouter()
 @router.get("/clusters")
 def every(desk: PersonDesk) -> Response:
     told = _lines(desk)
-    return desk.page("clusters.html", live=live.inside(desk, "_clusters.html", "/clusters", _query(desk), **told))
+    rows = live.inside(desk, "_clusters.html", "/clusters", _query(desk), **told)
+    return desk.page("clusters.html", live=rows, done=done_of(desk))
 
 
 @router.get("/clusters/rows")
@@ -45,9 +48,10 @@ def one(desk: PersonDesk, cluster_id: str) -> Response:
 
 @router.post("/clusters/{cluster_id}/commands")
 def command(desk: PersonForm, cluster_id: str) -> Response:
-    """`kind` as in the contract; `sure` for a reboot."""
+    """`kind` and its arguments as in the contract; `sure` for a reboot."""
+    kind, sure = desk.posted.get("kind"), desk.posted.get("sure") == "yes"
     try:
-        issue(desk.office.ctx, desk.actor, cluster_id, desk.posted.get("kind"), sure=desk.posted.get("sure") == "yes")
+        issue(desk.office.ctx, desk.actor, cluster_id, kind, args_of(desk, kind), sure=sure)
     except LoaError as error:
         if error.key in ("no_right", "cluster.unknown"):
             raise
@@ -96,12 +100,15 @@ def _one(
         it = health(session, actor, cluster_id, now)
         cuts = commands.cut_by_reboot(session, cluster_id, now)
         planned = describing.planned_until(session, cluster_id, now)
+        answers, troubles = faults.answers_of(session, cluster_id, now, desk.office.link_up())
     said = _said(desk, cluster_id)
     told = desk.request.query_params.get("done", "")
     return desk.page(
         "cluster.html",
         desk.status(error) if error else 200,
         it=it,
+        answers=answers,
+        troubles=troubles,
         may_command=it.station.area_id in actor.within(Right.COMMAND),
         may_describe=it.station.area_id in actor.within(Right.COMPOSE) | actor.within(Right.PLACES),
         may_place=it.station.area_id in actor.within(Right.PLACES),

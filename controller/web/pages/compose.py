@@ -17,6 +17,7 @@ from controller.db.tables import Broadcast
 from controller.services import kept_forms, programmes, sounds
 from controller.services.approving import draft_of
 from controller.services.composing import Draft, Preview, preview, schedule_of, submit
+from controller.services.edit_effect import Effect, effect
 from controller.services.groups import groups
 from controller.services.listening import find_heard
 from controller.services.previewing import without_foreign
@@ -41,6 +42,7 @@ from controller.web.draft_form import (
 )
 from controller.web.kept_form import KeepingAuthorForm
 from controller.web.pages import speech
+from controller.web.part_sounds import sounds_of
 from controller.web.upload import Posted
 
 router = APIRouter()
@@ -66,7 +68,7 @@ def new_programme(desk: AuthorDesk) -> Response:
 @router.post("/programmes/parts")
 def parts(desk: AuthorForm) -> Response:
     """Only the list of parts, as a button of it left it."""
-    return PROGRAMME.look(desk, replace(typed(desk.posted), programme=True), again="recorded")
+    return PARTS.look(desk, replace(typed(desk.posted), programme=True), again="recorded")
 
 
 @router.get("/broadcasts/{broadcast_id}/edit")
@@ -170,7 +172,7 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
     draft = form.draft(desk.office.ctx.clock.now())
     span = span_of(*_part(form.extent, form.start)) if form.extent else None
     seen = preview(desk.office.ctx, desk.actor, draft, form.editing or None, span)
-    told = what_comes(desk, draft, seen)
+    told = what_comes(desk, draft, seen) | {"effect": _effect(desk, form, draft)}
     wrong = [*form.unread, *told["problems"]]
     found = {"form": form, **told, "problems": wrong}
     if not form.programme:
@@ -183,6 +185,16 @@ def _ahead(desk: Desk, form: DraftForm) -> dict[str, Any]:
             "limit": programmes.session_limit(session, seen.clusters),
             "wrong_parts": _wrong_parts(draft, wrong),
         }
+
+
+def _effect(desk: Desk, form: DraftForm, draft: Draft) -> Effect | None:
+    """Of an edit. What is refused is said once, among the problems or when it is handed in."""
+    if not form.editing:
+        return None
+    try:
+        return effect(desk.office.ctx, desk.actor, form.editing, draft, *_part(form.extent or Extent.ALL, form.start))
+    except LoaError:
+        return None
 
 
 def _wrong_parts(draft: Draft, wrong: Sequence[LoaError]) -> dict[int, LoaError]:
@@ -205,6 +217,7 @@ def what_comes(desk: Desk, draft: Draft, seen: Preview) -> dict[str, Any]:
         "clashes": clash_lines(seen, draft),
         "changed": change_lines(seen.air.changes),
         "unusual": unusual_times(desk.words, seen.air.unusual) if seen.air.unusual else "",
+        **sounds_of(desk, draft.parts),
         "repeats": draft.repeat != "once" or len(seen.coming) > 1,
         "repeat_words": said,
     }
@@ -231,6 +244,9 @@ PROGRAMME = replace(
         "second_recording": BULLETIN.uploads["second_recording"],
     },
 )
+
+
+PARTS = replace(PROGRAMME, piece="_parts_answer.html")
 
 
 def composer_of(form: DraftForm) -> Composer[DraftForm]:

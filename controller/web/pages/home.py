@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Refused
-from controller.services import emergencies
+from controller.services import cap_deciding, emergencies, trying_again
 from controller.services.rights import Right
 from controller.services.valid_approvals import Ending, ending
+from controller.services.views import voices
 from controller.services.views.today import Today, today
 from controller.services.views.week import DAYS, programmes, week
 from controller.web import live
@@ -41,7 +42,19 @@ def home(desk: PersonDesk) -> Response:
     with desk.office.ctx.db.read() as session:
         alerts = emergencies.waiting(desk.office.ctx, session, desk.actor)
         over = _ending(desk, session)
-    return desk.page("today.html", live=rows, done=done_of(desk), alerts=alerts, ending=over)
+        warnings = cap_deciding.waiting(session, desk.actor, desk.office.ctx.clock.now())
+        spoken = voices.waiting(session, desk.actor, desk.office.ctx.clock.now())
+        kept = trying_again.waiting(session, desk.actor)
+    return desk.page(
+        "today.html",
+        live=rows,
+        done=done_of(desk),
+        alerts=alerts,
+        ending=over,
+        warnings=warnings,
+        spoken=spoken,
+        uploads=kept,
+    )
 
 
 @router.get("/today/rows")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from broadcasts.domain.reading.numerals import STYLES
 from broadcasts.errors import LoaError
 from controller.services import pronouncing
+from controller.services.rights import Right
 from controller.web.desk import AuthorDesk, AuthorForm, Desk
 from controller.web.pages.home import done_of
 
@@ -42,6 +44,17 @@ def put(desk: AuthorForm) -> Response:
     return desk.go("/pronunciations?done=word_kept")
 
 
+@router.post("/pronunciations/style")
+def style(desk: AuthorForm) -> Response:
+    """`style`: south, north, or nothing for the area above's."""
+    posted = desk.posted
+    try:
+        pronouncing.set_style(desk.office.ctx, desk.actor, posted.get("area")[:40], posted.get("style"))
+    except LoaError as error:
+        return _page(desk, error)
+    return desk.go("/pronunciations?done=reading_style")
+
+
 @router.post("/pronunciations/{word_id}/drop")
 def drop(desk: AuthorForm, word_id: str) -> Response:
     pronouncing.drop(desk.office.ctx, desk.actor, word_id)
@@ -52,6 +65,8 @@ def _page(desk: Desk, error: LoaError | None = None) -> Response:
     with desk.office.ctx.db.read() as session:
         found = pronouncing.entries(session, desk.actor)
         areas = pronouncing.places(session, desk.actor, desk.office.ctx.clock.now())
+        told = pronouncing.styles(session, [area.id for area in areas])
+        in_force = pronouncing.style_for(session, desk.actor.need(Right.COMPOSE).area)
     posted = desk.posted
     typed = {name: posted.get(name) for name in ("written", "said", "note", "others", "csv")}
     return desk.page(
@@ -59,6 +74,9 @@ def _page(desk: Desk, error: LoaError | None = None) -> Response:
         desk.status(error) if error else 200,
         lines=found,
         areas=areas,
+        styles=told,
+        style=in_force,
+        STYLES=list(STYLES),
         typed=typed | {"area": posted.get("area") or desk.actor.area},
         error=error,
         done=done_of(desk),

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from broadcasts.audio.keys import STAGES
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Asset, Upload
-from controller.services import preparing, uploads
+from controller.services import preparing, trying_again, uploads
 from controller.services.library import find
 from controller.services.listening import may_listen
 from controller.services.rights import Right
@@ -68,13 +68,15 @@ def _state(desk: Desk, found: Upload) -> Response:
     if found.state in _WAITS:
         with desk.office.ctx.db.read() as session:
             before = preparing.before(session, found)
-        return desk.page("_preparing.html", it=found, before=before, stages=STAGES)
+        error, waits = preparing.failure(found), trying_again.again_at(found)
+        return desk.page("_preparing.html", it=found, before=before, stages=STAGES, failure=error, waits=waits)
     error = preparing.failure(found)
+    held = found.state == State.HELD
     sha256 = found.asset_sha256 or found.cut_of
     asset = _heard(desk, sha256) if sha256 else None
     whole = found.cut_of if found.asset_sha256 else None
     # That it was refused is what was asked for: no failure of this request.
-    return _recorded(desk, asset, error, use=found.use, whole=whole or "", upload=found.id, status=200)
+    return _recorded(desk, asset, error, use=found.use, whole=whole or "", upload=found.id, status=200, held=held)
 
 
 def _heard(desk: Desk, sha256: str) -> Asset:
@@ -95,13 +97,13 @@ def _recorded(
     whole: str = "",
     upload: str = "",
     status: int | None = None,
+    held: bool = False,
 ) -> Response:
     if asset is None and failure is None:
         failure = Refused("asset.missing")
     status = status or (desk.status(failure) if failure else 200)
-    answer = desk.page(
-        "_recording.html", status, asset=asset, form=DraftForm(), recording_error=failure, use=use, whole=whole
-    )
+    told = {"recording_error": failure, "use": use, "whole": whole, "held": held}
+    answer = desk.page("_recording.html", status, asset=asset, form=DraftForm(), **told)
     # Of which upload this tells: what else comes in its place is no sign that the device may forget it.
     answer.headers["HX-Trigger-After-Swap"] = json.dumps({"recorded": {"upload": upload}}) if upload else "recorded"
     return answer

@@ -14,6 +14,7 @@ from controller.db.tables import Asset
 from controller.services import speaking
 from controller.services.context import Context
 from controller.services.listening import find_heard
+from controller.services.pronouncing import style_for
 from controller.services.rights import Right
 from controller.web import speech_form
 from controller.web.composer import Composer
@@ -21,7 +22,7 @@ from controller.web.desk import AuthorForm, Desk
 from controller.web.draft_form import DraftForm, typed
 
 router = APIRouter()
-NOTHING: dict[str, Any] = {"reading": None, "stretches": [], "reading_rows": [], "instead": ""}
+NOTHING: dict[str, Any] = {"reading": None, "stretches": [], "reading_rows": [], "instead": "", "style": ""}
 
 
 @router.post("/speech/reading")
@@ -37,7 +38,7 @@ def read(desk: AuthorForm) -> Response:
 def speak(desk: AuthorForm) -> Response:
     """Back comes the piece of the form that plays it, and how it was read."""
     form = typed(desk.posted)
-    made, told, error = _speak(desk, form, form.text, form.language)
+    made, told, error = _speak(desk, form, form.said, form.language)
     status = desk.status(error) if error else 200
     answer = desk.page("_spoken.html", status, asset=made, form=form, recording_error=error, **told)
     answer.headers["HX-Trigger-After-Swap"] = "recorded"
@@ -66,7 +67,7 @@ def acts(composer: Composer[DraftForm], desk: Desk, form: DraftForm, act: str) -
             told, error = _read(desk, form)
             return composer.show(desk, form, recording_error=error, **told)
         case "speak":
-            made, told, error = _speak(desk, form, form.text, form.language)
+            made, told, error = _speak(desk, form, form.said, form.language)
             form = replace(form, asset=made.sha256) if made is not None else form
             return composer.show(desk, form, recording_error=error, **told)
         case "speak_second":
@@ -90,15 +91,17 @@ def with_recording(desk: Desk, form: DraftForm, sha256: str, language: str) -> D
 
 
 def _read(desk: Desk, form: DraftForm) -> tuple[dict[str, Any], LoaError | None]:
-    wish = form.speech.wish(form.text, form.language)
+    wish = form.speech.wish(form.said, form.language)
     with desk.office.ctx.db.read() as session:
         try:
             reading = speaking.reading(session, desk.actor, wish)
             plain = speaking.reading(session, desk.actor, replace(wish, words={}))
+            style = style_for(session, desk.actor.need(Right.COMPOSE).area)
         except Refused as error:
             return {}, error
     rows = speech_form.rows(plain, reading)
-    return NOTHING | {"reading": reading, "stretches": speech_form.shown(reading), "reading_rows": rows}, None
+    told = {"reading": reading, "stretches": speech_form.shown(reading), "reading_rows": rows}
+    return NOTHING | told | {"style": style if form.language == speaking.OWN_LANGUAGE else ""}, None
 
 
 def _speak(
@@ -109,9 +112,9 @@ def _speak(
     try:
         made = speaking.speak(ctx, desk.actor, form.speech.wish(text, language), desk.office.upload_folder)
     except LoaError as error:
-        if text == form.text:
+        if text == form.said:
             told |= _read(desk, form)[0]
         return None, told, error
-    if text == form.text:
+    if text == form.said:
         told |= _read(desk, form)[0]
     return made.asset, told | {"instead": made.instead}, None

@@ -102,6 +102,12 @@ def test_more_minutes_than_allowed_are_refused(store: Store, tmp_path: Path) -> 
     assert (refused.key, refused.fields) == ("audio.too_long", {"limit_minutes": 2})
 
 
+def test_what_an_encoder_adds_to_the_longest_recording_is_no_reason_to_refuse_it(store: Store, tmp_path: Path) -> None:
+    upload = recording(tmp_path / "a.mp3", "mp3", seconds=4)
+    made = prepare(upload, store, limits=Limits(max_seconds=3.9))
+    assert 3_900 < made.duration_ms < 4_300
+
+
 def test_a_file_that_lies_about_its_length_is_stopped_while_decoding(store: Store, tmp_path: Path) -> None:
     upload = recording(tmp_path / "a.flac", "flac", seconds=8)
     lying = bytearray(upload.read_bytes())

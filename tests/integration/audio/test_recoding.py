@@ -12,7 +12,7 @@ from support.audio import recording, speechlike
 
 from broadcasts.audio.chain import EMERGENCY, MP3, OPUS, ORDINARY
 from broadcasts.audio.pipeline import Prepared, prepare
-from broadcasts.audio.recoding import INLINE_BYTES, encode_as, inline
+from broadcasts.audio.recoding import INLINE_BYTES, encode_as, lean
 from broadcasts.audio.store import Store
 from broadcasts.errors import Refused
 from broadcasts.wire.topics import MANNERS, ScopeTopic
@@ -77,12 +77,13 @@ def test_a_short_warning_fits_into_an_alert_at_the_best_rate_that_fits(
     store: Store, tmp_path: Path, seconds: float, least: int
 ) -> None:
     first = made(store, tmp_path, seconds=seconds, emergency=True)
-    found = inline(store.path(first.sha256), store)
-    assert len(found.data) <= INLINE_BYTES
+    found = lean(store.path(first.sha256), store)
+    data = store.path(found.sha256).read_bytes()
+    assert len(data) <= INLINE_BYTES
     assert found.bitrate >= least
     assert found.duration_ms == first.duration_ms
-    assert _opus_complaint(found.data, found.duration_ms) == "", "a unit reads it as any other file"
-    entry = json.dumps({"data": base64.b64encode(found.data).decode(), "reason": "x" * 500})
+    assert _opus_complaint(data, found.duration_ms) == "", "a unit reads it as any other file"
+    entry = json.dumps({"data": base64.b64encode(data).decode(), "reason": "x" * 500})
     signed = len(base64.urlsafe_b64encode(entry.encode())) + 400
     assert signed < MANNERS[ScopeTopic.ALERT].max_bytes
 
@@ -90,8 +91,8 @@ def test_a_short_warning_fits_into_an_alert_at_the_best_rate_that_fits(
 def test_what_is_too_long_or_too_much_for_an_alert_is_refused(store: Store, tmp_path: Path) -> None:
     first = made(store, tmp_path, seconds=31.0)
     with pytest.raises(Refused, match=r"audio\.inline"):
-        inline(store.path(first.sha256), store)
+        lean(store.path(first.sha256), store)
     short = made(store, tmp_path, seconds=6.0)
     with pytest.raises(Refused, match=r"audio\.inline"):
-        inline(store.path(short.sha256), store, most_bytes=2_000)
+        lean(store.path(short.sha256), store, most_bytes=2_000)
     assert not list((store.root / "work").iterdir())

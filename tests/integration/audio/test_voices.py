@@ -250,6 +250,21 @@ def test_a_service_that_is_silent_drips_or_is_not_there_is_a_fault_in_time(tmp_p
             except OSError:
                 return
 
+    heads: list[int] = []
+
+    def heading(handler: BaseHTTPRequestHandler) -> None:
+        """A header that goes on letter by letter: each is a read that came in time."""
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nx-slow: ")
+        for number in range(100):
+            if service.open.wait(0.1):
+                return
+            try:
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+            except OSError:
+                return
+            heads.append(number)
+
     dropped: list[int] = []
 
     def drops(handler: BaseHTTPRequestHandler) -> None:
@@ -277,6 +292,10 @@ def test_a_service_that_is_silent_drips_or_is_not_there_is_a_fault_in_time(tmp_p
     with pytest.raises(Fault, match=r"audio\.voice_slow"):
         say(http(service, seconds=0.5))
     assert len(dropped) < 90, "byte by byte it does not go on until there is a whole block"
+    service.act = heading
+    with pytest.raises(Fault, match=r"audio\.voice_slow"):
+        say(http(service, seconds=0.5))
+    assert len(heads) < 90, "nor does a header without an end"
     service.act = lambda handler: service.open.wait(0.2) or answer(handler, 200, service.sound)
     many = [Sentence(f"Câu {each}.") for each in "abcdefghijkl"]
     with pytest.raises(Fault, match=r"audio\.voice_slow \(provider=http, seconds=2\)"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from support.services import HERE, NOON, House, raises
+from support.services import HERE, NOON, THERE, House, raises
 
 from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.errors import Refused
@@ -92,8 +92,10 @@ def test_silence_of_all_empties_the_list_and_voids_what_was_issued_before(house:
     sound(house, "Lại lên")
     assert len(document(house).alerts) == 1
     assert from_unix_ms(document(house).void_before) == house.now - timedelta(seconds=30)
-    assert alerting.silence(house.ctx, house.on_duty, "p-94") == 0
+    house.clock.advance(1)
+    assert alerting.silence(house.ctx, house.on_duty, "p-94") == 1
     assert from_unix_ms(document(house, "p-94").void_before) == house.now
+    assert document(house).alerts == []
 
 
 def test_what_is_over_drops_out_of_the_next_list(house: House) -> None:
@@ -273,9 +275,9 @@ def test_an_act_while_a_list_is_being_signed_is_in_the_next_one(house: House, mo
 def test_a_list_that_cannot_be_written_keeps_back_no_other(house: House) -> None:
     name = sound(house)
     with house.ctx.db.write() as session:
-        session.get_one(StandingAlert, name).entry = {"id": name}
+        session.get_one(StandingAlert, (name, SCOPE)).entry = {"id": name}
         session.get_one(ScopeDocument, SCOPE).dirty = 1
-    alerting.silence(house.ctx, house.on_duty, "p-94")
+    alerting.silence(house.ctx, house.on_duty, f"c-{THERE}")
     house.compile()
     assert len(restarted(house)) > 10
     assert stored(house).dirty == 1
@@ -308,7 +310,7 @@ def test_who_sounded_and_who_silenced_is_kept(house: House) -> None:
     name = sound(house)
     alerting.silence(house.ctx, house.on_duty, SCOPE, name)
     with house.ctx.db.read() as session:
-        alert = session.get_one(StandingAlert, name)
+        alert = session.get_one(StandingAlert, (name, SCOPE))
         acts = session.execute(select(AuditEntry.actor, AuditEntry.act).where(AuditEntry.about == name)).all()
     assert (alert.issued_by, alert.silenced_by, alert.silenced_at) == ("trực", "trực", NOON)
     assert [tuple(act) for act in acts] == [("trực", "alert.sound"), ("trực", "alert.silence")]

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 from sqlalchemy.orm import Session
+from support.emergencies import a_row
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.pipeline import Prepared
@@ -125,12 +126,10 @@ class Room:
     def alert(self, number: int) -> None:
         entry = {"content": [{"language": "vi", "asset": {"sha256": sha(number)}}], "target": "all"}
         with self.db.write() as session:
-            session.add(
-                StandingAlert(
-                    id="a-1", scope="c", entry=entry | {"kind": str(AlertKind.STORM)}, issued_at=BEGIN,
-                    hard_end=BEGIN + timedelta(days=1), issued_by="somebody",
-                )
-            )  # fmt: skip
+            session.add(a_row("a-1", "c", BEGIN))
+            session.flush()
+            told = {"issued_at": BEGIN, "hard_end": BEGIN + timedelta(days=1), "issued_by": "somebody"}
+            session.add(StandingAlert(id="a-1", scope="c", entry=entry | {"kind": str(AlertKind.STORM)}, **told))
 
     def unname(self, number: int) -> None:
         with self.db.write() as session:

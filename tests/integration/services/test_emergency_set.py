@@ -58,10 +58,23 @@ def test_every_unit_below_the_area_is_told_to_hold_the_recording_before_anything
     plan = house.plan(UNIT)
     assert plan.version > had
     assert [asset.sha256 for asset in plan.assets] == [here, everywhere], "fetched though no bulletin plays them"
+    assert (plan.preloaded, house.plan(FAR).preloaded) == ({"flood/vi": 0, "storm/vi": 1}, {"storm/vi": 0})
     replaced = put(house, flood)
     assert sets(house) == {UNIT: [here], FAR: [replaced]}, "the same recording of both sets is held once"
     emergency_set.remove(house.ctx, house.actor("tinh"), PROVINCE, "storm", "vi")
     assert sets(house) == {UNIT: [here], FAR: []}
+
+
+def test_a_trigger_speaks_the_words_of_the_commune_where_province_and_commune_have_their_own(
+    house: House, storm: Path, flood: Path
+) -> None:
+    """CONTRACT.md, section 6c: the plan says which file of the set speaks of what in which language."""
+    province = put(house, storm)
+    commune = put(house, flood, f"c-{HERE}")
+    house.compile()
+    here, there = house.plan(UNIT), house.plan(FAR)
+    assert here.emergency_set[here.preloaded["storm/vi"]] == commune
+    assert there.emergency_set[there.preloaded["storm/vi"]] == province
 
 
 def test_a_recording_for_emergencies_is_mastered_louder_than_a_bulletin(house: House, storm: Path) -> None:
@@ -110,7 +123,7 @@ def test_an_alert_takes_the_narrowest_recording_of_each_language_that_all_its_un
     for scope, units in ((PROVINCE, (UNIT, FAR)), (f"c-{HERE}", (UNIT,))):
         name = emergency_set.sound(house.ctx, house.on_duty, scope, STORM, "Bão số 9", LASTS)
         with house.ctx.db.read() as session:
-            alert = Alert.model_validate(session.get_one(StandingAlert, name).entry, strict=False)
+            alert = Alert.model_validate(session.get_one(StandingAlert, (name, scope)).entry, strict=False)
         names = {part.asset.sha256 for part in alert.content}
         assert all(names <= set(house.plan(unit).emergency_set) for unit in units)
     with raises(Refused, "emergency.none"):

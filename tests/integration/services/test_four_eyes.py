@@ -18,7 +18,6 @@ from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
 from controller.db.tables import (
     Approval,
-    Asset,
     AuditEntry,
     Broadcast,
     Delegation,
@@ -38,8 +37,10 @@ from controller.services import (
     people,
     regulating,
 )
+from controller.services.alert_calls import Call
 from controller.services.regulating import rules_of
 from controller.services.rights import Right, Role
+from controller.services.targets import Target
 
 COMMUNE, STATION, PROVINCE = f"c-{HERE}", f"s-{HERE}", "p-94"
 WEEK = timedelta(days=7)
@@ -336,14 +337,15 @@ def test_a_row_that_nobody_approved_is_in_no_plan_whoever_wrote_it(house: House)
     assert not named[0].startswith("x-")
 
 
+CALL = Call(AlertKind.FLOOD, Target(areas=(COMMUNE,)), reason="Nước lên", lasts=timedelta(hours=1))
+
+
 def sounded(house: House) -> str:
     with house.ctx.db.write() as session:
-        asset = session.scalars(select(Asset).limit(1)).one()
-        told = {"kind": AlertKind.FLOOD, "language": "vi", "asset_sha256": asset.sha256}
+        told = {"kind": AlertKind.FLOOD, "language": "vi", "asset_sha256": house.bulletin.sha256}
         session.add(EmergencyRecording(area_id=COMMUNE, set_at=house.now, set_by="test", **told))
     add(house, "trucban", Role.EMERGENCY, COMMUNE)
-    hour = timedelta(hours=1)
-    return emergencies.sound(house.ctx, house.actor("trucban"), COMMUNE, AlertKind.FLOOD, "Nước lên", hour)
+    return emergencies.sound(house.ctx, house.actor("trucban"), CALL)
 
 
 def test_an_emergency_waits_for_the_word_of_a_second_person_and_the_first_cannot_give_it(house: House) -> None:
@@ -370,18 +372,18 @@ def test_an_emergency_waits_for_the_word_of_a_second_person_and_the_first_cannot
 
 def test_an_emergency_needs_the_right_the_place_and_the_second_factor(house: House) -> None:
     sounded(house)
-    hour, who = timedelta(hours=1), house.actor("trucban")
-    told = (AlertKind.FLOOD, "Nước lên", hour)
+    who = house.actor("trucban")
     with raises(Refused, "second_factor.needed"):
-        emergencies.sound(house.ctx, replace(who, strong=False), COMMUNE, *told)
+        emergencies.sound(house.ctx, replace(who, strong=False), CALL)
     with raises(Refused, "no_right"):
-        emergencies.sound(house.ctx, house.actor("boss"), COMMUNE, *told)
-    for elsewhere in (f"c-{THERE}", PROVINCE, f"u-{THERE}-1", "nowhere"):
-        with raises(Refused, "not_yours"):
-            emergencies.sound(house.ctx, who, elsewhere, *told)
+        emergencies.sound(house.ctx, house.actor("boss"), CALL)
+    for elsewhere in (f"c-{THERE}", PROVINCE, f"k-{THERE}-1", "nowhere"):
+        for target in (Target((elsewhere,)), Target(clusters=(elsewhere,))):
+            with raises(Refused, "not_yours"):
+                emergencies.sound(house.ctx, who, replace(CALL, target=target))
     with raises(Refused, "not_yours"):
-        emergencies.silence(house.ctx, who, PROVINCE)
-    assert emergencies.silence(house.ctx, who, COMMUNE) == 1
+        emergencies.silence(house.ctx, who, scope=PROVINCE)
+    assert emergencies.silence(house.ctx, who, scope=COMMUNE) == 1
 
 
 def test_roles_that_exclude_each_other_meet_only_while_the_exception_holds(house: House, admin: str) -> None:

@@ -29,7 +29,7 @@ from controller.db.tables import (
 )
 from controller.mqtt import inbound as module
 from controller.mqtt.inbound import Inbound, Received
-from controller.services import alerting
+from controller.services import alerting, reconciling
 
 UNIT = f"u-{HERE}-1"
 
@@ -70,6 +70,42 @@ def test_a_signed_journal_is_taken_in_and_acknowledged_at_once(house: House, inb
     assert house.link.topics() == [topics.to_unit(UNIT, In.JOURNAL_ACK)]
     with house.ctx.db.read() as session:
         assert session.get_one(JournalMark, (UNIT, "j-1")).seq == 1
+
+
+@pytest.fixture
+def crowded(house: House, voice: Voice, monkeypatch: pytest.MonkeyPatch) -> Inbound:
+    """One journal is a crowd to it, and it has just heard one."""
+    monkeypatch.setattr(module, "MANY", 1)
+    inbound = Inbound(house.ctx, house.link, gathers=True)
+    inbound.consume([said(house, Out.JOURNAL, signed(house, voice))])
+    return inbound
+
+
+def test_a_crowd_of_journals_is_safe_at_once_and_acknowledged_when_it_is_quiet_again(
+    house: House, crowded: Inbound
+) -> None:
+    crowded.settle(quiet=False)
+    assert house.link.topics() == []
+    with house.ctx.db.read() as session:
+        assert session.get_one(JournalMark, (UNIT, "j-1")).seq == 1
+    crowded.settle(quiet=True)
+    assert house.link.topics() == [topics.to_unit(UNIT, In.JOURNAL_ACK)]
+    crowded.settle(quiet=True)
+    assert len(house.link.topics()) == 1
+
+
+def test_an_acknowledgement_waits_so_long_and_no_longer_where_it_never_gets_quiet(
+    house: House, crowded: Inbound
+) -> None:
+    house.clock.advance(module.OWED_S)
+    crowded.settle(quiet=False)
+    assert house.link.topics() == [topics.to_unit(UNIT, In.JOURNAL_ACK)]
+
+
+@pytest.mark.usefixtures("crowded")
+def test_who_waits_for_an_acknowledgement_when_we_end_is_told_by_the_reconciler(house: House) -> None:
+    reconciling.step(house.ctx, house.link, house.now)
+    assert topics.to_unit(UNIT, In.JOURNAL_ACK) in house.link.topics()
 
 
 @pytest.mark.requirement("R-084")

@@ -176,6 +176,17 @@ def test_evidence_of_another_asset_is_none_for_this_delivery(house: House, plann
     assert told(house, planned) == (State.PLANNED, None, None)
 
 
+@pytest.mark.requirement("R-066")
+def test_a_drill_with_the_id_of_a_delivery_proves_nothing_of_it(house: House, planned: str, voice: Voice) -> None:
+    """Whoever has the drill key may name a drill as he likes."""
+    before = told(house, planned)
+    drills = [voice.started(planned, START), voice.ended(planned, END)]
+    journal(house, voice, *(each.model_copy(update={"drill": True}) for each in drills))
+    assert told(house, planned) == before
+    journal(house, voice, voice.ended(planned, END))
+    assert told(house, planned) == ("played", "heard", None)
+
+
 def test_evidence_counts_only_from_the_unit_that_served_the_cluster_then(house: House, planned: str) -> None:
     for unit in (f"u-{HERE}-2", f"u-{THERE}-1"):
         liar = Voice(unit, house.bulletin.sha256, house.bulletin.duration_ms)

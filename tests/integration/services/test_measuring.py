@@ -102,7 +102,7 @@ def test_commands_of_the_last_day_are_counted_by_state(house: House, tmp_path: P
     house.clock.advance(60)
     for unit in (second, third):
         commanding.issue(house.ctx, technician, unit, "quiet_test")
-    assert look(house, tmp_path).commands == {"expired": 1, "waiting": 2}
+    assert look(house, tmp_path).commands == {"expired": 1, "asked": 2}
     commanding.step(house.ctx, house.link, house.now)
     assert look(house, tmp_path).commands == {"expired": 1, "sent": 2}
     house.clock.advance(86_400)

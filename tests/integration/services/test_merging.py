@@ -7,15 +7,16 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
+from support.above import people_above
 from support.series import at, begin, broadcast, settle
 from support.services import HERE, THERE, House, raises
 
 from broadcasts.clock import VIETNAM
 from broadcasts.errors import Refused
 from controller.db.tables import Area, AuditEntry
-from controller.services import accounts, areas, composing, emergency_set, groups, merging, people
+from controller.services import areas, composing, emergency_set, groups, merging, people
 from controller.services.merging import Wish
-from controller.services.rights import Right, Role, below
+from controller.services.rights import Right, below
 from controller.services.views.campaigns import published
 from controller.services.views.dry_run import dry_run
 from controller.services.views.places import areas_by_name, everywhere, home_of, not_offered, places
@@ -31,15 +32,7 @@ def wish(house: House) -> Wish:
 
 @pytest.fixture
 def people_of_the_province(house: House) -> None:
-    with house.ctx.db.write() as session:
-        for name, role, area in (
-            ("chief", Role.ADMINISTRATOR, "p-94"),
-            ("clerk", Role.ADMINISTRATOR, f"c-{HERE}"),
-            ("writer", Role.BROADCASTER, "p-94"),
-            ("head", Role.APPROVER, "p-94"),
-        ):
-            accounts.create_user(house.ctx, session, accounts.FirstPassword.make(), name, name, role, area, "test")
-    house.add_as("writer")
+    people_above(house)
 
 
 def today(house: House) -> date:

@@ -9,7 +9,7 @@ from support.services import HERE, THERE, House, raises
 
 from broadcasts.errors import Fault, Refused
 from broadcasts.wire.plan import Plan
-from controller.db.tables import Asset, Encoding, UnitStatus
+from controller.db.tables import Asset, Encoding, UnitPlan, UnitStatus
 from controller.services import files, library, other_codecs
 from controller.services.recoding import Encoder
 
@@ -52,6 +52,21 @@ def test_each_unit_may_fetch_its_own_encoding_and_nobody_elses_recording_with_it
     assert files.asset_for_unit(house.ctx, UNIT, house.secret(UNIT), second).size
     with raises(Refused, "asset.not_yours"):
         files.asset_for_unit(house.ctx, FAR, house.secret(FAR), second)
+
+
+def test_a_unit_that_says_now_this_and_now_that_gets_another_plan_every_ten_minutes_at_most(house: House) -> None:
+    simple(house)
+    house.compile()
+    marked = 0
+    for minute in range(30):
+        with house.ctx.db.write() as session:
+            status = session.get_one(UnitStatus, UNIT)
+            now = house.ctx.clock.now()
+            marked += other_codecs.taught(session, status, ["opus"] if minute % 2 else ["mp3", "opus"], now)
+            due = session.get_one(UnitPlan, UNIT).due_again
+        assert due <= now + other_codecs.SETTLES, "what it said last is not forgotten"
+        house.clock.advance(60)
+    assert marked == 2
 
 
 def test_nothing_is_made_while_no_unit_needs_it(house: House) -> None:

@@ -13,10 +13,10 @@ from broadcasts.domain import priority
 from broadcasts.errors import Refused
 from controller.db.tables import Approval, AuditEntry, Broadcast
 from controller.services import accounts, approving, composing
-from controller.services.deliveries import slot_of
 from controller.services.precedence import PriorityClash, decide, priority_clashes
 from controller.services.rights import Role
 from controller.services.seeding import PROVINCE
+from controller.services.slots import slot_of
 
 STATION, OTHER_STATION = f"s-{HERE}", f"s-{THERE}"
 UNIT = f"u-{HERE}-1"

@@ -19,6 +19,7 @@ from controller.db.engine import Database
 from controller.db.tables import Area, Assignment, Cluster, RelaySource, Station, Unit, User
 from controller.services import accounts
 from controller.services.seeding import communes, seed
+from device_sim.fleetfile import codecs_of
 from device_sim.unit import Enrolled
 
 
@@ -78,6 +79,18 @@ def test_a_unit_that_is_seeded_with_a_password_only_has_no_key_anywhere(workshop
         assert Enrolled.read(first).key is None
         assert all(not units[each["unit"]].password_only and Enrolled.read(each).key for each in others)
         db.close()
+
+
+def test_the_last_units_of_a_fleet_decode_nothing_but_mp3(workshop: Workshop, tmp_path: Path) -> None:
+    with workshop.empty("sqlite", tmp_path) as url:
+        db = Database(url)
+        migrate.upgrade(db)
+        seeded = seed(workshop.context(db, ManualClock(NOON), lambda: None), clusters=5, mp3_only=2)
+        assert seeded is not None
+        assert [codecs_of(each) for each in seeded.enrolments] == 3 * [("opus", "mp3")] + 2 * [("mp3",)]
+        db.close()
+    with pytest.raises(ValueError, match="not among opus, mp3"):
+        codecs_of({"codecs": ["flac"]})
 
 
 def test_the_communes_are_those_of_the_plan_in_its_order() -> None:

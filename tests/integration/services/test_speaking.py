@@ -15,6 +15,7 @@ from broadcasts.audio.voices import Sentence, Voice, Voices
 from broadcasts.errors import Fault, Refused
 from controller.db.tables import AuditEntry, SpokenText
 from controller.services import pronouncing, speaking
+from controller.services.ports import NoMeasures
 from controller.services.recordings import heard_by
 from controller.services.speaking import LONGEST, Wish
 
@@ -165,6 +166,26 @@ def test_where_a_voice_fails_the_embedded_one_speaks_only_when_the_officer_agree
     assert made.spoken.voice.startswith("espeak/")
     assert made.spoken.sent_out is False
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_voices_do_is_counted_once_and_what_was_spoken_before_is_not(house: House, tmp_path: Path) -> None:
+    told: list[tuple[str, bool]] = []
+
+    class Measured(NoMeasures):
+        def spoke(self, voice: str, seconds: float, *, well: bool) -> None:
+            assert seconds >= 0
+            told.append((voice, well))
+
+    with_voices(house, Espeak(), Broken())
+    house.ctx = replace(house.ctx, measures=Measured())
+    actor = house.actor("phatthanh")
+
+    made = speaking.speak(house.ctx, actor, Wish(TEXT, voice="http/lan", fallback=True), tmp_path)
+    assert told == [("http", False), ("espeak", True)]
+    speaking.speak(house.ctx, actor, Wish(TEXT, voice=made.spoken.voice), tmp_path)
+    with raises(Refused, "audio.voice_unknown"):
+        speaking.speak(house.ctx, actor, Wish(TEXT, voice="http/nobody"), tmp_path)
+    assert told == [("http", False), ("espeak", True)]
 
 
 def test_in_an_emergency_the_embedded_voice_steps_in_without_a_question(house: House, tmp_path: Path) -> None:

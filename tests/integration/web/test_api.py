@@ -121,6 +121,9 @@ def test_metrics_are_for_the_province_or_the_bearer_of_the_token(house: House) -
         assert stranger.get("/metrics", headers={"authorization": f"Bearer {token}"}).status_code == 401
     answer = stranger.get("/metrics", headers={"authorization": "Bearer mot-ma-dai-du-de-thu"})
     assert (answer.status_code, answer.text.splitlines()[-1]) == (200, "loa_units 10")
+    assert answer.headers["content-encoding"] == "gzip", "as Prometheus asks for it"
+    plain = {"authorization": "Bearer mot-ma-dai-du-de-thu", "accept-encoding": "identity"}
+    assert "content-encoding" not in stranger.get("/metrics", headers=plain).headers
     assert person(house, "tinh").client.get("/metrics").status_code == 200
     assert person(house, "kythuat").client.get("/metrics").status_code == 403
 

@@ -157,6 +157,9 @@ def test_the_spoken_issue_time_is_heard_before_it_is_handed_in(house: House, aut
     assert bulletin == asset.sha256
     assert author.client.get(f"/assets/{said}/listen").status_code == 200
     assert "hoặc để máy đọc" not in seen.text
+    programme = seen.html.split('<ol class="programme">')[1].split("</ol>")[0]
+    shapes = re.findall(r'<path d="([^"]+)"', programme)
+    assert [shape.count("M") > 20 for shape in shapes] == [True, True], "each part is drawn"
 
 
 def test_a_warning_is_ended_with_a_reason_and_only_once(house: House, author: Person, asset: Asset) -> None:

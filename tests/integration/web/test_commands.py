@@ -99,7 +99,7 @@ def test_what_was_asked_is_shown_as_asked_sent_and_answered_and_never_as_more(ho
 
 def test_what_nobody_answered_and_what_was_not_done_stand_out(house: House, technician: Person) -> None:
     cluster = pole(house, 1)
-    press(technician, cluster, "upload_log")
+    press(technician, cluster, "quiet_test")
     press(technician, cluster, "capture")
     send(house)
     house.clock.advance(commanding.LASTS.total_seconds())
@@ -107,8 +107,8 @@ def test_what_nobody_answered_and_what_was_not_done_stand_out(house: House, tech
     answer(house, cluster, False, "busy")
     shown = technician.get(f"/clusters/{cluster}")
     for words in (
-        "Hết hạn, không trả lời",
-        "Không làm được",
+        "Hết hạn, chưa rõ kết quả",
+        "Không làm được, trả lời muộn",
         "bộ thu đang nghe dở lần trước",
         "trả lời sau khi hết hạn",
     ):
@@ -181,7 +181,7 @@ def test_a_program_asks_looks_and_is_told_what_it_did_wrong(house: House, client
     made = client.post(address, json=asked, auth=TECHNICIAN)
     assert made.status_code == 201, made.text
     told = made.json()
-    assert (told["state"], told["sent"], told["args"]) == ("waiting", 0, {"seconds": "5"})
+    assert (told["state"], told["sent"], told["args"]) == ("asked", 0, {"seconds": "5"})
     assert datetime.fromisoformat(told["expires_at"]) == house.clock.now() + timedelta(minutes=5)
     again = client.post(address, json=asked, auth=TECHNICIAN)
     assert (again.status_code, again.json()["title"]) == (409, "command.in_flight")

@@ -125,6 +125,30 @@ def test_a_unit_is_sent_to_the_object_store_only_after_it_was_asked_who_it_is(
     assert len(asked) == 1
 
 
+def test_a_web_server_in_front_is_told_the_file_and_who_asks_for_that_without_one_gets_no_sound(
+    house: House, unit: Unit
+) -> None:
+    asks = {"loa-hand-out": "x-accel", "range": "bytes=0-9"}
+    answer = unit.client.get(unit.address, auth=unit.auth, headers=asks)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["x-accel-redirect"] == f"/held/{unit.sha256[:2]}/{unit.sha256}"
+    assert answer.headers["content-type"] == "audio/ogg"
+    assert (house.ctx.audio.path(unit.sha256).stat().st_mode & 0o777) == 0o644
+    other = next(told["unit"] for told in house.seeded.enrolments if told["unit"] != unit.auth[0])
+    for auth, address, status in (
+        (None, unit.address, 401),
+        ((unit.auth[0], "wrong"), unit.address, 401),
+        ((other, house.secret(other)), unit.address, 403),
+        (unit.auth, "/u/assets/..%2f..%2fkeys%2fplan.jwk", 403),
+        (unit.auth, f"/u/assets/{'0' * 64}.opus", 403),
+    ):
+        refused = unit.client.get(address, auth=auth, headers=asks)
+        assert "x-accel-redirect" not in refused.headers, address
+        assert refused.status_code == status or (status, refused.status_code) == (403, 404)
+    said = unit.client.get(unit.address, auth=unit.auth, headers={"x-accel-redirect": "/held/x"})
+    assert (said.content, "x-accel-redirect" in said.headers) == (unit.whole, False)
+
+
 @pytest.mark.requirement("R-084")
 def test_only_the_units_own_secret_opens_and_only_what_its_plan_names(house: House, unit: Unit) -> None:
     other = next(told["unit"] for told in house.seeded.enrolments if told["unit"] != unit.auth[0])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from support.emergencies import a_row
 from support.office import House
 from support.pages import Person, person
 
-from controller.db.tables import Asset, StandingAlert
+from controller.db.tables import Asset
 from controller.services.composing import submit
 from controller.services.rights import Role
 
@@ -43,9 +44,7 @@ def test_a_lent_right_an_exception_and_an_emergency_by_the_api(house: House, ass
     assert sent(head, "POST", "/own-exceptions", **told)[0] == 409
     assert sent(head, "DELETE", f"/own-exceptions/{made['id']}")[0] == 204
     with house.ctx.db.write() as session:
-        now = house.clock.now()
-        times = {"issued_at": now, "hard_end": now + timedelta(hours=1), "issued_by": "trucban"}
-        session.add(StandingAlert(id="a-1", scope=COMMUNE, entry={"kind": "flood", "reason": "Nước lên"}, **times))
+        session.add(a_row("a-1", COMMUNE, house.clock.now()))
     assert "/alerts" in boss.client.get("/").text
     assert "Nước lên" in boss.client.get("/alerts").text
     assert sent(boss, "POST", "/alerts/a-1/confirm", right=True)[0] == 204

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from support.office import PASSWORD, PROVINCE, House
 from support.pages import Person, person
 
-from controller.db.tables import Asset, Cluster, UnitStatus
+from controller.db.tables import Area, Asset, Cluster, UnitStatus
 from controller.services.rights import Role
 
 SHAPE = {"type": "Polygon", "coordinates": [[[105, 9], [107, 9], [107, 10], [105, 10], [105, 9]]]}
@@ -210,3 +210,45 @@ def test_an_edit_of_a_bulletin_for_a_commune_that_is_no_more_shows_it_and_says_w
     refused = author.send(form.form("/broadcasts"), act="submit")
     assert refused.status == 422
     assert "nay thuộc Xã Cù Lao" in refused.text
+
+
+def test_a_merger_is_undone_from_the_page_of_areas(house: House, api: TestClient, chief: Person) -> None:
+    asked = ("quantri", PASSWORD)
+    every = api.get("/areas", params={"on": "2026-03-20"}, auth=asked).json()
+    made = next(row["id"] for row in every if row["name"] == "Xã Mới")
+    page = chief.get("/areas")
+    assert f"/areas/{made}/undo" in page.links
+    seen = chief.get(f"/areas/{made}/undo")
+    assert "Xã Mới coi như chưa từng có" in seen.text
+    refused = chief.send(seen.form(f"/areas/{made}/undo"), decision="")
+    assert refused.status == 422
+    assert "Đã hủy việc nhập xã." in chief.send(refused.form(f"/areas/{made}/undo"), decision="Nhập nhầm").text
+    gone = chief.get(f"/areas/{made}/undo")
+    assert gone.status == 422
+    found = api.get("/areas", params={"find": "31618", "on": "2026-03-20"}, auth=asked).json()
+    assert [(row["id"], row["stands"]) for row in found] == [("c-31618", True)]
+    assert api.post(f"/areas/{made}/undo", json={"decision": "Lần nữa"}, auth=asked).status_code == 422
+
+
+@pytest.mark.requirement("R-010")
+def test_the_district_level_ends_from_a_page_after_a_look_or_by_a_program(
+    house: House, api: TestClient, chief: Person
+) -> None:
+    begun = date(2000, 1, 1)
+    with house.ctx.db.write() as session:
+        session.add(Area(id="d-1", parent_id="p-94", kind="district", name="Huyện Một", code="640", valid_from=begun))
+        session.flush()
+        session.get_one(Area, "c-31618").parent_id = "d-1"
+    assert "/areas/districts" in chief.get("/areas").links
+    wish = {"day": "2026-03-10", "decision": "NQ 203/2025/QH15"}
+    told = api.post("/areas/districts/preview", json=wish, auth=("quantri", PASSWORD))
+    assert (told.status_code, told.json()["districts"]) == (200, {"d-1": ["c-31618"]})
+    form = chief.get("/areas/districts").form("/areas/districts")
+    assert "Hãy ghi ngày đầu tiên" in chief.send(form, act="preview", day="", decision="NQ").text
+    seen = chief.send(form, act="preview", **wish)
+    assert "1 huyện hết hiệu lực" in seen.text
+    assert "Đã bỏ cấp huyện." in chief.send(seen.form("/areas/districts"), act="save").text
+    with house.ctx.db.read() as session:
+        assert session.get_one(Area, "c-31618").parent_id == "p-94"
+    again = api.post("/areas/districts/end", json=wish, auth=("quantri", PASSWORD))
+    assert (again.status_code, again.json()["type"]) == (422, "urn:loa:error:districts.none")

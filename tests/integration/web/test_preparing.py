@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from support.audio import tone
-from support.office import House, open_house
+from support.fresh import fresh_house
+from support.office import House
 from support.uploads import Sender, anew, another, prepare_all, workshop
 
 from broadcasts.errors import Refused
@@ -21,11 +20,7 @@ from controller.services.uploads import State
 SOUND = tone(2.0)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    found = open_house(tmp_path)
-    yield found
-    found.ctx.db.close()
+house = fresh_house
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from support.audio import tone
-from support.office import House, open_house
+from support.fresh import fresh_house
+from support.office import House
 from support.uploads import Sender, anew, another, prepare_all, workshop
 
 from broadcasts.audio.chain import Limits
@@ -28,11 +28,7 @@ SOUND = tone(2.0)
 AWAY = OperationalError("select", {}, Exception("server closed the connection"))
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    found = open_house(tmp_path)
-    yield found
-    found.ctx.db.close()
+house = fresh_house
 
 
 @pytest.fixture

@@ -216,3 +216,19 @@ def test_a_program_asks_for_repeats_edits_parts_copies_and_calendars(
     lines = api.post("/schedule/import", content=calendar, auth=AUTHOR).json()
     assert {"title", "schedule", "duration_ms", "asset", "problem"} == set(lines[0])
     assert "Từ chương trình" in {line["title"] for line in lines}
+
+
+def test_the_preview_of_an_edit_of_all_says_what_changes_and_what_stays(
+    house: House, asset: Asset, author: Person, api: TestClient
+) -> None:
+    found = series(house, asset)
+    form = author.get(f"/broadcasts/{found}/edit?extent=all").form("/broadcasts")
+    assert "Chưa thay đổi gì." in author.send(form, act="preview").text
+    page = author.send(form, title="Tên khác", time="18:00", act="preview")
+    assert "Thay đổi: tiêu đề, giờ phát." in " ".join(page.text.split())
+    assert "6 lượt trong 7 ngày tới, từ 17:00" in page.text
+    told = {"extent": "all", "revision": 1, "title": "Tên khác", "asset": asset.sha256, "areas": [house.commune]}
+    told |= {"language": "vi", "field": 1, "repeat": "daily", "first_day": "2026-03-04", "at": "17:00:00"}
+    seen = api.post(f"/broadcasts/{found}/preview", json=told, auth=AUTHOR).json()["edit"]
+    assert (seen["in_place"], seen["kept"], seen["last"], seen["changed"]) == (True, 0, None, ["title"])
+    assert len(seen["off"]) == 6

@@ -17,8 +17,9 @@ from broadcasts.audio.voice_espeak import FIRST, Espeak
 from broadcasts.audio.voice_http import HttpVoice
 from broadcasts.audio.voices import Voices
 from broadcasts.clock import SystemClock
-from controller.db.tables import Broadcast, Rendition, SpokenText
+from controller.db.tables import AuditEntry, Broadcast, Rendition, SpokenText
 from controller.services.rights import Role
+from controller.services.seeding import PROVINCE
 
 TEXT = "UBND xã mời bà con tiêm phòng lúc 7h30 ngày 12/4. BCH họp sau đó."
 
@@ -196,6 +197,41 @@ def test_words_are_added_taken_from_a_file_and_dropped_on_their_page(house: Hous
     assert not [form for form in commune.forms if form.action.endswith("/drop")]
     dropped = author.send(next(form for form in taken.forms if form.action.endswith("/drop")))
     assert "Đã bỏ từ này" in dropped.text
+
+
+def test_whose_words_numbers_are_said_in_is_set_where_words_are_and_told_in_the_preview(
+    house: House, author: Person
+) -> None:
+    def read(who: Person) -> Page:
+        return who.send(draft(who.get("/broadcasts/new")), act="read", text="Hỗ trợ 1.005 hộ")
+
+    commune = person(house, "cua-xa")
+    assert ("một ngàn không trăm lẻ năm" in read(commune).text, "kiểu miền Nam" in read(commune).text) == (True, True)
+    page = author.get("/pronunciations")
+    form = next(form for form in page.forms if form.action == "/pronunciations/style")
+    kept = author.send(form, area=PROVINCE[0], style="north")
+    assert "Đã lưu kiểu đọc số" in kept.text
+    assert "kiểu miền Bắc (nghìn, linh)" in kept.text
+    assert "một nghìn không trăm linh năm" in read(commune).text, "the province's, where the commune says nothing"
+    api, token = commune.client, {"x-form-token": commune.token()}
+    assert api.put("/api/v1/pronunciations/style", json={"style": "south"}, headers=token).status_code == 204
+    assert "một ngàn không trăm lẻ năm" in read(commune).text
+    assert "một nghìn không trăm linh năm" in read(author).text
+    foreign = {"area": PROVINCE[0], "style": "south"}
+    assert api.put("/api/v1/pronunciations/style", json=foreign, headers=token).status_code == 404
+    wrong = author.send(form, area=PROVINCE[0], style="west")
+    assert wrong.status == 422
+    back = author.send(form, area=PROVINCE[0], style="")
+    assert "kiểu miền Nam (ngàn, lẻ)" in back.text
+    with house.ctx.db.read() as session:
+        lines = session.scalars(
+            select(AuditEntry).where(AuditEntry.act == "reading_style.set").order_by(AuditEntry.id)
+        ).all()
+    assert [(line.about, line.detail["before"], line.detail["style"]) for line in lines] == [
+        (PROVINCE[0], "", "north"),
+        (SELF, "", "south"),
+        (PROVINCE[0], "north", ""),
+    ]
 
 
 def forms(page: Page) -> list[Form]:

@@ -16,7 +16,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 from support.audio import tone
-from support.office import House, open_house
+from support.fresh import fresh_house
+from support.office import House
 from support.uploads import PATH, PIECE, TUS, Sender, anew, another, checksum, prepare_all, workshop
 
 from controller.app import create_app
@@ -28,11 +29,7 @@ from controller.services.uploads import State
 SOUND = tone(2.0)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    found = open_house(tmp_path)
-    yield found
-    found.ctx.db.close()
+house = fresh_house
 
 
 @pytest.fixture
@@ -329,6 +326,23 @@ def test_a_disk_that_fills_up_keeps_what_was_acknowledged(
     assert sender.reached() == 100
     assert sender.send(100, b"c" * 200).status_code == 204
     assert on_disk(house)[0].read_bytes() == b"a" * 100 + b"c" * 200
+
+
+def test_what_others_filled_meanwhile_leaves_the_spare_alone_and_what_came_is_kept(
+    house: House, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.disk_usage
+    assert sender.begin(200).status_code == 201
+    assert sender.send(0, b"a" * 100).status_code == 204
+
+    def usage(path: Any) -> Any:
+        return real(path)._replace(free=uploads.SPARE_BYTES + 99)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads.shutil, "disk_usage", usage)
+        assert sender.send(100, b"b" * 100).status_code == 507
+        assert sender.reached() == 100
+    assert sender.send(100, b"b" * 100).status_code == 204
 
 
 def test_nothing_is_begun_on_a_disk_that_is_nearly_full(

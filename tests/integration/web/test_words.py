@@ -13,29 +13,41 @@ import pytest
 
 from broadcasts.audio import keys
 from broadcasts.clock import VIETNAM
+from broadcasts.domain.alert_rules import Rule
+from broadcasts.domain.command_life import State as CommandState
 from broadcasts.domain.delivery import State
+from broadcasts.domain.ear import Answer
+from broadcasts.domain.fault_classes import CLASSES, Code, Question, Urgency
+from broadcasts.domain.fault_life import MOVES
+from broadcasts.domain.fault_life import State as Life
 from broadcasts.domain.model import Field, Late, OnPreempt, Priority
 from broadcasts.domain.occasions import OCCASIONS
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.programme import PartKind
 from broadcasts.domain.relay import SourceKind
+from broadcasts.domain.round_rules import CHECKS, RoundState, Seen, StopState, Which
+from broadcasts.domain.tally import Why
 from broadcasts.domain.timeline import Outcome
 from broadcasts.domain.verdict import Verdict
 from broadcasts.errors import LoaError, Refused
+from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.journal import Amplifier, NotPlayed
 from broadcasts.wire.journal import Outcome as Ending
 from broadcasts.wire.status import ClockSource, CommandKind, PowerSource
+from controller.services.edit_effect import WHAT
 from controller.services.regulating import Rules
 from controller.services.rescheduling import Extent
 from controller.services.rights import Role
 from controller.services.sandbox import ACTS
 from controller.services.stations import SITES
 from controller.services.views.clusters import FILTERS
-from controller.services.views.commands import CommandState
 from controller.services.views.dry_run import CLOSED
+from controller.services.views.faults import FILTERS as SHOWN
 from controller.web.catalogue import LANGUAGES, say, sentences
 from controller.web.chain_words import KINDS
+from controller.web.emergency_form import REPEATS
 from controller.web.schedule_form import PRESETS
+from controller.web.tallying import ORDER
 from controller.web.words import PARTS_OF_DAY, Words
 
 ROOT = Path(__file__).parents[3]
@@ -71,6 +83,29 @@ def named() -> Iterator[str]:
     """Keys that are put together from a name."""
     families: dict[str, list[object]] = {
         "verdict": list(Verdict),
+        "trouble": list(Code),
+        "trouble_why": list(Code),
+        "trouble_state": list(Life),
+        "trouble_act": sorted({after for _, after in MOVES}),
+        "trouble_show": list(SHOWN),
+        "round.state": list(RoundState),
+        "round.stop": list(StopState),
+        "round.seen": list(Seen),
+        "round.check": list(CHECKS),
+        "round.photo": list(Which),
+        "round.outcome": ["later", "done", "could_not"],
+        "urgency": list(Urgency),
+        "answers": list(Question),
+        "answers.is": list(Answer),
+        "bring": sorted({what for each in CLASSES.values() for what in each.bring}),
+        "alert_kind": list(AlertKind),
+        "alert_rule": [*Rule, "every"],
+        "emergency.state": ["counting", "sounding", "silenced", "ended", "cancelled", "lapsed"],
+        "emergency.repeat": list(REPEATS),
+        "tally": [*ORDER, "late"],
+        "tally.why": [*Why, "no_current"],
+        "guide.phone": list(range(1, 8)),
+        "guide.blank": list(range(1, 5)),
         "state": list(State),
         "presence": list(Presence),
         "priority": [int(one) for one in Priority],
@@ -97,6 +132,8 @@ def named() -> Iterator[str]:
             "copied",
             "left_out",
             "command",
+            "ordered",
+            "order_cancelled",
             "regulation",
         ],
         "command.kind": list(CommandKind),
@@ -115,6 +152,7 @@ def named() -> Iterator[str]:
         "upload.stage": ["started", *keys.STAGES],
         "part_of_day": [name for _, name in PARTS_OF_DAY],
         "in_words": ["hour", "minute", "today", "tomorrow", "other"],
+        "edit.what": list(WHAT),
         "preview.change": ["added", "removed", "moved"],
         "errors.limit": ["session", "day", "week"],
         "duration": ["hours", "minutes", "seconds"],
@@ -247,6 +285,7 @@ def test_templates_say_nothing_outside_the_catalogue() -> None:
 
 ALLOWED = frozenset(
     {"save", "preview", "upload", "sample", "submit", "day", "nth", "approve", "reject", "reboot", "yes"}
+    | {"sound", "clip", "text"}
     | {"speak", "speak_second", "read", "import", "voice", "warnings", "frame"}
     | {"open", "hour", "soon", "once", "daily", "weekdays", "/login", "/more"}
 )

@@ -45,7 +45,7 @@ def test_a_new_unit_has_an_empty_disk(tmp_path: Path) -> None:
 
 def test_what_was_saved_is_there_again(tmp_path: Path) -> None:
     disk = lived()
-    disk.command_seq, disk.capturing = 7, "k-7"
+    disk.command_seq, disk.capturing, disk.journal.blind = 7, "k-7", {"a-1": 30_000}
     hardware = Hardware(clock_error_ms=-40_000, wire_intact=False, mains=False)
     saved(tmp_path, disk, hardware)
     assert disk.documents.plan is not None

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from broadcasts.domain.command_life import State as CommandState
 from broadcasts.domain.delivery import State
 from broadcasts.domain.presence import Presence
 from broadcasts.domain.verdict import Verdict
-from controller.services.views.commands import CommandState
 from monitoring.metrics import MAX_ROUTES, REASONS, FleetMetrics, Step
 from monitoring.snapshot import COMMAND_STATES, PRESENCES, STATES, VERDICTS, FleetSnapshot
 
@@ -131,6 +131,18 @@ def test_a_violation_counts_by_its_reason_and_an_unknown_one_as_other(metrics: F
     assert b"evil" not in metrics.render()
 
 
+def test_a_voice_is_counted_by_who_spoke_and_how_it_went(metrics: FleetMetrics) -> None:
+    assert shown(metrics, "loa_voice_requests_total", voice="http", result="failed") == 0
+    metrics.spoke("http", 60.0, well=False)
+    metrics.spoke("espeak", -0.1, well=True)
+    metrics.spoke("a voice of tomorrow", 1.0, well=True)
+    assert shown(metrics, "loa_voice_requests_total", voice="http", result="failed") == 1
+    assert shown(metrics, "loa_voice_requests_total", voice="espeak", result="ok") == 1
+    assert shown(metrics, "loa_voice_requests_total", voice="other", result="ok") == 1
+    assert shown(metrics, "loa_voice_seconds_sum", voice="http") == 60
+    assert b"tomorrow" not in metrics.render()
+
+
 def test_a_batch_adds_its_tally_and_its_work(metrics: FleetMetrics) -> None:
     metrics.ingested(0.004, entries=30, verdicts=4)
     metrics.ingested(0.3, entries=2, illegal_moves=1)
@@ -176,6 +188,14 @@ def test_a_caller_that_passes_paths_for_templates_cannot_fill_the_memory(metrics
         metrics.request(f"/clusters/{number}", "GET", 200, 0.02)
     assert shown(metrics, "loa_http_request_seconds_count", route="other", method="GET", status="2xx") == 5
     assert shown(metrics, "loa_http_request_seconds_count", route="/clusters/0", method="GET", status="2xx") == 1
+
+
+def test_a_live_voice_that_is_over_is_counted_with_what_came_late_and_its_work(metrics: FleetMetrics) -> None:
+    metrics.talked(600, 3, 2.5)
+    assert shown(metrics, "loa_live_sessions_total") == 1
+    assert shown(metrics, "loa_live_packets_total", fate="sent") == 600
+    assert shown(metrics, "loa_live_packets_total", fate="late") == 3
+    assert shown(metrics, "loa_live_work_seconds_total") == 2.5
 
 
 def test_two_controllers_do_not_add_up() -> None:
