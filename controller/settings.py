@@ -146,10 +146,14 @@ class Settings:
     )
     alert_wide_percent: int = _setting(50, "Or above this part of the province's clusters.", bounds=(1, 100))
     alerts_per_person: int = _setting(
-        20, "Emergencies that one person sounds within an hour; silence is never counted.", bounds=(1, 1000)
+        20,
+        "Emergencies that one person sounds or speaks live within an hour; silence is never counted.",
+        bounds=(1, 1000),
     )
     alerts_per_scope: int = _setting(
-        20, "Emergencies in the list of one area within an hour; silence is never counted.", bounds=(1, 1000)
+        20,
+        "Emergencies for the list of one area within an hour, spoken ones too; silence is never counted.",
+        bounds=(1, 1000),
     )
     alert_late_seconds: int = _setting(
         10, "A pole that begins later after the cancel interval is shown as late.", bounds=(1, 3600)

@@ -21,6 +21,7 @@ from broadcasts.wire.status import CommandKind
 from controller.bootstrap.duty import Duty
 from controller.db.tables import Area, Broadcast, Cluster
 from controller.services import accounts, alerting, approving, commanding, composing, emergency_set
+from controller.services.alert_guards import Exempt
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import add_recording
@@ -175,10 +176,14 @@ class Officers:
         scope = self._chance.choice([PROVINCE[0], *self._communes[:3]])
         lasts = timedelta(minutes=self._chance.randint(2, 20))
         if scope == PROVINCE[0]:
-            emergency_set.sound(self._ctx, self._on_duty(), scope, AlertKind.STORM, "storm", lasts)
+            emergency_set.sound(
+                self._ctx, self._on_duty(), scope, AlertKind.STORM, "storm", lasts, exempt=Exempt.SANDBOX
+            )
         else:
             content = [("vi", self._assets[3])]
-            alerting.sound(self._ctx, self._on_duty(), scope, AlertKind.STORM, content, "storm", lasts)
+            alerting.sound(
+                self._ctx, self._on_duty(), scope, AlertKind.STORM, content, "storm", lasts, exempt=Exempt.SANDBOX
+            )
         if self._chance.random() < 0.5:
             self._at(now + lasts / 3, lambda _: self._silence(scope))
 

@@ -26,6 +26,7 @@ from broadcasts.wire.trust import Use
 from controller.db.tables import Asset, Assignment, Bulletin, Rendition, UnitPlan
 from controller.mqtt.embedded import EmbeddedBroker
 from controller.services import accounts, alerting, approving, composing, emergency_set
+from controller.services.alert_guards import Exempt
 from controller.services.composing import Draft
 from controller.services.context import Context
 from controller.services.library import FIRMWARE
@@ -181,7 +182,8 @@ class Sandbox:
             content = emergency_set.content_for(session, PROVINCE[0], AlertKind.STORM)
         content = content or [("vi", self._newest_recording())]
         on_duty, storm = self._on_duty(), AlertKind.STORM
-        alerting.sound(self._ctx, on_duty, PROVINCE[0], storm, content, "Sandbox", ALERT_LASTS, volume=90)
+        demo = Exempt.SANDBOX
+        alerting.sound(self._ctx, on_duty, PROVINCE[0], storm, content, "Sandbox", ALERT_LASTS, volume=90, exempt=demo)
 
     def _on_duty(self) -> Actor:
         """No sample account may sound an emergency."""

@@ -51,8 +51,26 @@ class DrillReach(Base):
     drill_id: Mapped[str] = mapped_column(ForeignKey("drills.id"), primary_key=True)
     cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"), primary_key=True)
     unit_id: Mapped[str | None] = mapped_column(String(32))
+    since: Mapped[datetime | None]
+    """As `EmergencyReach.since`."""
     sounded_at: Mapped[datetime | None]
     """When it sounded, or of a silent one would have."""
+    ended_at: Mapped[datetime | None]
+    heard: Mapped[bool | None]
+    skipped: Mapped[str] = mapped_column(String(40), default="")
+
+
+class DrillBefore(Base):
+    """As `ReachBefore`, of a drill."""
+
+    __tablename__ = "drill_reach_before"
+    __table_args__ = (Index("ix_drill_reach_before_unit", "drill_id", "unit_id"),)
+    drill_id: Mapped[str] = mapped_column(ForeignKey("drills.id"), primary_key=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("clusters.id"), primary_key=True)
+    unit_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    since: Mapped[datetime | None]
+    until: Mapped[datetime]
+    sounded_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     heard: Mapped[bool | None]
     skipped: Mapped[str] = mapped_column(String(40), default="")
@@ -68,3 +86,5 @@ class DrillList(Base):
     issued_at: Mapped[datetime]
     seen_version: Mapped[int] = mapped_column(Big, default=0)
     published_at: Mapped[datetime | None]
+    stale: Mapped[bool] = mapped_column(default=False)
+    """Its drills name other units since it was signed: the next step signs it anew."""

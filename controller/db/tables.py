@@ -15,7 +15,7 @@ from controller.db.campaigns import Campaign
 from controller.db.cap import CapFeed, CapMessage, CapMessageAlert, CapRule
 from controller.db.commands import Command, CommandOrder
 from controller.db.content import Asset, Bulletin, Kept, KeptSound, Quarantined, Rendition
-from controller.db.drills import Drill, DrillList, DrillReach
+from controller.db.drills import Drill, DrillBefore, DrillList, DrillReach
 from controller.db.ears import AssetSound, EnvelopePart, Hearing
 from controller.db.emergencies import Emergency, EmergencyReach, ReachBefore, StandingAlert
 from controller.db.enrolments import Enrolment, FactoryEntry, Revocation, UnitCertificate
@@ -70,6 +70,7 @@ __all__ = [
     "DeliveryMove",
     "Divergence",
     "Drill",
+    "DrillBefore",
     "DrillList",
     "DrillReach",
     "Emergency",

@@ -9,6 +9,9 @@ from datetime import timedelta
 from broadcasts.wire.alert import AlertKind, Repeat
 from controller.services.targets import Target
 
+WAITING, ISSUED, CANCELLED, LAPSED, SILENCED = "waiting", "issued", "cancelled", "lapsed", "silenced"
+"""States of an emergency."""
+
 
 @dataclass(frozen=True)
 class Content:

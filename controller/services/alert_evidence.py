@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from broadcasts.clock import from_unix_ms
 from broadcasts.wire.journal import Amplifier, AnyEntry, Ended, Outcome, Skipped, Started
-from controller.db.tables import DrillReach, Emergency, EmergencyReach, ReachBefore
+from controller.db.tables import DrillBefore, DrillReach, Emergency, EmergencyReach, ReachBefore
 
 Told = Started | Ended | Skipped
-Reached = EmergencyReach | ReachBefore | DrillReach
+Before = ReachBefore | DrillBefore
+Reached = EmergencyReach | DrillReach | Before
 PREFIX, DRILL_PREFIX = "a-", "dr-"
 """With which the ids of emergencies and of drills begin, and of nothing else that units play."""
 _NAMED: BindParameter[list[str]] = bindparam("items", expanding=True)
@@ -29,6 +30,7 @@ _ALERTS = (
 )
 _BEFORE = select(ReachBefore).where(ReachBefore.emergency_id.in_(_NAMED), ReachBefore.unit_id.in_(_UNITS))
 _DRILLS = select(DrillReach).where(DrillReach.drill_id.in_(_NAMED), DrillReach.unit_id.in_(_UNITS))
+_DRILLS_BEFORE = select(DrillBefore).where(DrillBefore.drill_id.in_(_NAMED), DrillBefore.unit_id.in_(_UNITS))
 _Line = tuple[str, Told, datetime]
 """A unit, what it tells, and when we heard of it."""
 
@@ -51,7 +53,12 @@ def take_in(session: Session, told: Iterable[tuple[str, Iterable[AnyEntry], date
     alerts = [line for line in lines if not line[1].drill and line[1].item.startswith(PREFIX)]
     drills = [line for line in lines if line[1].drill and line[1].item.startswith(DRILL_PREFIX)]
     if drills:
-        _note(_by_unit((row.drill_id, row) for row in session.scalars(_DRILLS, _these(drills))), drills)
+        exercised: list[tuple[str, Reached]] = [
+            (row.drill_id, row)
+            for wanted in (_DRILLS, _DRILLS_BEFORE)
+            for row in session.scalars(wanted, _these(drills))
+        ]
+        _note(_by_unit(exercised), drills)
     if not alerts:
         return []
     found = session.execute(_ALERTS, _these(alerts)).all()
@@ -78,7 +85,7 @@ def _note(rows: Mapping[tuple[str, str | None], list[Reached]], lines: Iterable[
     for unit, entry, received in lines:
         there = [row for row in rows.get((entry.item, unit), ()) if _there(row, entry)]
         # Of one that came back to its pole: what it did elsewhere in between it did there alone.
-        for row in [row for row in there if isinstance(row, ReachBefore)] or there:
+        for row in [row for row in there if isinstance(row, Before)] or there:
             # Without trusted time its clock says nothing: then it was when we heard of it, at the latest.
             at = from_unix_ms(entry.at) if entry.clock_error_ms is not None else received
             match entry:
@@ -94,12 +101,10 @@ def _note(rows: Mapping[tuple[str, str | None], list[Reached]], lines: Iterable[
 def _there(row: Reached, entry: Told) -> bool:
     """Whether the unit hung at this pole when it sounded. One that went and does not know the time proves nothing of
     the pole that it left."""
-    if isinstance(row, DrillReach):
-        return True
     if entry.clock_error_ms is None:
-        return isinstance(row, EmergencyReach)
+        return not isinstance(row, Before)
     at = from_unix_ms(entry.started_at if isinstance(entry, Ended) else entry.at)
-    return (row.since is None or at >= row.since) and (isinstance(row, EmergencyReach) or at < row.until)
+    return (row.since is None or at >= row.since) and (not isinstance(row, Before) or at < row.until)
 
 
 def _hear(row: Reached, entry: Ended) -> None:

@@ -18,20 +18,33 @@ from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.errors import Refused
 from broadcasts.wire import alert as wire
 from controller.db.tables import Emergency, EmergencyReach, StandingAlert
-from controller.services import alert_lists, alert_reach, audit, library, other_codecs
+from controller.services import alert_guards, alert_lists, alert_reach, audit, library, other_codecs
+from controller.services.alert_calls import CANCELLED, ISSUED, LAPSED, SILENCED, WAITING
+from controller.services.alert_guards import Exempt, Word
 from controller.services.alert_lists import also, issue_pending, outrank, retire
 from controller.services.alert_reach import Place, Reach
 from controller.services.context import Context
 from controller.services.rights import Actor, Right, below
 from controller.services.stations import area_of_scope
 
-__all__ = ["MAX_LENGTH", "also", "issue_pending", "outrank", "retire", "silence", "sound"]
+__all__ = [
+    "CANCELLED",
+    "ISSUED",
+    "LAPSED",
+    "MAX_LENGTH",
+    "SILENCED",
+    "WAITING",
+    "also",
+    "issue_pending",
+    "outrank",
+    "retire",
+    "silence",
+    "sound",
+]
 MAX_LENGTH = timedelta(hours=24)
 SHORTEST = timedelta(seconds=10)
 LONGEST_REASON = 500
 """Characters: as documents carry it (broadcasts.wire.base.Text)."""
-WAITING, ISSUED, CANCELLED, LAPSED, SILENCED = "waiting", "issued", "cancelled", "lapsed", "silenced"
-"""States of an emergency."""
 Recordings = Sequence[tuple[str, str]]
 """(language, asset) in the order of playing."""
 
@@ -57,14 +70,17 @@ def sound(
     units: Sequence[str] | None = None,
     repeat: wire.Repeat | None = None,
     volume: int = 100,
+    confirmed: str = "",
+    exempt: Exempt | None = None,
 ) -> str:
     """Add an alert to the scope's list at once and sign the list anew; the alert's id. One authorised person with a
     second factor acts (design, section 5).
 
-    `content` is (language, asset) in the order of playing; `units` narrows the scope. Raises Refused, and then nothing
-    was decided: "no_right", "second_factor.needed", "second_factor.again" (given too long ago), "not_yours" (a scope
-    elsewhere or nowhere), "reason.missing", "alert.length" (not between 10 s and 24 h), "asset.unknown",
-    "alert.too_many" (the list cannot say one more).
+    `content` is (language, asset) in the order of playing; `units` narrows the scope; `confirmed` as of a `Call`. It
+    passes the guards of `services.alert_guards`, or says why it need not. Raises Refused, and then nothing was decided:
+    "no_right", "second_factor.needed", "second_factor.again" (given too long ago), "not_yours" (a scope elsewhere or
+    nowhere), "reason.missing", "alert.length" (not between 10 s and 24 h), "alert.confirm_reach", "alert.rate_person",
+    "alert.rate_scope", "asset.unknown", "alert.too_many" (the list cannot say one more).
     """
     actor = actor.need(Right.ALERT)
     actor.freshly(ctx.wall.now(), ctx.people.fresh_code)
@@ -93,9 +109,10 @@ def sound(
         state=ISSUED,
     )
     with ctx.db.write() as session:
-        remember(session, act, reach)
+        word = exempt or alert_guards.check(ctx, session, actor, confirmed, reach, now)
+        remember(session, act, reach, word)
         put_out(session, act, [Entry(reach.scopes[0], content)], now)
-        told = {"scope": scope, "kind": kind, "reason": reason}
+        told = {"scope": scope, "kind": kind, "reason": reason} | exemption(word)
         audit.record(session, now, actor.name, "alert.sound", act.id, told, area)
     alert_lists.issue(ctx, [scope], now)
     return act.id
@@ -134,8 +151,14 @@ def renditions(session: Session, content: Recordings) -> list[wire.Rendition]:
     return [other_codecs.rendition(session, language, library.find(session, sha256)) for language, sha256 in content]
 
 
-def remember(session: Session, act: Emergency, reach: Reach) -> None:
-    """The act and whom it is meant for, as it is now."""
+def exemption(word: Word) -> dict[str, str]:
+    """For the log."""
+    return {"exempt": str(word)} if isinstance(word, Exempt) else {}
+
+
+def remember(session: Session, act: Emergency, reach: Reach, word: Word) -> None:
+    """The act and whom it is meant for, as it is now. `word`: that it passed the guards, or why it need not."""
+    assert isinstance(word, Word)
     session.add(act)
     session.flush()
     if reach.poles:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import unix_ms
@@ -52,6 +52,7 @@ def sign(ctx: Context, session: Session, scopes: Sequence[str], now: datetime) -
         if len(sealed) > MOST_BYTES:
             raise Refused("drill.too_many", most=wire.MOST_DRILLS)
         row.version, row.document, row.issued_at, row.published_at = version, sealed, now, None
+        row.stale = False
 
 
 def _entry(session: Session, drill: Drill, units: Any, least: int) -> wire.Drill:
@@ -75,6 +76,15 @@ def _renditions(session: Session, content: Sequence[Sequence[str]]) -> list[Rend
     return [other_codecs.rendition(session, language, library.find(session, sha256)) for language, sha256 in content]
 
 
+def intend(session: Session, scope: str, now: datetime) -> None:
+    """In the transaction of the act: from here on the next step signs the list anew."""
+    row = session.get(DrillList, scope)
+    if row is None:
+        row = DrillList(scope=scope, version=0, document=b"", issued_at=now, seen_version=0)
+        session.add(row)
+    row.stale = True
+
+
 def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
     """The broker holds a version above ours: we were restored from a backup, and sign anew above it."""
     with ctx.db.write() as session:
@@ -91,10 +101,10 @@ def outrank(ctx: Context, scope: str, seen: int, now: datetime) -> None:
 
 
 def issue_pending(ctx: Context, now: datetime) -> None:
-    """Sign anew what must outrank something that is out there."""
+    """Sign anew what must outrank something that is out there, and what names other units since."""
     with ctx.db.read() as session:
-        behind = select(DrillList.scope).where(DrillList.seen_version > DrillList.version).order_by(DrillList.scope)
-        scopes = session.scalars(behind).all()
+        behind = select(DrillList.scope).where(or_(DrillList.seen_version > DrillList.version, DrillList.stale))
+        scopes = session.scalars(behind.order_by(DrillList.scope)).all()
     if scopes:
         with ctx.db.write() as session:
             sign(ctx, session, scopes, now)

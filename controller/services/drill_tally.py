@@ -14,7 +14,7 @@ from broadcasts.clock import unix_ms
 from broadcasts.domain.tally import Facts, Finding, find
 from broadcasts.domain.versions import next_version
 from broadcasts.errors import Refused
-from controller.db.tables import Cluster, Drill, DrillList, DrillReach, Unit, UnitStatus
+from controller.db.tables import Cluster, Drill, DrillBefore, DrillList, DrillReach, Unit, UnitStatus
 from controller.services.emergency_rules import EmergencyRules
 
 
@@ -24,6 +24,8 @@ class Line:
     name: str
     unit: str | None
     found: Finding
+    before: tuple[DrillBefore, ...] = ()
+    """As of `alert_tally.Line`."""
 
 
 def tally(session: Session, drill_id: str, now: datetime) -> list[Line]:
@@ -43,6 +45,10 @@ def tally(session: Session, drill_id: str, now: datetime) -> list[Line]:
         .where(DrillReach.drill_id == drill_id)
         .order_by(Cluster.name, Cluster.id)
     )
+    before: dict[str, list[DrillBefore]] = {}
+    told = select(DrillBefore).where(DrillBefore.drill_id == drill_id)
+    for each in session.scalars(told.order_by(DrillBefore.until.desc(), DrillBefore.unit_id)):
+        before.setdefault(each.cluster_id, []).append(each)
     began = max(drill.starts_at, drill.issued_at or drill.asked_at)
     return [
         Line(
@@ -50,6 +56,7 @@ def tally(session: Session, drill_id: str, now: datetime) -> list[Line]:
             name,
             reach.unit_id,
             find(_facts(drill, reach, revoked is not None, status, least, files, now), began, EmergencyRules.late),
+            tuple(before.get(reach.cluster_id, ())),
         )
         for reach, name, revoked, status in rows
     ]
@@ -76,7 +83,10 @@ def _facts(
 ) -> Facts:
     said: Mapping[str, Any] = status.reported or {} if status is not None else {}
     knows: Mapping[str, int] = said.get("drills") or {}
-    told = any(knows.get(scope, 0) >= version for scope, version in least.items())
+    # A list that names units names this one since it came; a list for all always meant it.
+    since = 0 if reach.since is None else next_version(0, 0, unix_ms(reach.since))
+    named = {scope for scope, units in drill.places if units is not None}
+    told = any(knows.get(scope, 0) >= max(version, since if scope in named else 0) for scope, version in least.items())
     began_ms = unix_ms(drill.issued_at or drill.asked_at)
     refusal: Mapping[str, Any] = said.get("refused") or {}
     current = refusal.get("document") == "drill" and refusal.get("at", 0) >= began_ms

@@ -29,6 +29,7 @@ from controller.services import (
     emergency_set,
 )
 from controller.services.alert_calls import PRELOADED, Call, Content
+from controller.services.alert_guards import Exempt, Word
 from controller.services.alert_reach import Place, Reach
 from controller.services.alert_tally import Tally, tally
 from controller.services.alert_words import Line, confirm, every, may_confirm, waiting
@@ -67,7 +68,7 @@ def preview(ctx: Context, session: Session, actor: Actor, target: Meant) -> Reac
 
 
 @audit.decided("alert.sound")
-def sound(ctx: Context, actor: Actor, call: Call) -> str:
+def sound(ctx: Context, actor: Actor, call: Call, exempt: Exempt | None = None) -> str:
     """One emergency; its id. It is in the lists when this returns, or, where a cancel interval is set, waits for
     `step` until the interval is over.
 
@@ -90,7 +91,7 @@ def sound(ctx: Context, actor: Actor, call: Call) -> str:
         if call.press and session.get(Emergency, name) is not None:
             return name
         reach = preview(ctx, session, actor, call.target)
-        alert_guards.check(ctx, session, actor, call, reach, now)
+        _guarded(ctx, session, actor, call, reach, now, exempt)
     if call.content.text:
         call = _spoken(ctx, actor, call, now + ctx.emergencies.cancel)
     call = alert_inline.leaner(ctx, call)
@@ -128,11 +129,11 @@ def sound(ctx: Context, actor: Actor, call: Call) -> str:
     with ctx.db.write() as session:
         if call.press and session.get(Emergency, name) is not None:  # the other one was quicker
             return name
-        alert_guards.rates(ctx, session, actor, reach, now)
-        alerting.remember(session, act, reach)
+        word = _guarded(ctx, session, actor, call, reach, now, exempt)
+        alerting.remember(session, act, reach, word)
         told = {"kind": call.kind, "reason": call.reason, "target": act.target, "clusters": len(reach.poles)}
         told |= {"scopes": act.scopes[:50], "seconds_to_cancel": int(ctx.emergencies.cancel.total_seconds())}
-        told |= {"origin": call.origin} if call.origin else {}
+        told |= ({"origin": call.origin} if call.origin else {}) | alerting.exemption(word)
         audit.record(session, now, actor.name, "alert.sound", act.id, told, area_of(reach))
         if release_at <= now:
             scopes = _release(session, act, entries, now, carried)
@@ -141,6 +142,12 @@ def sound(ctx: Context, actor: Actor, call: Call) -> str:
     else:
         ctx.wake()
     return act.id
+
+
+def _guarded(
+    ctx: Context, session: Session, actor: Actor, call: Call, reach: Reach, now: datetime, exempt: Exempt | None
+) -> Word:
+    return exempt or alert_guards.check(ctx, session, actor, call.confirmed, reach, now)
 
 
 def _spoken(ctx: Context, actor: Actor, call: Call, issued_at: datetime) -> Call:

@@ -20,6 +20,7 @@ from broadcasts.wire.alert import AlertKind
 from broadcasts.wire.plan import MAX_EMERGENCY_SET
 from controller.db.tables import Area, Asset, Assignment, Cluster, EmergencyRecording, Station
 from controller.services import alerting, audit, library, uploads
+from controller.services.alert_guards import Exempt
 from controller.services.areas import standing_on
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty
@@ -144,7 +145,16 @@ def places(session: Session, actor: Actor, today: date) -> list[Area]:
 
 
 def sound(
-    ctx: Context, actor: Actor, scope: str, kind: AlertKind, reason: str, lasts: timedelta, *, volume: int = 100
+    ctx: Context,
+    actor: Actor,
+    scope: str,
+    kind: AlertKind,
+    reason: str,
+    lasts: timedelta,
+    *,
+    volume: int = 100,
+    confirmed: str = "",
+    exempt: Exempt | None = None,
 ) -> str:
     """`alerting.sound` with the recordings of the scope's own set. Raises Refused("emergency.none") where it has
     none of this kind, and all that `alerting.sound` raises."""
@@ -155,7 +165,9 @@ def sound(
         content = content_for(session, scope, kind)
     if not content:
         raise Refused("emergency.none", kind=kind)
-    return alerting.sound(ctx, actor, scope, kind, content, reason, lasts, volume=volume)
+    return alerting.sound(
+        ctx, actor, scope, kind, content, reason, lasts, volume=volume, confirmed=confirmed, exempt=exempt
+    )
 
 
 def content_for(session: Session, scope: str, kind: AlertKind) -> list[tuple[str, str]]:

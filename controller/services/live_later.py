@@ -13,6 +13,7 @@ from broadcasts.wire.alert import AlertKind, Repeat
 from controller.db.tables import Emergency, EmergencyReach, JournalEntry, LiveSession, User
 from controller.services import emergencies
 from controller.services.accounts import actor_by_name
+from controller.services.alert_guards import Exempt
 from controller.services.alerting import ISSUED, WAITING
 from controller.services.context import Context
 from controller.services.emergencies import Call, Content
@@ -52,11 +53,10 @@ def give_to_who_was_away(ctx: Context, session_id: str) -> None:
         row.later_until - now,
         ONCE,
         volume=100,
-        confirmed=str(len(away)),
         origin="live",
     )
     try:
-        made = emergencies.sound(ctx, actor, call)
+        made = emergencies.sound(ctx, actor, call, Exempt.SPOKEN)
     except LoaError:
         _LOG.exception("the recording of %s reaches nobody", session_id)
         return

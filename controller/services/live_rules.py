@@ -20,6 +20,8 @@ from controller.services.stations import clusters_in, lines, regulation, units_o
 from controller.services.unusual import Unusual, unusual
 
 EMERGENCY = 1
+SOON = timedelta(minutes=5)
+"""An emergency that nobody speaks into by then is no emergency: its second factor was for now."""
 MOST_LISTED = 120
 """Units of one list: a document of live voice has room for so many (wire.live.MOST_TARGETS)."""
 MOST_BYTES = 1_150

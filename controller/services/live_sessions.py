@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from broadcasts.audio.chime import TUNES
@@ -22,22 +22,18 @@ from broadcasts.wire.live import item_of
 from broadcasts.wire.trust import Use
 from controller.db.tables import Cluster, LiveSession, Station
 from controller.services import alert_guards, audit, targets
-from controller.services.alert_calls import Call
 from controller.services.alert_guards import weighed
 from controller.services.alert_reach import of_clusters
 from controller.services.context import Context
 from controller.services.live_air import Told
 from controller.services.live_room import End, LiveRoom
-from controller.services.live_rules import EMERGENCY, problem, shares, strange_hours
+from controller.services.live_rules import EMERGENCY, SOON, problem, shares, strange_hours
 from controller.services.live_titles import may_stop, reaches, title_for
 from controller.services.rights import Actor, Right, all_mine
-from controller.services.targets import Target
 from controller.services.unusual import covers
 
 AHEAD = timedelta(days=14)
 LONG_TEXT = 300
-SOON = timedelta(minutes=5)
-"""An emergency that nobody speaks into by then is no emergency: its second factor was for now."""
 MOST_LATER = 12 * 60
 MARGIN = timedelta(seconds=1)
 """So long before the horns' hours end the last sound does."""
@@ -99,10 +95,8 @@ def look_ahead(ctx: Context, session: Session, actor: Actor, wish: Wish) -> Reac
         if problems:
             return Reach(found, "", tuple(problems), must_type=False)
         reach = weighed(ctx, of_clusters(session, [cluster.id for cluster in found], actor.areas))
-        call = Call(AlertKind(wish.kind), Target(), confirmed=wish.typed)
         try:
-            _check_rate(ctx, session, actor, now)
-            alert_guards.check(ctx, session, actor, call, reach, now)
+            alert_guards.check(ctx, session, actor, wish.typed, reach, now)
         except Refused as refused:
             problems.append(refused)
         return Reach(found, "", tuple(problems), reach.wide)
@@ -309,17 +303,6 @@ def recording_of(ctx: Context, session_id: str) -> Path:
 def fits_until(session: Session, row: LiveSession, now: datetime) -> LoaError | None:
     """What stands against the next second of an ordinary or priority voice that is on air."""
     return problem(session, _clusters(session, row), now, now + MARGIN, now, row.id)
-
-
-def _check_rate(ctx: Context, session: Session, actor: Actor, now: datetime) -> None:
-    """As for emergencies that are not spoken. Raises Refused("alert.rate_person")."""
-    rules = ctx.emergencies
-    mine = select(func.count()).where(
-        LiveSession.priority == EMERGENCY, LiveSession.speaker_id == actor.id, LiveSession.asked_at > now - rules.window
-    )
-    if (session.scalar(mine) or 0) >= rules.per_person:
-        minutes = int(rules.window.total_seconds() // 60)
-        raise Refused("alert.rate_person", most=rules.per_person, minutes=minutes)
 
 
 def _new(ctx: Context, session: Session, actor: Actor, wish: Wish, state: str) -> LiveSession:

@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from broadcasts.errors import Refused
 from broadcasts.wire.alert import AlertKind
-from controller.db.tables import Cluster, Emergency, EmergencyReach, ReachBefore, StandingAlert, Station
+from controller.db.tables import (
+    Cluster,
+    DrillBefore,
+    DrillReach,
+    Emergency,
+    EmergencyReach,
+    ReachBefore,
+    StandingAlert,
+    Station,
+)
 from controller.services import alert_lists, alert_reach, alerting, emergency_set
 from controller.services.alert_reach import Place
 from controller.services.alerting import ISSUED, WAITING, Entry
@@ -20,6 +29,8 @@ from controller.services.stations import lines
 _LOG = logging.getLogger("loa.alerting")
 OURS = "loa"
 """Who took an alert off the list of a box that went: nobody who meant silence."""
+TOLD = ("sounded_at", "ended_at", "heard", "skipped")
+"""What a box tells of an alert, or of a drill."""
 
 
 def follow(session: Session, cluster_id: str, old: str | None, new: str | None, now: datetime) -> None:
@@ -42,7 +53,7 @@ def follow(session: Session, cluster_id: str, old: str | None, new: str | None, 
             reach.unit_id = new
             _named_when_released(session, act)
         else:
-            _other_box(session, reach, new, now)
+            other_box(session, reach, new, now)
 
 
 def _named_when_released(session: Session, act: Emergency) -> None:
@@ -52,24 +63,16 @@ def _named_when_released(session: Session, act: Emergency) -> None:
     act.places = [place.stored for place in reach.scopes]
 
 
-def _other_box(session: Session, row: EmergencyReach, new: str | None, now: datetime) -> None:
-    """One that comes back, because it was taken off by mistake, goes on with what it told before."""
-    key = (row.emergency_id, row.cluster_id)
-    back = None if new is None else session.get(ReachBefore, (*key, new))
+def other_box(session: Session, row: EmergencyReach | DrillReach, new: str | None, now: datetime) -> None:
+    """From now on it is expected of `new`; what the one before told is put aside with its name. One that comes back,
+    because it was taken off by mistake, goes on with what it told before."""
+    kind: Any = ReachBefore if isinstance(row, EmergencyReach) else DrillBefore
+    act = {"emergency_id": row.emergency_id} if isinstance(row, EmergencyReach) else {"drill_id": row.drill_id}
+    pole = act | {"cluster_id": row.cluster_id}
+    back: ReachBefore | DrillBefore | None = None if new is None else session.get(kind, pole | {"unit_id": new})
     if row.unit_id is not None:
-        session.add(
-            ReachBefore(
-                emergency_id=row.emergency_id,
-                cluster_id=row.cluster_id,
-                unit_id=row.unit_id,
-                since=row.since,
-                until=now,
-                sounded_at=row.sounded_at,
-                ended_at=row.ended_at,
-                heard=row.heard,
-                skipped=row.skipped,
-            )
-        )
+        told = {name: getattr(row, name) for name in ("since", *TOLD)}
+        session.add(kind(**pole, unit_id=row.unit_id, until=now, **told))
     row.unit_id = new
     if back is None:
         row.since, row.sounded_at, row.ended_at, row.heard, row.skipped = now, None, None, None, ""

@@ -14,7 +14,7 @@ from broadcasts.domain.delivery import State
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.enrol import fingerprint_told, read_code
 from controller.db.tables import Assignment, Cluster, Delivery, Enrolment, Hardware, Station, Unit, UnitPlan, UnitStatus
-from controller.services import audit, returning, swapped_alerts, unit_enrolling
+from controller.services import audit, returning, swapped_alerts, swapped_drills, unit_enrolling
 from controller.services.context import Context
 from controller.services.deliveries import mark_dirty, newest_plans
 from controller.services.plan_document import MAX_AUTONOMY_S
@@ -174,6 +174,7 @@ def hand_over(session: Session, cluster_id: str, old: str | None, new: str | Non
         .values(unit_id=new, plan_version=None)
     )
     swapped_alerts.follow(session, cluster_id, old, new, now)
+    swapped_drills.follow(session, cluster_id, old, new, now)
     if new is None:
         take_off_ahead(session, cluster_id, returning.NO_UNIT, now)
     else:

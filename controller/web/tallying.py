@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from broadcasts.domain import tally as rules
 from broadcasts.domain.tally import Mark, Why
 from broadcasts.errors import Refused
-from controller.db.tables import Drill, DrillReach, Emergency, ReachBefore, User
+from controller.db.tables import Drill, DrillBefore, DrillReach, Emergency, ReachBefore, User
 from controller.services import drill_tally, drilling, emergencies
 from controller.services.alert_tally import Line
 from controller.services.alerting import ISSUED, WAITING
@@ -199,18 +199,19 @@ def _row(line: _Line, state: str, words: Words) -> TallyRow:
         late=found.late,
         seconds=found.silence_s if told == "silent" else found.seconds,
         why=why if told != "silent" else "",
-        before=[_before(each, words) for each in line.before] if isinstance(line, Line) else (),
+        before=[_before(each, words) for each in line.before],
     )
 
 
-def _before(told: ReachBefore, words: Words) -> str:
+def _before(told: ReachBefore | DrillBefore, words: Words) -> str:
     """What a unit came to that was swapped meanwhile."""
     until = words.when(told.until)
     if told.sounded_at is None:
         return words.t("tally.before_silent", unit=told.unit_id, until=until)
     mark = "heard" if told.heard else "failed" if told.heard is False else "sounding"
     at = words.when(told.sounded_at)
-    return words.t("tally.before", unit=told.unit_id, until=until, at=at, what=words.t(f"tally.{mark}"))
+    family = "tally" if isinstance(told, ReachBefore) else "drill.tally"
+    return words.t("tally.before", unit=told.unit_id, until=until, at=at, what=words.t(f"{family}.{mark}"))
 
 
 def _waits(line: _Line, state: str) -> bool:

@@ -25,6 +25,7 @@ from broadcasts.clock import ManualClock
 from broadcasts.wire.alert import AlertKind
 from controller.bootstrap.virtual import VirtualController
 from controller.services import accounts, alerting, emergency_set
+from controller.services.alert_guards import Exempt
 from controller.services.rights import Actor, Role
 from controller.services.seeding import PROVINCE
 from device_sim.counterpart import Setting
@@ -131,7 +132,9 @@ class _Rounds:
         self._run(timedelta(seconds=10))
         ctx, pressed = self._controller.ctx, world.now
         actor = self._on_duty()
-        alert = emergency_set.sound(ctx, actor, PROVINCE[0], AlertKind.STORM, "figures", timedelta(minutes=30))
+        alert = emergency_set.sound(
+            ctx, actor, PROVINCE[0], AlertKind.STORM, "figures", timedelta(minutes=30), exempt=Exempt.SANDBOX
+        )
         world.backstage.nudge()
         self._run(timedelta(seconds=STANDS_S))
         silenced = world.now

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support.audio import tone
 from support.bad_day import MINUTE, BadDay
+from support.sirens import typed
 
 from broadcasts.wire import topics
 from broadcasts.wire.alert import AlertKind
@@ -31,7 +32,8 @@ def preload(day: BadDay, folder: Path) -> str:
 
 
 def warn(day: BadDay, lasts: timedelta = timedelta(minutes=3)) -> None:
-    emergency_set.sound(day.ctx, day.on_duty, PROVINCE[0], AlertKind.STORM, "bão", lasts)
+    word = typed(day.ctx, day.on_duty, PROVINCE[0])
+    emergency_set.sound(day.ctx, day.on_duty, PROVINCE[0], AlertKind.STORM, "bão", lasts, confirmed=word)
 
 
 @pytest.mark.requirement("R-144")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from support.audio import tone
 from support.bad_day import ROUND_MS, BadDay, Studio
+from support.sirens import typed
 
 from broadcasts.errors import Fault
 from broadcasts.wire.alert import AlertKind
@@ -72,7 +73,8 @@ def test_an_alert_of_the_set_sounds_within_seconds_on_both_kinds_without_a_downl
     second = encoded(mixed, sha256)
     mixed.controller.closed = True
     mixed.until("07:30")
-    emergency_set.sound(mixed.ctx, mixed.on_duty, PROVINCE[0], AlertKind.STORM, "bão", timedelta(minutes=3))
+    word, lasts = typed(mixed.ctx, mixed.on_duty, PROVINCE[0]), timedelta(minutes=3)
+    emergency_set.sound(mixed.ctx, mixed.on_duty, PROVINCE[0], AlertKind.STORM, "bão", lasts, confirmed=word)
     mixed.until("07:36")
     for number, post in enumerate(mixed.posts):
         [sound] = post.pole.heard

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.audio import tone
 from support.bad_day import HOUR, MINUTE, BadDay
+from support.sirens import typed
 
 from broadcasts.wire import codec, topics
 from broadcasts.wire.alert import AlertDocument, AlertKind, Repeat
@@ -46,9 +47,10 @@ def warn(day: BadDay, lasts: int = 10) -> str:
     """Of what they hold, every minute, for so many minutes; and the controller looks at once."""
     content = [("vi", day.studio.sounds["storm"])]
     minutes = timedelta(minutes=lasts)
+    word = typed(day.ctx, day.on_duty, SCOPE)
     name = alerting.sound(
-        day.ctx, day.on_duty, SCOPE, AlertKind.STORM, content, "bão", minutes, repeat=EVERY_MINUTE
-    )  # fmt: skip
+        day.ctx, day.on_duty, SCOPE, AlertKind.STORM, content, "bão", minutes, repeat=EVERY_MINUTE, confirmed=word
+    )
     day.world.backstage.nudge()
     return name
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 from support.audio import tone
+from support.sirens import typed
 
 from broadcasts.audio.chain import Limits
 from broadcasts.audio.store import Store
@@ -207,7 +208,9 @@ class BadDay:
 
     def alert(self, lasts: timedelta = timedelta(minutes=10), scope: str = PROVINCE[0], **fields: Any) -> str:
         content = [("vi", self.studio.sounds["siren"])]
-        return alerting.sound(self.ctx, self.on_duty, scope, AlertKind.STORM, content, "bão", lasts, **fields)
+        word = typed(self.ctx, self.on_duty, scope, fields.get("units"))
+        told = {"confirmed": word} | fields
+        return alerting.sound(self.ctx, self.on_duty, scope, AlertKind.STORM, content, "bão", lasts, **told)
 
     def silence(self, scope: str = PROVINCE[0]) -> None:
         alerting.silence(self.ctx, self.on_duty, scope)

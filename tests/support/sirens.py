@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +15,11 @@ from broadcasts.wire.alert import Alert, AlertDocument, AlertKind
 from broadcasts.wire.jws import Typ
 from broadcasts.wire.trust import Use
 from controller.db.tables import EmergencyReach, EmergencyRecording, ScopeDocument, Unit
-from controller.services import emergencies
+from controller.services import alert_reach, emergencies
 from controller.services.alert_calls import Call, Content
+from controller.services.context import Context
 from controller.services.files import scopes_of
+from controller.services.rights import Actor
 from controller.services.targets import Target
 from controller.services.trusting import TRUST
 from device_sim.alerts import concerning
@@ -36,6 +39,12 @@ def call(house: House, target: Target, **changed: Any) -> Call:
 
 def sounded(house: House, target: Target, **changed: Any) -> str:
     return emergencies.sound(house.ctx, house.on_duty, call(house, target, **changed))
+
+
+def typed(ctx: Context, officer: Actor, scope: str, units: Sequence[str] | None = None) -> str:
+    """What who sounds it in this one list types in."""
+    with ctx.db.read() as session:
+        return alert_reach.of_scope(session, officer, scope, units).word
 
 
 def documents(house: House | office.House) -> dict[str, AlertDocument]:

@@ -18,6 +18,7 @@ from controller.db.tables import (
     Area,
     Cluster,
     Drill,
+    DrillBefore,
     DrillReach,
     Emergency,
     EmergencyReach,
@@ -69,9 +70,17 @@ def unplanned(session: Session, where: Where, now: datetime, most: int) -> list[
                 if line.started is not None
             ]
     for drill in drills:
-        marks = {line.cluster: line.found for line in drill_tally.tally(session, drill.id, now)}
+        exercised = drill_tally.tally(session, drill.id, now)
+        marks = {line.cluster: line.found for line in exercised}
         about = _of_drill(drill, names)
         found += _at_clusters(session, where, DrillReach, DrillReach.drill_id == drill.id, marks, about)
+        gone = {each.cluster: _best(each.before) for each in exercised if each.before}
+        if any(mark.mark is not Mark.NOT_REACHED for mark in gone.values()):
+            found += [
+                each
+                for each in _at_clusters(session, where, DrillBefore, DrillBefore.drill_id == drill.id, gone, about)
+                if each.started is not None
+            ]
     for row in voices:
         found += _spoken(session, row, here, now)
     return found
@@ -167,7 +176,7 @@ def _languages(content: Collection[Collection[str]]) -> str:
 def _at_clusters(
     session: Session,
     where: Where,
-    reach: type[EmergencyReach | ReachBefore | DrillReach],
+    reach: type[EmergencyReach | ReachBefore | DrillReach | DrillBefore],
     mine: ColumnElement[bool],
     marks: Mapping[str, Finding],
     about: Mapping[str, Any],
@@ -181,7 +190,7 @@ def _at_clusters(
     )
     found = []
     for each, cluster, commune in session.execute(wanted):
-        row: EmergencyReach | ReachBefore | DrillReach = each
+        row: EmergencyReach | ReachBefore | DrillReach | DrillBefore = each
         mark = marks[cluster.id]
         length = row.ended_at - row.sounded_at if row.sounded_at is not None and row.ended_at is not None else None
         told: dict[str, Any] = {
@@ -195,7 +204,7 @@ def _at_clusters(
     return found
 
 
-def _best(before: Iterable[ReachBefore]) -> Finding:
+def _best(before: Iterable[ReachBefore | DrillBefore]) -> Finding:
     """Of units that were swapped while it stood: what the villagers had of them."""
     marks = [
         Mark.NOT_REACHED if row.sounded_at is None

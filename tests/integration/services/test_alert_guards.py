@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 from support.services import HERE, THERE, House, raises
-from support.sirens import call, documents
+from support.sirens import HOUR, call, documents, preload, typed
 
 from broadcasts.errors import Refused
-from controller.db.tables import Emergency, User
-from controller.services import accounts, alert_inline, delegating, emergencies, people
+from broadcasts.wire.alert import AlertKind
+from controller.db.tables import AuditEntry, Emergency, User
+from controller.services import accounts, alert_inline, alerting, delegating, emergencies, emergency_set, people
+from controller.services.alert_guards import Exempt
+from controller.services.alert_reach import Reach
 from controller.services.emergency_rules import EmergencyRules
 from controller.services.rights import Actor, Role
 from controller.services.targets import Target
@@ -111,3 +116,46 @@ def test_who_has_the_right_himself_too_confirms_in_his_own_name(house: House, ch
     delegating.lend(house.ctx, chief, "deputy", COMMUNE, None, house.now + timedelta(days=2), "Đi họp")
     name = emergencies.sound(house.ctx, chief, call(house, Target(areas=(COMMUNE,))))
     emergencies.confirm(house.ctx, house.actor("deputy"), name, right=True)
+
+
+@pytest.mark.parametrize("own_set", [False, True])
+def test_one_list_alone_has_the_same_guards_as_any_target(house: House, own_set: bool) -> None:
+    calm = guarded(house, wide_clusters=1, per_scope=2)
+    preload(house, COMMUNE, AlertKind.STORM)
+    content = [("vi", house.bulletin.sha256)]
+
+    def sound(**told: Any) -> str:
+        if own_set:
+            return emergency_set.sound(calm.ctx, calm.on_duty, COMMUNE, AlertKind.STORM, "Bão", HOUR, **told)
+        return alerting.sound(calm.ctx, calm.on_duty, COMMUNE, AlertKind.STORM, content, "Bão", HOUR, **told)
+
+    for wrong in ({}, {"confirmed": "999"}):
+        with raises(Refused, "alert.confirm_reach"):
+            sound(**wrong)
+    word = typed(calm.ctx, calm.on_duty, COMMUNE)
+    sound(confirmed=word)
+    emergencies.sound(calm.ctx, calm.on_duty, call(calm, Target(areas=(COMMUNE,))))
+    with raises(Refused, "alert.rate_scope"):
+        sound(confirmed=word)
+    name = sound(exempt=Exempt.SANDBOX)
+    with house.ctx.db.read() as session:
+        told = session.scalars(select(AuditEntry.detail).where(AuditEntry.about == name)).one()
+    assert told["exempt"] == "sandbox"
+
+
+def test_nothing_that_a_person_reaches_states_an_exemption() -> None:
+    root = Path(alerting.__file__).parents[1]
+    stated = {
+        str(path.relative_to(root)): sorted(set(re.findall(r"Exempt\.([A-Z]+)", path.read_text("utf-8"))))
+        for path in root.rglob("*.py")
+    }
+    assert {path: names for path, names in stated.items() if names} == {
+        "bootstrap/officers.py": ["SANDBOX"],
+        "bootstrap/sandbox.py": ["SANDBOX"],
+        "services/live_later.py": ["SPOKEN"],
+    }
+
+
+def test_nothing_is_remembered_as_an_emergency_without_a_word_of_the_guards(house: House) -> None:
+    with house.ctx.db.write() as session, pytest.raises(AssertionError):
+        alerting.remember(session, Emergency(), Reach((), ()), None)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import pyotp
 import pytest
 from sqlalchemy import select
 from support.services import HERE, THERE, House, raises
+from support.sirens import typed
 
 from broadcasts.errors import Refused
 from broadcasts.wire.alert import AlertKind
@@ -49,7 +50,11 @@ def inside(house: House, officer: Actor) -> tuple[str, pyotp.TOTP]:
 
 def sound(house: House, actor: Actor, scope: str = COMMUNE) -> str:
     content = [("vi", house.bulletin.sha256)]
-    return alerting.sound(house.ctx, actor, scope, AlertKind.FLOOD, content, "Nước lên", LASTS)
+    try:
+        word = typed(house.ctx, house.on_duty, scope)
+    except Refused:  # no such place
+        word = ""
+    return alerting.sound(house.ctx, actor, scope, AlertKind.FLOOD, content, "Nước lên", LASTS, confirmed=word)
 
 
 def standing(house: House) -> list[str]:

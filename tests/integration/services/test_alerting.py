@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 from support.services import HERE, NOON, THERE, House, raises
+from support.sirens import typed
 
 from broadcasts.clock import from_unix_ms, unix_ms
 from broadcasts.errors import Refused
@@ -20,6 +22,7 @@ from broadcasts.wire.jws import SigningKey, Typ
 from broadcasts.wire.trust import Trust, Use
 from controller.db.tables import AuditEntry, ScopeDocument, StandingAlert
 from controller.services import alerting, reconciling, settling, trusting
+from controller.services.emergency_rules import EmergencyRules
 
 SCOPE = f"c-{HERE}"
 HOUR = timedelta(hours=1)
@@ -33,7 +36,10 @@ def sound(
     units: list[str] | None = None,
 ) -> str:
     content = [("vi", house.bulletin.sha256), ("km", house.other.sha256)]
-    return alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, reason, lasts, units=units)
+    word = typed(house.ctx, house.on_duty, scope, units)
+    return alerting.sound(
+        house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, reason, lasts, units=units, confirmed=word
+    )
 
 
 def stored(house: House, scope: str = SCOPE) -> ScopeDocument:
@@ -154,9 +160,12 @@ def test_a_list_out_there_of_which_the_backup_knows_nothing_is_outranked_by_an_e
 
 
 def test_one_alert_more_than_a_list_can_say_is_refused_before_anything_is_decided(house: House) -> None:
+    many = replace(house.ctx, emergencies=EmergencyRules(per_person=100, per_scope=100))
+
     def one(reason: str) -> str:
         content = [("vi", house.bulletin.sha256)]
-        return alerting.sound(house.ctx, house.on_duty, SCOPE, AlertKind.FLOOD, content, reason, HOUR)
+        word = typed(house.ctx, house.on_duty, SCOPE)
+        return alerting.sound(many, house.on_duty, SCOPE, AlertKind.FLOOD, content, reason, HOUR, confirmed=word)
 
     names = [one(f"Nước lên {n}") for n in range(64)]
     before = stored(house)

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from support.audio import recording
 from support.services import HERE, THERE, House, raises
+from support.sirens import typed
 
 from broadcasts.errors import Refused
 from broadcasts.wire.alert import Alert, AlertKind
@@ -121,7 +122,8 @@ def test_an_alert_takes_the_narrowest_recording_of_each_language_that_all_its_un
     }
     house.compile()
     for scope, units in ((PROVINCE, (UNIT, FAR)), (f"c-{HERE}", (UNIT,))):
-        name = emergency_set.sound(house.ctx, house.on_duty, scope, STORM, "Bão số 9", LASTS)
+        word = typed(house.ctx, house.on_duty, scope)
+        name = emergency_set.sound(house.ctx, house.on_duty, scope, STORM, "Bão số 9", LASTS, confirmed=word)
         with house.ctx.db.read() as session:
             alert = Alert.model_validate(session.get_one(StandingAlert, (name, scope)).entry, strict=False)
         names = {part.asset.sha256 for part in alert.content}

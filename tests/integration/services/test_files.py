@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from support.services import HERE, NOON, THERE, House, raises
+from support.sirens import typed
 
 from broadcasts.errors import Refused
 from broadcasts.wire.alert import AlertKind
@@ -69,7 +70,8 @@ def test_what_was_withdrawn_before_it_left_was_never_anybodys(house: House) -> N
 @pytest.mark.parametrize("scope", ["p-94", f"c-{HERE}", UNIT])
 def test_an_alert_opens_its_recording_to_the_units_of_its_scope_while_it_stands(house: House, scope: str) -> None:
     content = [("vi", house.other.sha256)]
-    alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, "Nước lên", timedelta(hours=1))
+    word, hour = typed(house.ctx, house.on_duty, scope), timedelta(hours=1)
+    alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, "Nước lên", hour, confirmed=word)
     assert fetch(house, asset=house.other.sha256)
     if scope == "p-94":
         assert fetch(house, FAR, asset=house.other.sha256)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from support.services import HERE, NOON, THERE, House
+from support.sirens import typed
 from support.voices import Voice
 
 from broadcasts.clock import unix_ms
@@ -293,7 +294,9 @@ def test_a_retained_plan_of_a_unit_that_we_do_not_know_stops_nothing(house: Hous
 def test_our_own_alert_list_found_above_ours_is_outranked(house: House, inbound: Inbound) -> None:
     scope = f"c-{HERE}"
     content = [("vi", house.bulletin.sha256)]
-    alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, "x", timedelta(hours=1))
+    number = typed(house.ctx, house.on_duty, scope)
+    hour = timedelta(hours=1)
+    alerting.sound(house.ctx, house.on_duty, scope, AlertKind.FLOOD, content, "x", hour, confirmed=number)
     with house.ctx.db.write() as session:
         stored = session.get_one(ScopeDocument, scope)
         later, stored.version = stored.document, stored.version - 5_000
@@ -306,7 +309,9 @@ def test_our_own_alert_list_found_above_ours_is_outranked(house: House, inbound:
 
 def test_an_alert_list_moved_to_another_scope_is_put_aside(house: House, inbound: Inbound) -> None:
     content = [("vi", house.bulletin.sha256)]
-    alerting.sound(house.ctx, house.on_duty, f"c-{HERE}", AlertKind.FLOOD, content, "x", timedelta(hours=1))
+    number = typed(house.ctx, house.on_duty, f"c-{HERE}")
+    hour = timedelta(hours=1)
+    alerting.sound(house.ctx, house.on_duty, f"c-{HERE}", AlertKind.FLOOD, content, "x", hour, confirmed=number)
     with house.ctx.db.read() as session:
         mine = session.get_one(ScopeDocument, f"c-{HERE}").document
     topic = topics.to_scope(f"c-{THERE}", ScopeTopic.ALERT)

@@ -16,11 +16,12 @@ from support.live_studio import Studio
 from broadcasts.audio.live import RATES
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.alert import AlertKind
-from controller.db.tables import EmergencyReach
+from controller.db.tables import AuditEntry, EmergencyReach
 from controller.services import emergencies, live_keeping, live_sessions
 from controller.services.alert_calls import Call, Content
-from controller.services.live_sessions import SOON
+from controller.services.live_rules import SOON
 from controller.services.rights import Actor
+from controller.services.seeding import PROVINCE
 from controller.services.targets import Target
 
 
@@ -61,6 +62,49 @@ def test_emergencies_of_one_person_are_counted(studio: Studio) -> None:
         live_sessions.declare(few, studio.officer, studio.emergency())
     studio.clock.advance(few.emergencies.window.total_seconds() + 1)
     live_sessions.declare(few, studio.house.actor("khancap"), studio.emergency())
+
+
+def flood(studio: Studio, folder: Path) -> Call:
+    siren = studio.house.add_asset(recording(folder / "siren.wav", seconds=1.5)).sha256
+    content = Content(recordings=(("vi", siren),))
+    return Call(AlertKind.FLOOD, Target(areas=(PROVINCE[0],)), content, "Nước lên", timedelta(hours=1), confirmed="10")
+
+
+def test_spoken_and_played_emergencies_of_one_person_are_one_count(studio: Studio, tmp_path: Path) -> None:
+    told = flood(studio, tmp_path)
+    few = replace(studio.ctx, emergencies=replace(studio.ctx.emergencies, per_person=2))
+    live_sessions.declare(few, studio.officer, studio.emergency())
+    emergencies.sound(few, studio.officer, told)
+    with pytest.raises(Refused, match=r"alert\.rate_person"):
+        live_sessions.declare(few, studio.officer, studio.emergency())
+    with pytest.raises(Refused, match=r"alert\.rate_person"):
+        emergencies.sound(few, studio.officer, told)
+    studio.clock.advance(few.emergencies.window.total_seconds() + 1)
+    emergencies.sound(few, studio.house.actor("khancap"), told)
+
+
+def test_a_voice_counts_for_the_lists_that_would_carry_it_while_it_may_sound(studio: Studio, tmp_path: Path) -> None:
+    told = flood(studio, tmp_path)
+    few = replace(studio.ctx, emergencies=replace(studio.ctx.emergencies, per_scope=1))
+    unspoken = live_sessions.declare(few, studio.officer, studio.emergency())
+    for refused in (lambda: emergencies.sound(few, studio.officer, told),
+                    lambda: live_sessions.declare(few, studio.officer, studio.emergency())):  # fmt: skip
+        with pytest.raises(Refused, match=r"alert\.rate_scope"):
+            refused()
+    commune = studio.emergency(areas=(studio.house.commune,))
+    live_sessions.stop(few, studio.officer, live_sessions.declare(few, studio.officer, commune), None)
+    live_sessions.stop(few, studio.officer, unspoken, None)
+    spoken = live_sessions.declare(few, studio.officer, studio.emergency())
+    live_sessions.begin(few, studio.officer, spoken, studio.room)
+    studio.room.turn()
+    live_sessions.stop(few, studio.officer, spoken, studio.room)
+    studio.wait(5)
+    with pytest.raises(Refused, match=r"alert\.rate_scope"):
+        emergencies.sound(few, studio.officer, told)
+    studio.clock.advance(few.emergencies.window.total_seconds() + 1)
+    emergencies.sound(few, studio.house.actor("khancap"), told)
+    with pytest.raises(Refused, match=r"alert\.rate_scope"):
+        live_sessions.declare(few, studio.house.actor("khancap"), studio.emergency())
 
 
 def test_an_emergency_that_nobody_speaks_into_goes_stale(studio: Studio) -> None:
@@ -112,7 +156,7 @@ def test_silence_for_all_ends_the_voice_of_an_emergency_too(studio: Studio) -> N
     assert studio.room.on_air == (again,), "what begins afterwards is not meant"
 
 
-def test_who_was_away_gets_the_recording_of_an_emergency_as_an_alert(studio: Studio) -> None:
+def test_who_was_away_gets_the_recording_of_an_emergency_as_an_alert(studio: Studio, tmp_path: Path) -> None:
     officer = studio.officer
     name = live_sessions.declare(studio.ctx, officer, studio.emergency(chime="", areas=(studio.house.commune,)))
     live_sessions.begin(studio.ctx, officer, name, studio.room)
@@ -123,6 +167,11 @@ def test_who_was_away_gets_the_recording_of_an_emergency_as_an_alert(studio: Stu
     live_keeping.keep(studio.ctx, studio.clock.now())
     row = studio.row(name)
     assert len(row.alerts) == 1
+    with studio.ctx.db.read() as session:
+        told = session.scalars(select(AuditEntry.detail).where(AuditEntry.about == row.alerts[0])).one()
+    assert told["exempt"] == "spoken", "nobody types a number for it: he did when he began to speak"
+    once = replace(studio.ctx, emergencies=replace(studio.ctx.emergencies, per_person=2, wide_clusters=1))
+    emergencies.sound(once, officer, flood(studio, tmp_path))
     assert row.later_until == row.hard_end + timedelta(minutes=60)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import text, update
 from support.services import HERE, NOON, House
+from support.sirens import typed
 from support.voices import Voice
 
 from broadcasts.domain.delivery import State
@@ -77,7 +78,9 @@ def test_plans_that_connected_units_have_not_applied_are_counted_with_their_age(
 
 def test_alerts_disk_queue_and_broker_are_told_as_they_are(house: House, tmp_path: Path) -> None:
     content = [("vi", house.bulletin.sha256)]
-    alerting.sound(house.ctx, house.on_duty, "p-94", AlertKind.FLOOD, content, "x", timedelta(minutes=5))
+    word = typed(house.ctx, house.on_duty, "p-94")
+    short = timedelta(minutes=5)
+    alerting.sound(house.ctx, house.on_duty, "p-94", AlertKind.FLOOD, content, "x", short, confirmed=word)
     found = look(house, tmp_path)
     assert (found.alerts_active, found.ingest_queue, found.broker_thread_alive, found.broker_connected) == (
         1, 3, True, False,

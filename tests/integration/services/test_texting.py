@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 from sqlalchemy import select
 from support.services import HERE, House, raises
+from support.sirens import typed
 
 from broadcasts.clock import SystemClock, unix_ms
 from broadcasts.errors import Fault, Refused
@@ -32,7 +33,10 @@ HOUR = timedelta(hours=1)
 
 def sound(house: House, units: list[str] | None = None) -> str:
     content = [("vi", house.bulletin.sha256), ("km", house.other.sha256)]
-    return alerting.sound(house.ctx, house.on_duty, SCOPE, AlertKind.FLOOD, content, "Nước lên", HOUR, units=units)
+    word = typed(house.ctx, house.on_duty, SCOPE, units)
+    return alerting.sound(
+        house.ctx, house.on_duty, SCOPE, AlertKind.FLOOD, content, "Nước lên", HOUR, units=units, confirmed=word
+    )
 
 
 def units_of(house: House, alert: str) -> list[str]:

@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("issued_at", base.Instant(timezone=True), nullable=False),
         sa.Column("seen_version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("published_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("stale", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("scope", name=op.f("pk_drill_lists")),
     )
     op.create_table(
@@ -1263,6 +1264,7 @@ def upgrade() -> None:
         sa.Column("drill_id", sa.String(length=32), nullable=False),
         sa.Column("cluster_id", sa.String(length=32), nullable=False),
         sa.Column("unit_id", sa.String(length=32), nullable=True),
+        sa.Column("since", base.Instant(timezone=True), nullable=True),
         sa.Column("sounded_at", base.Instant(timezone=True), nullable=True),
         sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
         sa.Column("heard", sa.Boolean(), nullable=True),
@@ -1273,6 +1275,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("drill_reach", schema=None) as batch_op:
         batch_op.create_index("ix_drill_reach_unit", ["drill_id", "unit_id"], unique=False)
+
+    op.create_table(
+        "drill_reach_before",
+        sa.Column("drill_id", sa.String(length=32), nullable=False),
+        sa.Column("cluster_id", sa.String(length=32), nullable=False),
+        sa.Column("unit_id", sa.String(length=32), nullable=False),
+        sa.Column("since", base.Instant(timezone=True), nullable=True),
+        sa.Column("until", base.Instant(timezone=True), nullable=False),
+        sa.Column("sounded_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("ended_at", base.Instant(timezone=True), nullable=True),
+        sa.Column("heard", sa.Boolean(), nullable=True),
+        sa.Column("skipped", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["cluster_id"], ["clusters.id"], name=op.f("fk_drill_reach_before_cluster_id_clusters")
+        ),
+        sa.ForeignKeyConstraint(["drill_id"], ["drills.id"], name=op.f("fk_drill_reach_before_drill_id_drills")),
+        sa.PrimaryKeyConstraint("drill_id", "cluster_id", "unit_id", name=op.f("pk_drill_reach_before")),
+    )
+    with op.batch_alter_table("drill_reach_before", schema=None) as batch_op:
+        batch_op.create_index("ix_drill_reach_before_unit", ["drill_id", "unit_id"], unique=False)
 
     op.create_table(
         "emergency_reach",
@@ -1874,6 +1896,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_emergency_reach_unit")
 
     op.drop_table("emergency_reach")
+    with op.batch_alter_table("drill_reach_before", schema=None) as batch_op:
+        batch_op.drop_index("ix_drill_reach_before_unit")
+
+    op.drop_table("drill_reach_before")
     with op.batch_alter_table("drill_reach", schema=None) as batch_op:
         batch_op.drop_index("ix_drill_reach_unit")
 
