@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,12 @@ from broadcasts.domain.cap import MsgType, Status
 from broadcasts.wire.alert import AlertKind
 from controller.app import create_app
 from controller.db.tables import CapFeed, CapMessage, CapRule, Emergency
-from controller.services import cap_acting, cap_xml, emergencies, emergency_set
+from controller.services import alert_guards, cap_acting, cap_by_rule, cap_xml, emergencies, emergency_set
 from controller.services.alert_calls import Call
+from controller.services.emergency_rules import EmergencyRules
 from controller.services.rights import Role
 from controller.services.targets import Target
+from controller.web.words import Words
 
 TIGHT = "<area><areaDesc>Xã</areaDesc><geocode><valueName>VN-GSO</valueName><value>31615</value></geocode></area>"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -284,3 +287,78 @@ def test_a_cancel_that_is_handed_in_shows_what_it_took_back(house: House, token:
     page: Page = lan.get(f"/cap/{name}")
     assert "Đã bị hủy" in page.text
     assert not [form for form in page.forms if ("act", "sound") in form.fields]
+
+
+RULE = {"kind": "storm", "severity": "Extreme", "urgency": "Immediate", "certainty": "Observed", "minutes": "15"}
+EVERYWHERE = TIGHT.replace("31615", "94")
+
+
+def _in_force(house: House, lan: Person, minh: Person, area: str, **changed: str) -> str:
+    """A standing rule, by two persons; its id."""
+    feed = _feed(house)
+    with house.ctx.db.read() as session:
+        before = set(session.scalars(select(CapRule.id)))
+    _post(lan, f"/cap-feeds/{feed.id}", act="rule", **(RULE | {"area": area, "until": "2026-06-30"} | changed))
+    with house.ctx.db.read() as session:
+        (rule,) = set(session.scalars(select(CapRule.id))) - before
+    assert "Quy tắc đã có hiệu lực" in _post(minh, f"/cap-rules/{rule}", act="approve").text
+    return rule
+
+
+HELD: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
+    "too wide": (PROVINCE[0], {}, {}, "Lý do: quá nhiều cụm loa, cần người xác nhận bằng tay."),
+    "no recording": ("c-31615", {"kind": "tsunami"}, {}, "Lý do: chưa có bản ghi sẵn cho loại cảnh báo này."),
+    "too many here": ("c-31615", {}, {"per_scope": 0}, "Lý do: nơi này đã có quá nhiều cảnh báo trong thời gian ngắn."),
+    "too many": ("c-31615", {}, {"per_person": 0}, "Lý do: đã phát quá nhiều cảnh báo trong thời gian ngắn."),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_a_rule_that_is_held_back_says_why_in_words_and_waits_for_a_person(
+    house: House, token: str, lan: Person, minh: Person, case: str
+) -> None:
+    area, told, guards, words = HELD[case]
+    rule = _in_force(house, lan, minh, area, events=f"Giữ {case}", **told)
+    where = EVERYWHERE if area == PROVINCE[0] else TIGHT
+    data = document(f"giu-{case}".replace(" ", "-"), infos=info(event=f"Giữ {case}", area=where))
+    name = _hand_in(house, token, data).json()["id"]
+    strict = replace(house.ctx, emergencies=replace(EmergencyRules(), **guards))
+    cap_acting.Acting(strict).step(house.clock.now())
+    page = lan.get(f"/cap/{name}")
+    assert "Chờ xác nhận" in page.text
+    assert "Quy tắc tự động không phát bản tin này: cần người xác nhận." in page.text
+    assert words in page.text
+    assert "Quy tắc tự động không phát bản tin này" in lan.get("/cap").text
+    assert [form for form in page.forms if ("kind", "storm") in form.fields or told], "and a person may sound it here"
+    with house.ctx.db.read() as session:
+        assert not session.scalars(select(Emergency.id).where(Emergency.reason.contains(f"[{name}]"))).all()
+    assert "Quy tắc đã chấm dứt" in _post(lan, f"/cap-rules/{rule}", act="end").text
+
+
+def test_where_one_rule_sounds_and_another_is_held_the_page_says_which_and_where_to_go(
+    house: House, token: str, lan: Person, minh: Person
+) -> None:
+    sounds = _in_force(house, lan, minh, "c-31615", events="Giữ một phần")
+    held = _in_force(house, lan, minh, PROVINCE[0], events="Giữ một phần", kind="tsunami")
+    data = document("giu-mot-phan", infos=info(event="Giữ một phần", area=EVERYWHERE))
+    name = _hand_in(house, token, data).json()["id"]
+    cap_acting.Acting(house.ctx).step(house.clock.now())
+    page = lan.get(f"/cap/{name}")
+    assert "Đã tự động phát" in page.text
+    assert "Phát khẩn cấp ở 5 cụm loa" in page.text
+    assert "Không phát." in page.text
+    assert "ở những nơi đó cần người phát" in page.text
+    assert 'href="/emergency"' in page.html
+    for rule in (sounds, held):
+        _post(lan, f"/cap-rules/{rule}", act="end")
+
+
+def test_every_guard_that_can_hold_a_rule_back_has_words_of_its_own() -> None:
+    """A key without words would be "the system could not, see the log"."""
+    sources = [Path(str(each.__file__)).read_text("utf-8") for each in (alert_guards, cap_by_rule)]
+    told = set(re.findall(r'Refused\(\s*"([a-z_.]+)"', "".join(sources)))
+    assert {"alert.confirm_reach", "alert.rate_person", "alert.rate_scope", "cap.over", "cap.place_unknown"} <= told
+    for language in ("vi", "en"):
+        words = Words(language, SENT)
+        other = words.t("cap.why.other")
+        assert [key for key in told if words.maybe("cap.why", key) == other] == []
