@@ -20,6 +20,7 @@ from controller.db.ears import AssetSound, EnvelopePart, Hearing
 from controller.db.emergencies import Emergency, EmergencyReach, ReachBefore, StandingAlert
 from controller.db.enrolments import Enrolment, FactoryEntry, Revocation, UnitCertificate
 from controller.db.faults import FaultCase, FaultMove, Notice, PlannedWork, UnitHealth
+from controller.db.feedback import Feedback
 from controller.db.history import ClusterDay
 from controller.db.inventory import BookEntry, Divergence, Hardware, HardwareClass, Pole, SheetImport
 from controller.db.link import JournalEntry, JournalMark, ScopeDocument, UnitFault, UnitPlan, UnitStatus
@@ -83,6 +84,7 @@ __all__ = [
     "FactoryEntry",
     "FaultCase",
     "FaultMove",
+    "Feedback",
     "Hardware",
     "HardwareClass",
     "Hearing",

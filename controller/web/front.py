@@ -29,6 +29,7 @@ from controller.web.pages import (
     emergency_set,
     exceptions,
     faults,
+    feedback,
     fleet,
     groups,
     guide,
@@ -97,7 +98,7 @@ def router() -> APIRouter:
         rounds,
     )
     places = (places_on_map, groups, areas, units)
-    several = (delegations, exceptions, people, audit, playings, sandbox)
+    several = (feedback, delegations, exceptions, people, audit, playings, sandbox)
     alarms = (emergency_set, emergency, drills, guide, alerts, cap, cap_feeds, voices)
     for page in (*first, *places, regulation, relays, *alarms, *several):
         made.include_router(page.router)

@@ -31,6 +31,7 @@ AUTHOR = (
         "/sound-library",
         "/uploads",
         "/groups",
+        "/feedback",
         "/more",
         "/map",
         "/clusters",

@@ -54,7 +54,7 @@ def body(path: str, told: dict[str, str]) -> dict[str, Any]:
         return {"seen": "never-was"}
     if path.endswith(("hardware", "place", "swap", "take-down", "/clusters")):
         return {}
-    if path.endswith(("hearing", "description")) or "/groups" in path or "/areas" in path:
+    if path.endswith(("hearing", "description")) or "/groups" in path or "/areas" in path or "/feedback" in path:
         return {}
     if "/regulation" in path:
         return {"number": "", "hours": []} | ({} if path.endswith("preview") else {"revision": 0})

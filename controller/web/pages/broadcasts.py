@@ -13,6 +13,7 @@ from broadcasts.domain.recurrence import starts
 from broadcasts.domain.schedule_check import FAR
 from broadcasts.errors import Refused
 from controller.db.tables import Broadcast, Revision
+from controller.services import feedback
 from controller.services.approving import withdraw
 from controller.services.rescheduling import is_series
 from controller.services.rights import Right
@@ -47,11 +48,13 @@ def one(desk: PersonDesk, broadcast_id: str) -> Response:
     desk.actor.need(Right.LOOK)
     with desk.office.ctx.db.read() as session:
         it = whole(session, desk.actor, broadcast_id)
+        answers = feedback.answered_by(session, desk.actor, broadcast_id)
     told = _proof(desk, broadcast_id)
     broadcast = it.broadcast
     return desk.page(
         "broadcast.html",
         it=it,
+        answers=answers,
         **sounds_of(desk, it.parts),
         all=told["all"],
         chosen=told["chosen"],
