@@ -44,7 +44,8 @@ def test_an_officer_takes_it_down_answers_it_and_the_bulletin_says_whom_it_answe
     empty = post(who, "/feedback", text=" ", contact=WHO)
     assert (empty.status, "Hãy ghi nội dung" in empty.text, WHO in empty.html) == (422, True, True)
     words = "=Loa <b>to</b> quá"
-    assert "Đã lưu phản ánh" in post(who, "/feedback", text=words, broadcast=bulletin, contact=WHO).text
+    kept = post(who, "/feedback", text=words, channel="phone", broadcast=bulletin, contact=WHO)
+    assert "Đã lưu phản ánh" in kept.text
     assert "<b>to</b>" not in who.get("/feedback").html
     [name] = [form["id"] for form in _listed(house)]
     assert WHO in who.get(f"/feedback/{name}").text
@@ -75,7 +76,10 @@ def api(house: House) -> TestClient:
 
 def test_a_program_does_the_same(house: House, who: Person, bulletin: str) -> None:
     headers = {"x-form-token": who.token()}
-    made = who.client.post("/api/v1/feedback", json={"text": "Mất tiếng", "contact": WHO}, headers=headers)
+    made = who.client.post(
+        "/api/v1/feedback", json={"text": "Mất tiếng", "contact": WHO, "area": house.commune}, headers=headers
+    )
+    assert made.status_code == 201, made.json()
     assert (made.status_code, made.json()["contact"], made.json()["channel"]) == (201, WHO, "person")
     path = f"/api/v1/feedback/{made.json()['id']}"
     open_ = who.client.post(f"{path}/link", json={"broadcast": bulletin}, headers=headers)
