@@ -15,13 +15,23 @@ def sheet(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     return table(head, rows).encode("utf-8-sig")
 
 
+def sheet_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """More of the same file."""
+    out = io.StringIO(newline="")
+    _write(out, rows)
+    return out.getvalue().encode()
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """CSV as RFC 4180 has it."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(head)
-    writer.writerows([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows)
+    csv.writer(out).writerow(head)
+    _write(out, rows)
     return out.getvalue()
+
+
+def _write(out: io.StringIO, rows: Iterable[Sequence[str]]) -> None:
+    csv.writer(out).writerows([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows)
 
 
 def plain(cell: str) -> str:

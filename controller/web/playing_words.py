@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from broadcasts.domain.tally import Mark, Why
-from controller.services.csv_table import sheet
+from controller.services.csv_table import sheet, sheet_lines
 from controller.services.views.playing import Kind, Playing
 from controller.web.catalogue import knows
 from controller.web.series_words import dated
@@ -91,6 +91,11 @@ def cells(words: Words, line: Playing) -> list[str]:
         "" if line.coverage is None else f"{round(line.coverage * 100)}",
         result(words, line),
     ]
+
+
+def more_csv(words: Words, lines: Iterable[Playing]) -> bytes:
+    """What follows in the same file."""
+    return sheet_lines(cells(words, line) for line in lines)
 
 
 def as_csv(words: Words, lines: Iterable[Playing]) -> bytes:

@@ -4,10 +4,11 @@ and live voices among them (R-099)."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from broadcasts.clock import VIETNAM
@@ -16,19 +17,75 @@ from broadcasts.errors import Refused
 from controller.db.tables import Approval, Area, Cluster, Delivery, Revision, Station, User
 from controller.services.rights import Actor, Right, below
 from controller.services.views.playing import Kind, Playing, ms
-from controller.services.views.playings_unplanned import Where, unplanned
+from controller.services.views.playings_unplanned import Where, instants, unplanned
 
 LONGEST = 92
 """Days in one table: a quarter."""
 MOST = 20_000
-"""Lines in one table."""
+"""Lines on one page."""
 AT_ONCE = 300
 
 
+@dataclass(frozen=True)
+class Page:
+    """`next`: the instant from which the next one goes on; none for the last."""
+
+    lines: Sequence[Playing]
+    next: datetime | None
+
+
+def page(
+    session: Session,
+    actor: Actor,
+    first: date,
+    last: date,
+    now: datetime,
+    area: str = "",
+    since: datetime | None = None,
+    limit: int = MOST,
+) -> Page:
+    """What should have begun by now on these local days, from the instant `since` on, in order of time and place;
+    `area`: at its clusters alone, which may be one that was merged since.
+
+    Nothing is ever left out, and nothing stands on two pages, whatever happens between them: a page ends between two
+    instants, so it has more than `limit` lines only where one instant alone has. Raises Refused: "no_right",
+    "area.unknown", "playings.days"."""
+    where = _where(actor, session, first, last, now, area)
+    if since is not None:
+        where = replace(where, begin=max(where.begin, since))
+    cut = _cut(session, where, limit)
+    if cut is not None:
+        where = replace(where, end=cut)
+    beside = unplanned(session, where, now)
+    rows: Any = session.execute(
+        _of(where, select(Delivery, Cluster, Area.name)).order_by(Delivery.start, Area.name, Cluster.name, Delivery.id)
+    ).all()
+    wholes = {(row[0].broadcast_id, row[0].revision) for row in rows}
+    revisions, approvers = _revisions(session, wholes), _approvers(session, wholes)
+    lines = [_line(row[0], row[1], row[2], revisions, approvers) for row in rows]
+    if beside:
+        lines = sorted([*lines, *beside], key=lambda line: (line.planned, line.commune, line.cluster))
+    return Page(lines, cut)
+
+
 def playings(session: Session, actor: Actor, first: date, last: date, now: datetime, area: str = "") -> list[Playing]:
-    """What should have begun by now on these local days, in order of time and place; `area`: at its clusters alone,
-    which may be one that was merged since. Nothing is ever left out: what is more than `MOST` lines is refused. Raises
-    Refused: "no_right", "area.unknown", "playings.days", "playings.many"."""
+    """All of them, page by page. Raises as `page`."""
+    found = page(session, actor, first, last, now, area)
+    lines = list(found.lines)
+    while found.next is not None:
+        found = page(session, actor, first, last, now, area, found.next)
+        lines += found.lines
+    return lines
+
+
+def count(session: Session, actor: Actor, first: date, last: date, now: datetime, area: str = "") -> int:
+    """Lines on all pages. Raises as `page`."""
+    where = _where(actor, session, first, last, now, area)
+    planned = session.scalar(_of(where, select(func.count()).select_from(Delivery))) or 0
+    return planned + sum(number for _, number in instants(session, where))
+
+
+def _where(actor: Actor, session: Session, first: date, last: date, now: datetime, area: str) -> Where:
     actor = actor.need(Right.LOOK)
     places = actor.areas & below(session, area) if area else actor.areas
     if not places:
@@ -37,26 +94,34 @@ def playings(session: Session, actor: Actor, first: date, last: date, now: datet
         raise Refused("playings.days", most=LONGEST)
     begin = datetime.combine(first, time(0), VIETNAM)
     end = min(datetime.combine(last, time(0), VIETNAM) + timedelta(days=1), now)
-    beside = unplanned(session, Where(places, begin, end), now, MOST)
-    if beside is None:
-        raise Refused("playings.many", most=MOST)
-    rows = session.execute(
-        select(Delivery, Cluster, Area.name)
-        .join(Cluster, Delivery.cluster_id == Cluster.id)
+    return Where(places, begin, end)
+
+
+def _of(where: Where, wanted: Any) -> Any:
+    return (
+        wanted.join(Cluster, Delivery.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
         .join(Area, Station.area_id == Area.id)
-        .where(Station.area_id.in_(places), Delivery.start >= begin, Delivery.start < end)
-        .order_by(Delivery.start, Area.name, Cluster.name, Delivery.id)
-        .limit(MOST + 1 - len(beside))
+        .where(Station.area_id.in_(where.places), Delivery.start >= where.begin, Delivery.start < where.end)
+    )
+
+
+def _cut(session: Session, where: Where, limit: int) -> datetime | None:
+    """The first instant that has no room on a page of so many lines; none where all have."""
+    planned: Sequence[datetime] = session.scalars(
+        _of(where, select(Delivery.start)).order_by(Delivery.start).limit(limit + 1)
     ).all()
-    if len(rows) + len(beside) > MOST:
-        raise Refused("playings.many", most=MOST)
-    wholes = {(row[0].broadcast_id, row[0].revision) for row in rows}
-    revisions, approvers = _revisions(session, wholes), _approvers(session, wholes)
-    lines = [_line(*row, revisions, approvers) for row in rows]
-    if beside:
-        lines = sorted([*lines, *beside], key=lambda line: (line.planned, line.commune, line.cluster))
-    return lines
+    beside = [at for at, number in instants(session, where) for _ in range(number)]
+    every: list[datetime] = sorted([*planned, *beside])
+    if len(every) <= limit:
+        return None
+    if every[limit] > every[0]:
+        return every[limit]
+    later: datetime | None = session.scalar(
+        _of(where, select(func.min(Delivery.start))).where(Delivery.start > every[0])
+    )
+    onward: list[datetime] = [at for at in (later, *beside) if at is not None and at > every[0]]
+    return min(onward, default=None)
 
 
 def _line(

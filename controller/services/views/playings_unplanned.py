@@ -42,17 +42,26 @@ class Where:
     end: datetime
 
 
-def unplanned(session: Session, where: Where, now: datetime, most: int) -> list[Playing] | None:
-    """In no order. None: there are more than `most`; then nothing was read but their number."""
+def instants(session: Session, where: Where) -> list[tuple[datetime, int]]:
+    """When something of it should have begun, and how many lines it is; in no order."""
     acts = session.scalars(_emergencies(where)).all()
     drills = session.scalars(_drills(where)).all()
     voices = session.scalars(_voices(where)).all()
     here = _clusters(session, where, [name for row in voices for name in row.clusters])
-    spoken = sum(name in here for row in voices for name in row.clusters)
-    count = _count(session, where, EmergencyReach.emergency_id, [row.id for row in acts])
-    count += _count(session, where, DrillReach.drill_id, [row.id for row in drills])
-    if count + spoken > most:
-        return None
+    alerted = _count(session, where, EmergencyReach.emergency_id, [row.id for row in acts])
+    drilled = _count(session, where, DrillReach.drill_id, [row.id for row in drills])
+    found = [(row.release_at, alerted.get(row.id, 0)) for row in acts]
+    found += [(row.starts_at, drilled.get(row.id, 0)) for row in drills]
+    found += [(row.begun_at or row.begins_at, sum(name in here for name in row.clusters)) for row in voices]
+    return [(at, number) for at, number in found if number]
+
+
+def unplanned(session: Session, where: Where, now: datetime) -> list[Playing]:
+    """In no order. Of what a unit told that was swapped meanwhile a line more stands here than `instants` counts."""
+    acts = session.scalars(_emergencies(where)).all()
+    drills = session.scalars(_drills(where)).all()
+    voices = session.scalars(_voices(where)).all()
+    here = _clusters(session, where, [name for row in voices for name in row.clusters])
     names = _people(session, [*(row.issued_by for row in acts), *(row.asked_by for row in drills)])
     names |= _people(session, [row.decided_by for row in drills])
     found: list[Playing] = []
@@ -104,16 +113,18 @@ def _voices(where: Where) -> Select[LiveSession]:
     return select(LiveSession).where(LiveSession.begun_at >= where.begin, LiveSession.begun_at < where.end)
 
 
-def _count(session: Session, where: Where, key: InstrumentedAttribute[str], acts: Collection[str]) -> int:
+def _count(session: Session, where: Where, key: InstrumentedAttribute[str], acts: Collection[str]) -> Mapping[str, int]:
+    """Lines by act."""
     reach = key.class_
     rows = (
-        select(func.count())
+        select(key, func.count())
         .select_from(reach)
         .join(Cluster, reach.cluster_id == Cluster.id)
         .join(Station, Cluster.station_id == Station.id)
         .where(key.in_(acts), Station.area_id.in_(where.places))
+        .group_by(key)
     )
-    return session.scalar(rows) or 0 if acts else 0
+    return {row[0]: row[1] for row in session.execute(rows)} if acts else {}
 
 
 def _clusters(session: Session, where: Where, wanted: Iterable[str]) -> dict[str, str]:

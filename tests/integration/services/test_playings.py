@@ -32,6 +32,10 @@ def rows(house: House, by: str = "author", area: str = "") -> list[Playing]:
         return table.playings(session, house.actor(by), today(house), today(house), house.now, area)
 
 
+def recordings(house: House) -> tuple[tuple[str, str], ...]:
+    return (("vi", house.bulletin.sha256),)
+
+
 def today(house: House) -> date:
     return house.now.astimezone(VIETNAM).date()
 
@@ -124,19 +128,34 @@ def test_one_is_told_among_the_broadcasts_in_order_of_time(house: House) -> None
     assert [line.bulletin for line in rows(house)] == [first] * 5 + [alert] * 5
 
 
-def test_too_many_lines_of_all_kinds_together_are_refused_and_none_is_left_out(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("limit", [1, 4, 5, 6, 10, 11, 100])
+def test_page_by_page_every_line_stands_on_one_page_and_none_on_two(house: House, limit: int) -> None:
     first = house.on_air()
     house.clock.set(house.delivery(first).start + timedelta(minutes=5))
-    sounded(house, Target(areas=(COMMUNE,)))
+    for _ in range(2):
+        sounded(house, Target(areas=(COMMUNE,)))
+        house.clock.advance(1)
+    drilling.ask(
+        house.ctx, house.on_duty, Exercise(AlertKind.FLOOD, Target(areas=(COMMUNE,)), "x", content=recordings(house))
+    )
     house.clock.advance(1)
-    monkeypatch.setattr(table, "MOST", 10)
-    assert len(rows(house)) == 10
-    for most in (9, 5, 4):
-        monkeypatch.setattr(table, "MOST", most)
-        with raises(Refused, "playings.many"):
-            rows(house)
+    every = rows(house)
+    assert len(every) == 20
+    read: list[Playing] = []
+    sizes, since = [], None
+    with house.ctx.db.read() as session:
+        told = (session, house.actor("author"), today(house), today(house), house.now)
+        while True:
+            found = table.page(*told, "", since, limit)
+            read += found.lines
+            sizes.append(len(found.lines))
+            since = found.next
+            if since is None:
+                break
+            assert found.lines[-1].planned < since
+        assert table.count(*told) == 20
+    assert read == every
+    assert sizes == [5 * max(1, limit // 5)] * (20 // (5 * max(1, limit // 5))) if limit < 20 else sizes == [20]
 
 
 def test_an_emergency_that_is_silenced_stays_in_the_table(house: House) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,21 +19,23 @@ from support.audio import recording
 from support.office import PASSWORD, House
 from support.pages import Person, person
 
+from broadcasts.clock import VIETNAM
 from broadcasts.domain.content import TypeCode, type_code
 from broadcasts.wire.alert import AlertKind
 from controller.db.tables import Asset, Delivery
 from controller.services import drilling, emergencies, emergency_set
 from controller.services.alert_calls import Call
-from controller.services.approving import approve, look_at
+from controller.services.approving import approve, look_at, withdraw
 from controller.services.composing import submit
 from controller.services.drilling import Exercise
 from controller.services.rights import Role
 from controller.services.seeding import PROVINCE
 from controller.services.targets import Target
-from controller.services.views import playings
+from controller.web.pages import playings as pages_of_playings
 
 AUTHOR, DAY = ("phatthanh", PASSWORD), "2026-03-03"
 ASKED = {"first": DAY, "last": DAY}
+MINUTES = timedelta(minutes=30)
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +115,9 @@ def test_what_is_to_come_and_what_is_elsewhere_is_not_in_it(house: House, api: T
     assert api.get("/playings", params=ASKED | {"area": "c-never"}, auth=AUTHOR).status_code == 404
 
 
-def test_days_that_make_no_sense_and_too_many_lines_are_refused_in_a_sentence(
-    author: Person, played: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_days_that_make_no_sense_are_refused_in_a_sentence(author: Person, played: str) -> None:
     assert "Hãy chọn ngày cuối" in author.get("/playings?first=2026-03-03&last=2026-03-01").text
     assert "Hãy chọn ngày cuối" in author.get("/playings?first=2026-01-01&last=2026-12-01").text
-    monkeypatch.setattr(playings, "MOST", 2)
-    assert "Nhiều hơn 2 dòng" in author.get(f"/playings?first={DAY}&last={DAY}").text
 
 
 @pytest.mark.requirement("R-099")
@@ -145,3 +147,48 @@ def test_an_emergency_stands_in_page_and_file_beside_the_broadcasts_and_leads_to
     loud = next(line for line in lines if line["Việc phát"] == "Khẩn cấp")
     assert loud["Mức ưu tiên"] == "Khẩn cấp"
     assert loud["Kết quả"] == "Chưa tới được: chưa kết nối lần nào"
+
+
+@pytest.fixture
+def twice(house: House, asset: Asset, played: str) -> Iterator[str]:
+    """Another bulletin half an hour later, and it is later still."""
+    later = house.draft(asset.sha256, title="Tin trưa")
+    before = house.clock.now()
+    with house.ctx.db.read() as session:
+        start = session.query(Delivery).where(Delivery.broadcast_id == played).first().start
+    found = submit(house.ctx, house.actor("phatthanh"), replace(later, at=(start + MINUTES).astimezone(VIETNAM).time()))
+    boss = house.actor("lanhdao")
+    approve(house.ctx, boss, found, look_at(house.ctx, boss, found)[2])
+    house.clock.set(start + 2 * MINUTES)
+    yield found
+    withdraw(house.ctx, boss, found)
+    assert house.clock.now() > before
+
+
+def test_what_is_more_than_a_page_goes_on_on_the_next_one_in_page_api_and_file(
+    house: House, author: Person, api: TestClient, twice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = api.get("/playings", params=ASKED, auth=AUTHOR)
+    assert "link" not in every.headers
+    read, address, pages = [], f"/playings?first={DAY}&last={DAY}&limit=5", 0
+    while address:
+        answer = api.get(address, auth=AUTHOR)
+        read += answer.json()
+        link = answer.links.get("next", {}).get("url", "")
+        address, pages = link.removeprefix("/api/v1"), pages + 1
+    assert read == every.json()
+    assert pages > 1
+    assert api.get("/playings", params=ASKED | {"limit": "0"}, auth=AUTHOR).status_code == 422
+    monkeypatch.setattr(pages_of_playings, "SHOWN", 5)
+    monkeypatch.setattr(pages_of_playings, "MOST", 5)
+    first = author.get(f"/playings?first={DAY}&last={DAY}")
+    assert f"{len(read)} dòng" in first.text
+    assert ("=Tin sáng" in first.text, "Tin trưa" in first.text) == (True, False)
+    shown, page = 1, first
+    while following := re.findall(r'rel="next" href="([^"]+)"', page.html):
+        page, shown = author.get(html.unescape(following[0])), shown + 1
+        assert "Trang đầu" in page.text
+    assert ("=Tin sáng" in page.text, "Tin trưa" in page.text, shown) == (False, True, pages)
+    file = author.client.get(f"/playings.csv?first={DAY}&last={DAY}").content.decode("utf-8-sig")
+    assert len(list(csv.reader(io.StringIO(file)))) == len(read) + 1, "the file has them all, and one head"
+    assert "=Tin sáng" in author.get(f"/playings?first={DAY}&last={DAY}&since=nonsense").text
