@@ -14,6 +14,7 @@ from typing import Any
 
 from broadcasts.errors import LoaError
 from controller import settings as settings_module
+from controller import settings_told
 from controller.bootstrap import alerts, areas, commands, people, storage, units
 from controller.services.rights import Role
 from controller.services.unit_revoking import RevokeKind
@@ -234,13 +235,13 @@ def _audit(parser: argparse.ArgumentParser) -> None:
 
 def _config(settings: Settings, given: argparse.Namespace) -> int:
     if given.example:
-        print(settings_module.example(), end="")
+        print(settings_told.example(), end="")
         return 0
-    shown: dict[str, Any] = settings_module.shown(settings)
+    shown: dict[str, Any] = settings_told.shown(settings)
     if given.json:
         print(json.dumps(shown, indent=2))
         return 0
-    sources = settings_module.sources()
+    sources = settings_told.sources()
     for name, value in shown.items():
         print(f"{name}={value}" + (f"  # {sources[name]}" if name in sources else ""))
     return 0

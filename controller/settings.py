@@ -216,7 +216,10 @@ class Settings:
     mail_from: str = _setting("", "Sender of e-mail about faults.")
     mail_to: str = _setting("", "Who gets e-mail about faults, with commas; empty: nobody.")
     webhook_url: str = _setting("", "Where faults are posted as JSON, https; empty: nowhere.")
+    webhook_inside: str = _setting("off", "`on`: webhook_url may lie inside our own network, still by https.")
     webhook_key: str = _setting("", "Signs what is posted there (HMAC-SHA256, header loa-signature).", secret=True)
+    map_tiles: str = _setting("", "Pictures below the map, https://host/{z}/{x}/{y}.png; empty: none is fetched.")
+    map_attribution: str = _setting("", "Whose they are, shown below the map; needed with map_tiles.")
     messenger: str = _setting("", "Installed entry point of the group loa.messenger that tells of faults; empty: none.")
     notice_night: str = _setting("21:30-06:00", "Then only urgent faults are told, time in Viet Nam; `off`: always.")
     log_level: str = _setting("info", "debug, info, warning or error.")
@@ -368,33 +371,3 @@ def _typed(variable: str, name: str, text: str) -> Any:
     except ValueError:
         raise Refused("settings.value", name=variable, value=text) from None
     return text
-
-
-def shown(settings: Settings) -> dict[str, str]:
-    """The effective settings, secrets hidden."""
-    found = {}
-    for setting in fields(settings):
-        value = getattr(settings, setting.name)
-        hidden = setting.metadata["secret"] and value
-        found[f"{PREFIX}{setting.name.upper()}"] = "(hidden)" if hidden else "" if value is None else str(value)
-    return found
-
-
-def sources() -> dict[str, str]:
-    """Who says so, and how sure that is, of the settings that stand for a rule."""
-    return {
-        f"{PREFIX}{setting.name.upper()}": setting.metadata["source"]
-        for setting in fields(Settings)
-        if setting.metadata["source"]
-    }
-
-
-def example() -> str:
-    """Every setting with what it is for and its default, as a file for the environment (deploy/env.example)."""
-    lines = ["# Every setting of Loa. Made by `loa config --example`; a test keeps it true.", ""]
-    for setting in fields(Settings):
-        suffix = "_FILE" if setting.metadata["secret"] else ""
-        default = "" if setting.default is None else setting.default
-        source = [f"# {setting.metadata['source']}"] if setting.metadata["source"] else []
-        lines += [f"# {setting.metadata['about']}", *source, f"#{PREFIX}{setting.name.upper()}{suffix}={default}", ""]
-    return "\n".join(lines)

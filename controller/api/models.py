@@ -315,6 +315,11 @@ class ClusterOut(BaseModel):
     plan_wanted: int | None
     plan_applied: int | None
     faults: list[str]
+    able: bool
+    """Connected, reporting, and no open fault says that it cannot sound."""
+    not_converged: str | None
+    """Why it has not what is wanted of it; none: it has."""
+    differs_since: datetime | None
 
     @classmethod
     def of(cls, line: ClusterLine) -> ClusterOut:
@@ -328,6 +333,9 @@ class ClusterOut(BaseModel):
             plan_wanted=line.wanted,
             plan_applied=line.applied,
             faults=[fault.code for fault in line.faults],
+            able=line.able,
+            not_converged=line.convergence.reason,
+            differs_since=line.convergence.since,
         )
 
 

@@ -53,7 +53,7 @@ def channels(settings: Settings, clock: Clock) -> dict[str, Channel]:
     if settings.mail_to:
         found["mail"] = Mail(settings, clock)
     if settings.webhook_url:
-        found["webhook"] = Webhook(settings.webhook_url, settings.webhook_key, clock)
+        found["webhook"] = Webhook(settings, clock)
     if settings.messenger:
         known = {point.name: point for point in entry_points(group=GROUP)}
         if settings.messenger not in known:
@@ -107,24 +107,33 @@ class Mail:
             server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=SECONDS, context=tls)
         else:
             server = smtplib.SMTP(self._host, self._port, timeout=SECONDS)
-            if not self._local:
+        try:
+            if not (self._whole_tls or self._local):
                 server.starttls(context=tls)
-        if self._user:
-            server.login(self._user, self._secret)
+            if self._user:
+                server.login(self._user, self._secret)
+        except BaseException:
+            server.close()
+            raise
         return server
 
 
 class Webhook:
     """POST of JSON; `loa-signature` is HMAC-SHA256 over instant, a full stop and the body, in hexadecimal."""
 
-    def __init__(self, url: str, key: str, clock: Clock) -> None:
-        """Raises Refused: no HTTPS (but to this machine), no key, a name in it, or an address inside a network."""
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Raises Refused: no HTTPS (but to this machine), no key, a name in it, or an address inside a network where
+        the operator did not say that it may be one."""
+        url, key = settings.webhook_url, settings.webhook_key
+        if settings.webhook_inside not in ("off", "on"):
+            raise Refused("settings.value", name="LOA_WEBHOOK_INSIDE", value=settings.webhook_inside)
         parts = urlsplit(url)
         local = parts.hostname in LOOPBACK
+        inside = local or settings.webhook_inside == "on"
         if not (parts.scheme == "https" or (parts.scheme == "http" and local)) or "@" in parts.netloc:
             raise Refused("settings.value", name="LOA_WEBHOOK_URL", value=parts.hostname or "")
-        outside.check_url(url, inside=local)
-        self._may = None if local else outside.is_outside
+        outside.check_url(url, inside=inside)
+        self._may = None if inside else outside.is_outside
         if not key:
             raise Refused("settings.missing", name="LOA_WEBHOOK_KEY_FILE")
         self._url, self._key, self._clock, self._host = url, key.encode(), clock, parts.netloc

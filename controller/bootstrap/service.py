@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from broadcasts.audio.confine import missing
 from broadcasts.clock import Clock, SandboxClock, SystemClock
+from broadcasts.domain import tiles
 from broadcasts.errors import Fault
 from broadcasts.ids import RandomIds
 from broadcasts.wire import topics
@@ -177,6 +178,7 @@ class Service:
         self._clearing = doors.clearing(self.ctx, settings, self.link, self.broker, address)
         self._room = live.room_of(self.ctx, settings, self.link, self.metrics)
         grace = timedelta(days=settings.files_grace_days)
+        self._tiles = tiles.read(settings.map_tiles, settings.map_attribution)
         self._ticker = Ticker(
             self.ctx.clock,
             {
@@ -260,6 +262,7 @@ class Service:
             cap_out=self.settings.cap_out,
             cap_token=self.settings.cap_token,
             cap_sender=self.settings.cap_sender,
+            tiles=self._tiles,
             closing=self._closing,
             came=self._workshop.wake,
             room=self._room,

@@ -47,6 +47,7 @@ from controller.services import (
 )
 from controller.services.context import Context
 from controller.services.health_watching import Watch
+from controller.services.history_keeping import Keeper
 from controller.services.recoding import Encoder
 from controller.services.seeding import seed
 
@@ -54,6 +55,8 @@ SOON = timedelta(seconds=3)
 """How long a journal or a report waits for company before it is taken in."""
 NUMBERS_WAIT = timedelta(minutes=20)
 """Telemetry alone waits longer: in virtual time nobody looks at it live, unless health is watched."""
+_UNHURRIED = ("watch", "history")
+"""Steps that go by their own times: nothing that anybody decides makes them due."""
 _CLIENT_SPEAKS = tuple(f"/out/{kind}" for kind in Out if kind is not Out.TELEMETRY)
 
 
@@ -108,6 +111,7 @@ class _Process:
             "hear": hearing.Listener(ctx).step,
             "sample": lambda at: sampling.step(ctx, at),
             "canary": self.canary.step,
+            "history": Keeper(ctx, lambda: link.up).step,
         }
         if watched:
             self.steps["watch"] = Watch(ctx, lambda: link.up).step
@@ -216,7 +220,7 @@ class VirtualController:
         people = self._people.step(now)
         if self._woken:
             self._woken = False
-            process.due = {name: now if name != "watch" else due for name, due in process.due.items()}
+            process.due = {name: due if name in _UNHURRIED else now for name, due in process.due.items()}
         for name, step in process.steps.items():
             if now >= process.due[name]:
                 process.due[name] = step(now)

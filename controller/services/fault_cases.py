@@ -77,13 +77,13 @@ def members(session: Session, name: str) -> Sequence[FaultCase]:
     return session.scalars(select(FaultCase).where(FaultCase.group_id == name).order_by(FaultCase.cluster_id)).all()
 
 
-def gone(session: Session, case: FaultCase, now: datetime, why: str = "gone") -> None:
+def gone(ctx: Context, session: Session, case: FaultCase, now: datetime, why: str = "gone") -> None:
     """The trouble is over; of a group, when it is over for the last member."""
     case.gone_at = now
     if case.state in _OPEN:
         move(session, case, State.RESOLVED, Mover.CONTROLLER, now, OURS, why)
     if case.group_id is None:
-        notifying.ended(session, case, now)
+        notifying.ended(ctx, session, case, now)
         return
     whole = session.get_one(FaultCase, case.group_id)
     session.flush()
@@ -91,19 +91,19 @@ def gone(session: Session, case: FaultCase, now: datetime, why: str = "gone") ->
         whole.gone_at = now
         if whole.state in _OPEN:
             move(session, whole, State.RESOLVED, Mover.CONTROLLER, now, OURS, why)
-        notifying.ended(session, whole, now)
+        notifying.ended(ctx, session, whole, now)
 
 
-def over(session: Session, cluster: str, code: str, case: FaultCase | None, now: datetime) -> None:
+def over(ctx: Context, session: Session, cluster: str, code: str, case: FaultCase | None, now: datetime) -> None:
     """The trouble is gone: for the open case, and for those that a person had called repaired before."""
     repaired = select(FaultCase).where(
         FaultCase.cluster_id == cluster, FaultCase.code == code,
         FaultCase.state == State.RESOLVED, FaultCase.gone_at.is_(None),
     )  # fmt: skip
     for row in session.scalars(repaired).all():
-        gone(session, row, now)
+        gone(ctx, session, row, now)
     if case is not None:
-        gone(session, case, now)
+        gone(ctx, session, case, now)
 
 
 def find_groups(session: Session, pending: Sequence[Case], codes: set[str], now: datetime) -> list[Group]:

@@ -115,7 +115,7 @@ class Watch:
                     raised.append(_News(place, code, after, known))
                 case = cases.get((place.cluster, code))
                 if news is News.GONE:
-                    fault_cases.over(session, place.cluster, code, case, now)
+                    fault_cases.over(self._ctx, session, place.cluster, code, case, now)
                 elif after.raised and case is not None and after.detail and case.gone_at is None:
                     case.detail = after.detail[:500]
                 if after.raised and news is None and sign.here:
@@ -227,7 +227,7 @@ class Watch:
         )
         for case in session.scalars(open_now).all():
             if case.gone_at is None and serving.get(case.cluster_id or "") != case.unit_id:
-                fault_cases.gone(session, case, now, "swapped")
+                fault_cases.gone(self._ctx, session, case, now, "swapped")
 
 
 def _evidence(known: Known) -> dict[str, Any]:

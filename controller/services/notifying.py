@@ -30,15 +30,17 @@ def escalated(ctx: Context, session: Session, case: FaultCase, now: datetime) ->
     _put(ctx, session, case, "escalated", now)
 
 
-def ended(session: Session, case: FaultCase, now: datetime) -> None:
-    """Whoever was told that it began is told that it is over; who was not need not know."""
+def ended(ctx: Context, session: Session, case: FaultCase, now: datetime) -> None:
+    """Whoever was told that it began is told that it is over, and not at night, whatever it was: nobody gets up
+    for good news. Who was not told need not know."""
     rows = _of(session, case)
     told = {row.channel: row for row in rows if row.outcome == SENT}
     void(session, case, now)
     for channel, row in told.items():
         if all(each.event != "resolved" or each.channel != channel for each in rows):
             urgency = str(Urgency.TODAY)
-            _add(session, case, channel, "resolved", urgency, now, max(now, row.due_at) + SETTLES)
+            at = awake(ctx.notices, max(now, row.due_at) + SETTLES)
+            _add(session, case, channel, "resolved", urgency, now, at)
 
 
 def told_at(session: Session, case: FaultCase) -> datetime | None:
@@ -56,7 +58,11 @@ def due(rules: NoticeRules, urgency: Urgency, now: datetime) -> datetime:
     """When it is told: at once by day and night what is urgent; the rest gathers, and not at night."""
     if urgency is Urgency.NOW:
         return now + SETTLES
-    at = now + rules.gather
+    return awake(rules, now + rules.gather)
+
+
+def awake(rules: NoticeRules, at: datetime) -> datetime:
+    """This instant, or the end of the night that it lies in."""
     if rules.night is None:
         return at
     begins, ends = rules.night

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from broadcasts.audio.store import Stored
+from broadcasts.domain.tiles import Tiles
 from broadcasts.errors import Refused
 from controller.services.context import Context
 from controller.services.live_room import LiveRoom
@@ -53,6 +54,8 @@ class Office:
     cap_token: str = field(default="", repr=False)
     cap_sender: str = "loa"
     """Who we are in CAP."""
+    tiles: Tiles | None = None
+    """Pictures below the map of the fleet; none: nothing is fetched from anywhere."""
     room: LiveRoom | None = None
     """Where live voices are; none: nobody speaks here."""
     turnstile: Turnstile = field(default_factory=Turnstile)

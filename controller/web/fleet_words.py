@@ -111,6 +111,12 @@ def history(words: Words, it: Past) -> Table:
     return [words.t(f"lanes.column.{name}") for name in HISTORY], [row[2] for row in order]
 
 
+def histories(words: Words, pasts: Sequence[Past]) -> Table:
+    """Of several poles, pole after pole, with its name in front."""
+    head = [words.t("lanes.column.cluster"), *(words.t(f"lanes.column.{name}") for name in HISTORY)]
+    return head, [[it.cluster.name, *row] for it in pasts for row in history(words, it)[1]]
+
+
 def _kind(words: Words, span: Span) -> str:
     return words.t(f"lanes.kind.{span.kind}")
 

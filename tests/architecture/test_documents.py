@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.settings import example
+from controller.settings_told import example
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

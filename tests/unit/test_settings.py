@@ -12,7 +12,8 @@ from broadcasts.clock import SystemClock
 from broadcasts.errors import Refused
 from controller.bootstrap import voices
 from controller.bootstrap.audio_room import chains
-from controller.settings import PREFIX, Settings, example, from_environment, shown, sources
+from controller.settings import PREFIX, Settings, from_environment
+from controller.settings_told import example, shown, sources
 
 
 def refusal(environment: dict[str, str]) -> Refused:

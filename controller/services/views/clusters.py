@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
+from broadcasts.domain.health import STALE
 from broadcasts.domain.power import LEAST_W, MOST_W, within_limits
 from broadcasts.domain.presence import Presence, presence
 from broadcasts.errors import Refused
@@ -19,18 +21,21 @@ from controller.db.tables import (
     Bulletin,
     Cluster,
     Delivery,
+    Divergence,
     RelaySource,
     Station,
     UnitFault,
     UnitPlan,
     UnitStatus,
 )
-from controller.services import convergence, diverging, wanting
+from controller.services import convergence, wanting
+from controller.services.convergence import Convergence
 from controller.services.rights import Actor, Right
+from controller.services.views.fleet import mute_clusters
 
 ALLOWED_SILENCE = timedelta(minutes=35)
 """Two heartbeats of 15 minutes and a little (R-077)."""
-FILTERS = ("all", "trouble", "offline", "silent", "never", "fault", "old_plan")
+FILTERS = ("all", "trouble", "offline", "silent", "never", "unable", "fault", "old_plan", "not_converged")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class ClusterLine:
     applied: int | None
     """The version that the unit says it follows."""
     faults: Sequence[UnitFault]
+    able: bool
+    """Connected, reports, and no open fault says that it cannot sound (`views.fleet`)."""
+    convergence: Convergence
+    """Whether the unit has come to what is wanted of it, and why not."""
 
     @property
     def power_fits(self) -> bool:
@@ -87,6 +96,10 @@ class ClusterLine:
                 return bool(self.faults)
             case "old_plan":
                 return self.old_plan
+            case "unable":
+                return self.presence is not Presence.OFFLINE and self.unit is not None and not self.able
+            case "not_converged":
+                return self.unit is not None and not self.convergence.converged
             case _:
                 return True
 
@@ -102,74 +115,96 @@ class Health:
     plan: UnitPlan | None
     wants: wanting.Wants
     """Firmware and settings that it should have."""
-    convergence: convergence.Convergence
-    """Whether the unit has come to what is wanted of it, and why not."""
     past_faults: Sequence[UnitFault]
     stations: dict[str, str]
     """Names of the stations that faults speak of, by id."""
     deliveries: Sequence[tuple[Delivery, str]]
     """The last and next ones with their titles, the newest start first."""
 
+    @property
+    def convergence(self) -> Convergence:
+        return self.line.convergence
+
 
 def lines(session: Session, actor: Actor, now: datetime, only: str | None = None) -> list[ClusterLine]:
-    """The clusters of the actor's area, the worst first."""
-    wanted = select(Cluster, Station).join(Station, Cluster.station_id == Station.id)
-    wanted = wanted.where(Station.area_id.in_(actor.areas), Cluster.removed_at.is_(None))
-    if only is not None:
-        wanted = wanted.where(Cluster.id == only)
-    clusters = session.execute(wanted.order_by(Cluster.id)).all()
+    """The clusters of the actor's area, the worst first: a handful of statements, whatever their number."""
+    here = [Station.area_id.in_(actor.areas), Cluster.removed_at.is_(None), *([Cluster.id == only] if only else [])]
+    mute = mute_clusters().subquery()
     rows = session.execute(
-        select(Assignment.cluster_id, Assignment.unit_id).where(
-            Assignment.until.is_(None), Assignment.cluster_id.in_([cluster.id for cluster, _ in clusters])
+        select(
+            Cluster.id, Cluster.name, Station.name.label("station"), Station.illustrative, Cluster.horns,
+            Cluster.horn_watts, Assignment.unit_id.label("unit"), UnitStatus.connected, UnitStatus.presence_at,
+            UnitStatus.last_sign, UnitStatus.telemetry_at, UnitStatus.plan_version, UnitStatus.reported,
+            UnitPlan.version, UnitPlan.published_at, UnitPlan.compiled_at, Divergence.since,
+            mute.c.cluster_id.is_not(None).label("mute"),
         )
-    )
-    unit_of: dict[str, str] = {row[0]: row[1] for row in rows}
-    units = list(unit_of.values())
-    status = {row.unit_id: row for row in session.scalars(select(UnitStatus).where(UnitStatus.unit_id.in_(units)))}
-    plans = {
-        row[0]: (row[1], row[2] is not None)
-        for row in session.execute(
-            select(UnitPlan.unit_id, UnitPlan.version, UnitPlan.published_at).where(UnitPlan.unit_id.in_(units))
-        )
-    }
+        .join(Station, Cluster.station_id == Station.id)
+        .outerjoin(Assignment, and_(Assignment.cluster_id == Cluster.id, Assignment.until.is_(None)))
+        .outerjoin(UnitStatus, UnitStatus.unit_id == Assignment.unit_id)
+        .outerjoin(UnitPlan, UnitPlan.unit_id == Assignment.unit_id)
+        .outerjoin(Divergence, Divergence.unit_id == Assignment.unit_id)
+        .outerjoin(mute, mute.c.cluster_id == Cluster.id)
+        .where(*here)
+    ).all()  # fmt: skip
     faults: dict[str, list[UnitFault]] = {}
     for fault in session.scalars(
         select(UnitFault)
-        .where(UnitFault.unit_id.in_(units), UnitFault.cleared_at.is_(None))
+        .join(Assignment, and_(Assignment.unit_id == UnitFault.unit_id, Assignment.until.is_(None)))
+        .join(Cluster, Cluster.id == Assignment.cluster_id)
+        .join(Station, Station.id == Cluster.station_id)
+        .where(UnitFault.cleared_at.is_(None), *here)
         .order_by(UnitFault.raised_at.desc())
     ):
         faults.setdefault(fault.unit_id, []).append(fault)
+    wants = wanting.wants(session, [row.unit for row in rows if row.unit is not None])
     found = [
-        _line(cluster, station, unit_of.get(cluster.id), status, plans, faults, now) for cluster, station in clusters
+        _line(row, faults.get(row.unit or "", []), wants.get(row.unit or "", wanting.Wants()), now) for row in rows
     ]
     return sorted(found, key=lambda line: (-line.worst, line.id))
 
 
-def _line(
-    cluster: Cluster,
-    station: Station,
-    unit: str | None,
-    status: dict[str, UnitStatus],
-    plans: dict[str, tuple[int, bool]],
-    faults: dict[str, list[UnitFault]],
-    now: datetime,
-) -> ClusterLine:
-    told = status.get(unit or "")
-    wanted, sent = plans.get(unit or "", (None, False))
+def _line(row: Any, faults: Sequence[UnitFault], wants: wanting.Wants, now: datetime) -> ClusterLine:
+    known = row.connected is not None or row.last_sign is not None
+    able = bool(row.connected) and row.telemetry_at is not None and row.telemetry_at > now - STALE and not row.mute
     return ClusterLine(
-        id=cluster.id,
-        name=cluster.name,
-        station=station.name,
-        illustrative=station.illustrative,
-        horns=cluster.horns,
-        horn_watts=cluster.horn_watts,
-        unit=unit,
-        presence=presence(told.connected, told.last_sign, now, ALLOWED_SILENCE) if told else Presence.NEVER,
-        last_sign=told.last_sign if told else None,
-        wanted=wanted,
-        sent=sent,
-        applied=told.plan_version if told else None,
-        faults=faults.get(unit or "", []),
+        id=row.id,
+        name=row.name,
+        station=row.station,
+        illustrative=row.illustrative,
+        horns=row.horns,
+        horn_watts=row.horn_watts,
+        unit=row.unit,
+        presence=presence(row.connected, row.last_sign, now, ALLOWED_SILENCE) if known else Presence.NEVER,
+        last_sign=row.last_sign,
+        wanted=row.version,
+        sent=row.published_at is not None,
+        applied=row.plan_version,
+        faults=faults,
+        able=able,
+        convergence=_convergence(row, faults, wants, now),
+    )
+
+
+def _convergence(row: Any, faults: Sequence[UnitFault], wants: wanting.Wants, now: datetime) -> Convergence:
+    behind = row.version is not None and (row.plan_version or 0) < row.version
+    since = row.compiled_at
+    if behind and row.since is not None and since is not None:
+        since = min(row.since, since)  # as `diverging.since`: a newer plan does not make the lag shorter
+    return convergence.of(
+        unit=row.unit,
+        wanted=convergence.Wanted(
+            plan=row.version,
+            at=since,
+            sent=row.published_at,
+            firmware=wants.firmware,
+            configuration=wants.configuration,
+        ),
+        applied=row.plan_version,
+        connected=row.connected,
+        presence_at=row.presence_at,
+        reported=row.reported or {},
+        faults={fault.code for fault in faults},
+        now=now,
     )
 
 
@@ -206,7 +241,6 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         status=status,
         plan=plan,
         wants=wants,
-        convergence=_convergence(session, line, status, plan, wants, now),
         past_faults=session.scalars(
             select(UnitFault)
             .where(UnitFault.unit_id == unit, UnitFault.cleared_at.is_not(None))
@@ -215,33 +249,6 @@ def health(session: Session, actor: Actor, cluster_id: str, now: datetime) -> He
         ).all(),
         stations=_stations(session, {fault.detail for fault in line.faults}),
         deliveries=[(row[0], row[1]) for row in rows],
-    )
-
-
-def _convergence(
-    session: Session,
-    line: ClusterLine,
-    status: UnitStatus | None,
-    plan: UnitPlan | None,
-    wants: wanting.Wants,
-    now: datetime,
-) -> convergence.Convergence:
-    made = plan.compiled_at if plan is not None else None
-    return convergence.of(
-        unit=line.unit,
-        wanted=convergence.Wanted(
-            plan=plan.version if plan is not None else None,
-            at=diverging.since(session, plan.unit_id, made) if plan is not None and line.old_plan else made,
-            sent=plan.published_at if plan is not None else None,
-            firmware=wants.firmware,
-            configuration=wants.configuration,
-        ),
-        applied=line.applied,
-        connected=status.connected if status is not None else None,
-        presence_at=status.presence_at if status is not None else None,
-        reported=status.reported if status is not None else {},
-        faults={fault.code for fault in line.faults},
-        now=now,
     )
 
 

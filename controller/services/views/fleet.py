@@ -170,13 +170,17 @@ def _here(query: Select[Any], areas: frozenset[str]) -> Select[Any]:
     return query.where(Station.area_id.in_(areas), Cluster.removed_at.is_(None))
 
 
-def _states(by: Any, areas: frozenset[str], now: datetime) -> Select[Any]:
-    mute = (
+def mute_clusters() -> Select[Any]:
+    """Ids of the clusters of which an open fault says that they cannot sound."""
+    return (
         select(FaultCase.cluster_id)
         .where(FaultCase.cluster_id.is_not(None), FaultCase.state.in_(_OPEN), FaultCase.code.in_(_MUTES))
         .distinct()
-        .subquery()
     )
+
+
+def _states(by: Any, areas: frozenset[str], now: datetime) -> Select[Any]:
+    mute = mute_clusters().subquery()
     there = UnitStatus.connected.is_(True)
     able = and_(there, UnitStatus.telemetry_at > now - STALE, mute.c.cluster_id.is_(None))
     query = (

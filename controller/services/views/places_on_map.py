@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,15 +14,11 @@ from broadcasts.domain.presence import Presence
 from controller.db.tables import Cluster
 from controller.services.rights import Actor
 from controller.services.targets import Target, resolve
+from controller.services.views import land
 from controller.services.views.clusters import ClusterLine, lines
 from controller.services.views.places import places
 
-WIDE = 1000.0
-"""Width of the picture; its height follows from the land."""
-MARGIN = 50.0
 NAME_ABOVE = 22.0
-NARROWEST = 0.02
-"""Degrees: a single pole is not drawn as if it were the whole world."""
 NAMED = 1_500
 """Up to so many points each is a link with a name; beyond, a page would be megabytes, and the list has them."""
 
@@ -76,15 +71,8 @@ def picture(session: Session, actor: Actor, now: datetime, today: date) -> Pictu
     found = {line.id: line for line in lines(session, actor, now)}
     rows = session.execute(select(Cluster.id, Cluster.longitude, Cluster.latitude).where(Cluster.id.in_(found)))
     spots = {row[0]: (row[1], row[2]) for row in rows if row[1] is not None and row[2] is not None}
-    west, east = _stretched([longitude for longitude, _ in spots.values()])
-    south, north = _stretched([latitude for _, latitude in spots.values()])
-    shrink = math.cos(math.radians((south + north) / 2))
-    # A tall strip of land is not made as wide as the page: it would be many screens high.
-    down = (WIDE - 2 * MARGIN) / max((east - west) * shrink, (north - south) * 0.9)
-    across = down * shrink
-    width, height = (east - west) * across + 2 * MARGIN, (north - south) * down + 2 * MARGIN
-    west, north = west - MARGIN / across, north + MARGIN / down
-    at = {name: ((lon - west) * across, (north - lat) * down) for name, (lon, lat) in spots.items()}
+    drawn = land.around(list(spots.values()))
+    at = {name: drawn.at(longitude, latitude) for name, (longitude, latitude) in spots.items()}
     return Picture(
         dots=[
             Dot(name, line.name, line.station, line.presence is Presence.ONLINE, *at[name])
@@ -97,24 +85,18 @@ def picture(session: Session, actor: Actor, now: datetime, today: date) -> Pictu
             if place.cluster_ids & at.keys()
         ],
         unplaced=[line for name, line in sorted(found.items()) if name not in at],
-        width=width,
-        height=height,
-        west=west,
-        north=north,
-        across=across,
-        down=down,
+        width=drawn.width,
+        height=drawn.height,
+        west=drawn.west,
+        north=drawn.north,
+        across=drawn.across,
+        down=drawn.down,
     )
 
 
 def held(session: Session, actor: Actor, polygon: Polygon) -> list[Cluster]:
     """The clusters of the actor's area that stand in the shape: decided as targets are."""
     return resolve(session, actor.areas, Target(polygon=polygon)) if polygon else []
-
-
-def _stretched(values: Sequence[float]) -> tuple[float, float]:
-    least, most = (min(values), max(values)) if values else (0.0, 0.0)
-    more = max(0.0, NARROWEST - (most - least)) / 2
-    return least - more, most + more
 
 
 def _above(spots: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -21,6 +21,8 @@ from controller.web.pages.home import done_of
 from controller.web.pages.orders import args_of
 
 router = APIRouter()
+AT_ONCE = 100
+"""Clusters on one page: the worst are on the first."""
 
 
 @router.get("/clusters")
@@ -132,8 +134,8 @@ def _said(desk: Desk, cluster_id: str) -> list[commands.CommandLine]:
 
 
 def _query(desk: Desk) -> dict[str, str]:
-    told = desk.request.query_params.get("show")
-    return {"show": told} if told else {}
+    told = desk.request.query_params
+    return {name: told[name] for name in ("show", "from") if told.get(name)}
 
 
 def _lines(desk: Desk) -> dict[str, Any]:
@@ -143,8 +145,16 @@ def _lines(desk: Desk) -> dict[str, Any]:
         raise Refused("choice.unknown", name="show", value=chosen[:20])
     with desk.office.ctx.db.read() as session:
         found = lines(session, desk.actor, desk.office.ctx.clock.now())
+    passing = [line for line in found if line.passes(chosen)]
+    told = desk.request.query_params.get("from", "0")
+    if not (told.isascii() and told.isdecimal() and len(told) <= 6):
+        raise Refused("choice.unknown", name="from", value=told[:20])
+    begin = min(int(told), max(0, len(passing) - 1)) // AT_ONCE * AT_ONCE
     return {
-        "lines": [line for line in found if line.passes(chosen)],
+        "lines": passing[begin : begin + AT_ONCE],
+        "passing": len(passing),
+        "begin": begin,
+        "at_once": AT_ONCE,
         "counts": counts(found),
         "chosen": chosen,
         "filters": FILTERS,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from broadcasts.errors import Refused
+from controller.db.tables import Area
 from controller.services import sheet_files
 from controller.services.exporting import exported
 from controller.services.history_keeping import midnight
@@ -27,7 +28,7 @@ _TYPES = {
 def whole(desk: PersonDesk) -> Response:
     with desk.office.ctx.db.read() as session:
         found = fleet.overview(session, desk.actor, desk.office.ctx.clock.now())
-    return desk.page("fleet.html", it=found, area=None, percent=fleet_words.percent, promised=fleet.PROMISED)
+    return _whole(desk, found, None, ())
 
 
 @router.get("/fleet.csv")
@@ -66,11 +67,31 @@ def trends_sheet(desk: PersonDesk, area: str = "", by: str = "week") -> Response
     return _file(desk, "trends", area, fleet_words.trends(desk.words, _trends(desk, area, by)), "xlsx")
 
 
+@router.get("/fleet/{area_id}.csv")
+def commune_csv(desk: PersonDesk, area_id: str) -> Response:
+    return _commune(desk, area_id, "csv")
+
+
+@router.get("/fleet/{area_id}.xlsx")
+def commune_sheet(desk: PersonDesk, area_id: str) -> Response:
+    return _commune(desk, area_id, "xlsx")
+
+
+@router.get("/fleet/{area_id}/history.csv")
+def commune_past_csv(desk: PersonDesk, area_id: str, days: int = 1, until: str = "") -> Response:
+    return _file(desk, "history", area_id, _commune_past(desk, area_id, days, until), "csv")
+
+
+@router.get("/fleet/{area_id}/history.xlsx")
+def commune_past_sheet(desk: PersonDesk, area_id: str, days: int = 1, until: str = "") -> Response:
+    return _file(desk, "history", area_id, _commune_past(desk, area_id, days, until), "xlsx")
+
+
 @router.get("/fleet/{area_id}")
 def one_commune(desk: PersonDesk, area_id: str) -> Response:
     with desk.office.ctx.db.read() as session:
         area, found = fleet.commune(session, desk.actor, area_id, desk.office.ctx.clock.now())
-    return desk.page("fleet.html", it=found, area=area, percent=fleet_words.percent, promised=fleet.PROMISED)
+    return _whole(desk, found, area, past.SPANS)
 
 
 @router.get("/clusters/{cluster_id}/history")
@@ -99,13 +120,18 @@ def past_sheet(desk: PersonDesk, cluster_id: str, days: int = 1, until: str = ""
 
 
 def _past(desk: Desk, cluster_id: str, days: int, until: str) -> past.Past:
+    begin, end = _stretch(desk, days, until)
+    with desk.office.ctx.db.read() as session:
+        return past.past(session, desk.actor, cluster_id, begin, end)
+
+
+def _stretch(desk: Desk, days: int, until: str) -> tuple[datetime, datetime]:
     desk.actor.need(Right.HEALTH)
     if days not in past.SPANS:
         raise Refused("choice.unknown", name="days", value=str(days)[:20])
     now = desk.office.ctx.clock.now()
     end = min(now, midnight(_day(until)) + timedelta(days=1)) if until else now
-    with desk.office.ctx.db.read() as session:
-        return past.past(session, desk.actor, cluster_id, end - timedelta(days=days), end)
+    return end - timedelta(days=days), end
 
 
 def _day(told: str) -> date:
@@ -122,6 +148,25 @@ def _trends(desk: Desk, area: str, by: str) -> list[trends.Period]:
     ctx = desk.office.ctx
     with ctx.db.read() as session:
         return list(trends.trends(session, desk.actor, area, by, ctx.clock.now(), ctx.history_keep))
+
+
+def _whole(desk: Desk, found: fleet.Overview, area: Area | None, spans: tuple[int, ...]) -> Response:
+    return desk.page("fleet.html", it=found, area=area, percent=fleet_words.percent, spans=spans)
+
+
+def _commune(desk: Desk, area_id: str, kind: str) -> Response:
+    with desk.office.ctx.db.read() as session:
+        _, found = fleet.commune(session, desk.actor, area_id, desk.office.ctx.clock.now())
+    return _file(desk, "commune", area_id, fleet_words.overview(desk.words, found), kind)
+
+
+def _commune_past(desk: Desk, area_id: str, days: int, until: str) -> fleet_words.Table:
+    """Of every pole of the commune, pole after pole."""
+    begin, end = _stretch(desk, days, until)
+    with desk.office.ctx.db.read() as session:
+        _, found = fleet.commune(session, desk.actor, area_id, end)
+        pasts = [past.past(session, desk.actor, line.id, begin, end) for line in found.lines]
+    return fleet_words.histories(desk.words, sorted(pasts, key=lambda it: (it.cluster.name, it.cluster.id)))
 
 
 def _overview(desk: Desk, kind: str) -> Response:

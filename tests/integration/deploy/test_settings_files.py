@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.settings import Settings, from_environment, shown
+from controller.settings import Settings, from_environment
+from controller.settings_told import shown
 from deploy.healthy import answers
 
 DEPLOY = Path(__file__).parents[3] / "deploy"

@@ -8,25 +8,29 @@ import http.server
 import json
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from support.fresh import fresh_house
+from support.mail import certified, post_office
 from support.office import House
 
+from broadcasts.clock import VIETNAM
 from broadcasts.errors import Fault, Refused
 from controller.bootstrap import notices
 from controller.db.tables import Assignment, FaultCase, Notice, UnitFault, UnitStatus
 from controller.services.context import Context
 from controller.services.health_watching import Watch
 from controller.services.notice_rules import NoticeRules
-from controller.services.notices import Message, Sender
+from controller.services.notices import Message, Sender, Told
 from controller.settings import Settings
 
 
@@ -126,6 +130,23 @@ def test_what_can_wait_comes_together_and_not_at_night(house: House, ctx: Contex
     house.clock.set(house.clock.now() + timedelta(hours=6))
     step(house, 1, sender)
     assert [len(message.faults) for message in box.got] == [3]
+
+
+def test_good_news_lets_people_sleep_too(house: House, ctx: Context) -> None:
+    box = Box()
+    watch, sender = Watch(ctx, lambda: True), Sender(ctx, {"box": box})
+    house.clock.set(house.clock.now() + timedelta(hours=11))  # 23:00
+    ail(house, "autonomy_over")
+    step(house, 6, watch, sender)
+    ail(house, "autonomy_over", gone=True)
+    step(house, 20, watch, sender)
+    assert [one.event for message in box.got for one in message.faults] == ["raised"], "urgent: told at night"
+    with ctx.db.read() as session:
+        [over] = session.scalars(select(Notice).where(Notice.event == "resolved"))
+    assert over.due_at.astimezone(VIETNAM).time() == time(6, 0)
+    house.clock.set(over.due_at)
+    step(house, 1, sender)
+    assert [one.event for message in box.got for one in message.faults] == ["raised", "resolved"]
 
 
 def test_what_is_over_before_anybody_was_told_is_not_told(house: House, ctx: Context) -> None:
@@ -228,6 +249,8 @@ def test_a_webhook_is_signed_and_a_refusal_is_tried_again(house: House, ctx: Con
         {"mail_to": "a@example.vn"},
         {"mail_to": "a@example.vn", "mail_from": "b@example.vn", "mail_server": "ftp://x"},
         {"messenger": "never-was"},
+        {"webhook_url": "https://example.vn/x", "webhook_key": "k", "webhook_inside": "yes"},
+        {"webhook_url": "http://[fd00::7]/x", "webhook_key": "k", "webhook_inside": "on"},
     ],
 )
 def test_a_channel_that_cannot_be_is_refused_at_the_start(house: House, wrong: dict[str, str]) -> None:
@@ -243,6 +266,33 @@ def test_a_name_that_leads_inside_is_not_posted_to(house: House, ctx: Context, m
     with pytest.raises(Fault) as refused:
         channel.send(Message("n-1", house.clock.now(), []))
     assert refused.value.fields["detail"] == "inside"
+
+
+def test_a_webhook_inside_our_own_network_is_for_the_operator_to_allow(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """127.0.0.2 stands for an address of the house: no name of this machine, and not of the open Internet."""
+    got: list[bytes] = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.2", 0), Hook)
+    server.socket = certified(tmp_path, monkeypatch).wrap_socket(server.socket, server_side=True)
+    message = Message("n-1", house.clock.now(), [])
+    with serving(server) as port:
+        asked = Settings(webhook_url=f"https://127.0.0.2:{port}/x", webhook_key="k")
+        with pytest.raises(Refused, match=r"relay\.inside"):
+            notices.channels(asked, house.ctx.wall)
+        allowed = replace(asked, webhook_inside="on")
+        notices.channels(allowed, house.ctx.wall)["webhook"].send(message)
+    assert [json.loads(body)["id"] for body in got] == ["n-1"]
 
 
 def test_a_messenger_that_breaks_stops_no_other_channel_and_its_words_are_not_kept(house: House, ctx: Context) -> None:
@@ -264,3 +314,39 @@ def test_a_night_that_is_none_is_refused() -> None:
     with pytest.raises(Refused):
         notices.rules(Settings(notice_night="never"))
     assert notices.rules(Settings(notice_night="off")).night is None
+
+
+def letter(house: House) -> Message:
+    told = Told("f-1", "raised", "autonomy_over", "Cụm 1", 1, house.clock.now(), "now", ())
+    return Message("n-1", house.clock.now(), [told])
+
+
+def by_mail(port: int) -> Settings:
+    return Settings(
+        mail_server=f"smtp://127.0.0.2:{port}", mail_user="loa", mail_secret="mot-mat-khau",
+        mail_from="loa@example.vn", mail_to="a@example.vn",
+    )  # fmt: skip
+
+
+def test_to_another_machine_e_mail_and_secret_go_by_tls_only(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with post_office(certified(tmp_path, monkeypatch), {"loa": "mot-mat-khau"}) as office:
+        notices.channels(by_mail(office.port), house.ctx.wall)["mail"].send(letter(house))
+        wrong = replace(by_mail(office.port), mail_secret="sai")
+        with pytest.raises(Fault, match=r"notice\.failed"):
+            notices.channels(wrong, house.ctx.wall)["mail"].send(letter(house))
+    assert [(mail.tls, mail.user) for mail in office.mails] == [(True, "loa")]
+    assert "Cụm 1" in office.mails[0].subject
+
+
+def test_a_server_without_tls_or_of_somebody_else_gets_neither_letter_nor_secret(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with post_office(None, {"loa": "mot-mat-khau"}) as plain, pytest.raises(Fault, match=r"notice\.failed"):
+        notices.channels(by_mail(plain.port), house.ctx.wall)["mail"].send(letter(house))
+    strange = certified(tmp_path, monkeypatch)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with post_office(strange, {"loa": "mot-mat-khau"}) as other, pytest.raises(ssl.SSLCertVerificationError):
+        notices.channels(by_mail(other.port), house.ctx.wall)["mail"].send(letter(house))
+    assert (plain.mails, plain.asked, other.mails, other.asked) == ([], [], [], [])

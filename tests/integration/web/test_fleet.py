@@ -66,13 +66,15 @@ def test_a_stretch_of_time_that_is_none_is_refused_in_words(house: House, query:
     assert answer.status_code in (400, 422)
 
 
-@pytest.mark.parametrize("path", ["/fleet", "/fleet/trends", "/clusters/{cluster}/history"])
+@pytest.mark.parametrize(
+    "path", ["/fleet", "/fleet/trends", "/clusters/{cluster}/history", "/fleet/{commune}", "/fleet/{commune}/history"]
+)
 def test_files_have_vietnamese_heads_run_nothing_and_are_written_down(house: House, path: str) -> None:
     client = person(house, "tho").client
-    path = path.format(cluster=house.clusters()[0].id)
+    path = path.format(cluster=house.clusters()[0].id, commune=house.commune)
     table = client.get(f"{path}.csv").content.decode("utf-8-sig")
     head = table.splitlines()[0]
-    assert head.split(",")[0] in ("Địa bàn", "Kỳ", "Hàng")
+    assert head.split(",")[0] in ("Địa bàn", "Kỳ", "Hàng", "Cụm loa")
     assert not any(cell.startswith("=") for line in table.splitlines() for cell in line.split(","))
     book = load_workbook(io.BytesIO(client.get(f"{path}.xlsx").content))
     cells = [cell for row in book.worksheets[0].iter_rows() for cell in row]
@@ -81,6 +83,24 @@ def test_files_have_vietnamese_heads_run_nothing_and_are_written_down(house: Hou
     with house.ctx.db.read() as session:
         acts = session.scalars(select(AuditEntry).where(AuditEntry.act == "health.export")).all()
     assert [each.detail["kind"] for each in acts] == ["csv", "xlsx"]
+
+
+def test_a_commune_is_given_away_pole_by_pole_with_the_past_of_all_of_them(house: House) -> None:
+    client, first = person(house, "tho").client, house.clusters()[0]
+    with house.ctx.db.write() as session:
+        session.get_one(Cluster, first.id).name = "Cột chợ"
+        other = house.clusters()[1].id
+        session.add(ClusterDay(cluster_id=other, day=local_day(house.clock.now()), link="1" * 96, power="m" * 96))
+    rows = client.get(f"/fleet/{house.commune}.csv").content.decode("utf-8-sig").splitlines()
+    assert len(rows) == 1 + 5 + 1, "head, five poles, all together"
+    past = client.get(f"/fleet/{house.commune}/history.csv?days=7").content.decode("utf-8-sig").splitlines()
+    assert {line.split(",")[0] for line in past[1:]} == {"Cột chợ", house.clusters()[1].name}
+    assert client.get(f"/fleet/{house.commune}/history.csv?days=4").status_code in (400, 422)
+    text = client.get(f"/fleet/{house.commune}").text
+    assert f'href="/fleet/{house.commune}/history.xlsx?days=30"' in text
+    with house.ctx.db.read() as session:
+        acts = session.scalars(select(AuditEntry).where(AuditEntry.act == "health.export")).all()
+    assert [(each.detail["what"], each.detail["rows"]) for each in acts] == [("commune", 6), ("history", len(past) - 1)]
 
 
 def test_trends_are_shown_by_week_and_month(house: House) -> None:
