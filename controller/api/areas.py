@@ -12,7 +12,7 @@ from controller.api.deps import Caller, TheOffice
 from controller.api.patterns import Day
 from controller.services import ending_districts
 from controller.services.areas import AreaLine, history
-from controller.services.merging import Outlook, Wish, merge_as, outlook
+from controller.services.merging import OldUnit, Outlook, Wish, merge_as, outlook
 from controller.services.rights import Right
 from controller.services.unmerging import Undone, undo_as
 from controller.services.unmerging import outlook as look_back
@@ -22,7 +22,8 @@ router = APIRouter(prefix="/api/v1/areas")
 
 class AreaOut(BaseModel):
     """`until`: the first day on which it is no more; `now`: what it is part of, then. `formerly`: what became part of
-    it. `clusters` in use, of all that belongs to it."""
+    it. `clusters` in use, of all that belongs to it. `undone`: it came of a merger that was taken back, and stands on
+    no day; `may_undo`: it came of one that can be taken back."""
 
     id: str
     kind: str
@@ -34,6 +35,8 @@ class AreaOut(BaseModel):
     now: str | None
     formerly: list[str]
     clusters: int
+    undone: bool
+    may_undo: bool
 
     @classmethod
     def of(cls, line: AreaLine) -> AreaOut:
@@ -49,6 +52,8 @@ class AreaOut(BaseModel):
             now=line.heir or None,
             formerly=list(line.formerly),
             clusters=line.clusters,
+            undone=area.valid_to is not None and area.valid_to <= area.valid_from,
+            may_undo=bool(line.formerly) and not area.successor_id,
         )
 
 
@@ -66,9 +71,29 @@ class MergeIn(BaseModel):
         return Wish(tuple(self.old), self.name, self.code, self.day or date.min, self.decision)
 
 
-class OutlookOut(BaseModel):
-    """What a merger changes, and what it leaves: see `services.merging.Outlook`."""
+class UnitOut(BaseModel):
+    """One of those that a merger takes up, or gives back; `stations` by name."""
 
+    id: str
+    name: str
+    code: str
+    clusters: int
+    stations: list[str]
+
+    @classmethod
+    def of(cls, unit: OldUnit) -> UnitOut:
+        area = unit.area
+        return cls(id=area.id, name=area.name, code=area.code, clusters=unit.clusters, stations=list(unit.stations))
+
+
+class OutlookOut(BaseModel):
+    """What a merger changes, and what it leaves: see `services.merging.Outlook`. `parent` by name."""
+
+    name: str
+    code: str
+    day: date
+    parent: str
+    old: list[UnitOut]
     clusters: int
     stations: list[str]
     on_air: int
@@ -79,6 +104,11 @@ class OutlookOut(BaseModel):
     @classmethod
     def of(cls, seen: Outlook) -> OutlookOut:
         return cls(
+            name=seen.wish.name,
+            code=seen.wish.code,
+            day=seen.wish.day,
+            parent=seen.parent,
+            old=[UnitOut.of(unit) for unit in seen.old],
             clusters=seen.clusters,
             stations=list(seen.stations),
             on_air=seen.on_air,
@@ -99,10 +129,14 @@ class UndoIn(BaseModel):
 
 
 class UndoneOut(BaseModel):
-    """What undoing a merger changes, and what it leaves: see `services.unmerging.Undone`. `old` by id."""
+    """What undoing a merger changes, and what it leaves: see `services.unmerging.Undone`. `old` by id, `units` with all
+    that is told of each; `parent` by name."""
 
     id: str
+    name: str
+    parent: str
     old: list[str]
+    units: list[UnitOut]
     on_air: list[str]
     waiting: list[str]
     groups: list[str]
@@ -113,7 +147,10 @@ class UndoneOut(BaseModel):
     def of(cls, seen: Undone) -> UndoneOut:
         return cls(
             id=seen.area.id,
+            name=seen.area.name,
+            parent=seen.parent,
             old=[each.id for each in seen.old],
+            units=[UnitOut.of(unit) for unit in seen.units],
             on_air=list(seen.on_air),
             waiting=list(seen.waiting),
             groups=list(seen.groups),
@@ -132,11 +169,39 @@ class EndIn(BaseModel):
         return ending_districts.Wish(self.day or date.min, self.decision)
 
 
+class DistrictOut(BaseModel):
+    """`parent`: what its communes lie in from then on, by name; `communes` by id; `stations` are its own, by name."""
+
+    id: str
+    name: str
+    code: str
+    parent: str
+    communes: list[str]
+    stations: list[str]
+    clusters: int
+
+    @classmethod
+    def of(cls, each: ending_districts.District) -> DistrictOut:
+        area = each.area
+        return cls(
+            id=area.id,
+            name=area.name,
+            code=area.code,
+            parent=each.parent,
+            communes=[one.id for one in each.communes],
+            stations=list(each.stations),
+            clusters=each.clusters,
+        )
+
+
 class EndOut(BaseModel):
     """What the end of the district level changes: see `services.ending_districts.Outlook`. `districts`: communes by
-    district, both by id."""
+    district, both by id; `ends`: all that is told of each district."""
 
+    day: date
+    communes: int
     districts: dict[str, list[str]]
+    ends: list[DistrictOut]
     on_air: list[str]
     waiting: list[str]
     groups: list[str]
@@ -145,6 +210,9 @@ class EndOut(BaseModel):
     @classmethod
     def of(cls, seen: ending_districts.Outlook) -> EndOut:
         return cls(
+            day=seen.wish.day,
+            communes=seen.communes,
+            ends=[DistrictOut.of(each) for each in seen.districts],
             districts={each.area.id: [one.id for one in each.communes] for each in seen.districts},
             on_air=list(seen.on_air),
             waiting=list(seen.waiting),

@@ -178,6 +178,13 @@ def test_programs_look_at_a_merger_before_they_do_it(house: House, api: TestClie
     told = {"old": ["c-31618"], "name": "Xã Mới", "code": "31999", "day": "2026-03-10", "decision": "NQ 1"}
     seen = api.post("/areas/merge/preview", json=told, auth=asked)
     assert (seen.status_code, seen.json()["clusters"]) == (200, 5)
+    looked = chief.send(chief.get("/areas/merge").form("/areas/merge"), act="preview", **(told | {"old": "c-31618"}))
+    (unit,) = seen.json()["old"]
+    assert {name: seen.json()[name] for name in ("name", "code", "day")} == {
+        "name": "Xã Mới", "code": "31999", "day": "2026-03-10"
+    }  # fmt: skip
+    assert (unit["id"], unit["code"], unit["clusters"], len(unit["stations"])) == ("c-31618", "31618", 5, 1)
+    assert f"{unit['name']} ({unit['code']}): 5 cụm, {unit['stations'][0]}" in looked.text, "as the page tells it"
     made = api.post("/areas/merge", json=told, auth=asked)
     assert made.status_code == 201, made.text
     found = api.get("/areas", params={"find": "an thanh 1", "on": "2026-03-10"}, auth=asked).json()
@@ -220,6 +227,12 @@ def test_a_merger_is_undone_from_the_page_of_areas(house: House, api: TestClient
     assert f"/areas/{made}/undo" in page.links
     seen = chief.get(f"/areas/{made}/undo")
     assert "Xã Mới coi như chưa từng có" in seen.text
+    facts = api.get(f"/areas/{made}/undo", auth=asked).json()
+    (unit,) = facts["units"]
+    assert (facts["name"], facts["old"]) == ("Xã Mới", [unit["id"]])
+    assert f"{unit['name']} ({unit['code']}): {unit['clusters']} cụm, {unit['stations'][0]}" in seen.text
+    assert {row["id"] for row in every if row["may_undo"]} >= {made}
+    assert not any(row["undone"] for row in every)
     refused = chief.send(seen.form(f"/areas/{made}/undo"), decision="")
     assert refused.status == 422
     assert "Đã hủy việc nhập xã." in chief.send(refused.form(f"/areas/{made}/undo"), decision="Nhập nhầm").text
@@ -228,6 +241,8 @@ def test_a_merger_is_undone_from_the_page_of_areas(house: House, api: TestClient
     found = api.get("/areas", params={"find": "31618", "on": "2026-03-20"}, auth=asked).json()
     assert [(row["id"], row["stands"]) for row in found] == [("c-31618", True)]
     assert api.post(f"/areas/{made}/undo", json={"decision": "Lần nữa"}, auth=asked).status_code == 422
+    later = api.get("/areas", params={"on": "2026-03-20"}, auth=asked).json()
+    assert [row["id"] for row in later if row["undone"]] == [made]
 
 
 @pytest.mark.requirement("R-010")
@@ -247,6 +262,11 @@ def test_the_district_level_ends_from_a_page_after_a_look_or_by_a_program(
     assert "Hãy ghi ngày đầu tiên" in chief.send(form, act="preview", day="", decision="NQ").text
     seen = chief.send(form, act="preview", **wish)
     assert "1 huyện hết hiệu lực" in seen.text
+    (ends,) = told.json()["ends"]
+    assert (told.json()["day"], told.json()["communes"]) == ("2026-03-10", 1)
+    assert (ends["id"], ends["name"], ends["code"], ends["communes"]) == ("d-1", "Huyện Một", "640", ["c-31618"])
+    assert f"{ends['name']} ({ends['code']})" in seen.text
+    assert (ends["parent"] in seen.text, f"{ends['clusters']} cụm" in seen.text) == (True, True)
     assert "Đã bỏ cấp huyện." in chief.send(seen.form("/areas/districts"), act="save").text
     with house.ctx.db.read() as session:
         assert session.get_one(Area, "c-31618").parent_id == "p-94"
