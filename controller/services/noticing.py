@@ -16,7 +16,8 @@ from controller.services.context import Context
 EVERY = timedelta(seconds=1)
 
 
-_DRILLS = select(DrillList.scope, DrillList.version).where(DrillList.version > 0, DrillList.published_at.is_(None))
+_UNSAID = (DrillList.version > 0) & DrillList.published_at.is_(None)
+_DRILLS = select(DrillList.scope, DrillList.version).where(or_(_UNSAID, DrillList.stale))
 
 
 class Notice:

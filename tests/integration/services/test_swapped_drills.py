@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from controller.services import drill_lists, drill_tally, drilling, reconciling,
 from controller.services.drill_tally import Line
 from controller.services.drilling import Exercise
 from controller.services.files import scopes_of
+from controller.services.noticing import Notice
 from controller.services.seeding import PROVINCE
 from controller.services.targets import Target
 from controller.services.views.playings import playings
@@ -213,3 +215,15 @@ def test_one_that_is_over_is_left_as_it_was(house: House) -> None:
     assert (line(house, name).unit, line(house, name).before, lists(house)) == (OLD, (), before)
     with house.ctx.db.read() as session:
         assert session.scalars(select(Assignment.unit_id).where(Assignment.until.is_(None))).all().count(NEW) == 1
+
+
+def test_a_swap_that_another_process_made_is_seen_within_a_second_and_wakes_once(house: House) -> None:
+    asked(house, CLUSTER, OTHER)
+    reconciling.step(house.ctx, house.link, house.now)
+    house.clock.advance(5)
+    swapping.swap(house.ctx, house.actor("kythuat"), CLUSTER, NEW, OLD)
+    woken: list[int] = []
+    notice = Notice(replace(house.ctx, wake_publisher=lambda: woken.append(1)))
+    for _ in range(3):
+        assert notice.step(house.now) == house.now + timedelta(seconds=1)
+    assert woken == [1]
