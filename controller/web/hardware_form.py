@@ -32,6 +32,14 @@ def place(told: Posted, had: Place) -> Place:
     )
 
 
+PLACE = ("name", "latitude", "longitude", "horns", "horn_watts", "hamlet", "site")
+
+
+def typed_place(told: Posted) -> dict[str, str]:
+    """As it was typed, for a form that was refused."""
+    return {name: told.get(name) for name in PLACE}
+
+
 def papers(told: Posted) -> Papers:
     """Raises Refused: "hardware.day", "hardware.money", "hardware.quota"."""
     return Papers(

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from broadcasts.errors import LoaError, Refused
 from controller.db.tables import Pole, Station
-from controller.services import asset_book, hardware, photos, placing, swapping
+from controller.services import asset_book, hardware, photos, placing, pole_notes, swapping
 from controller.services.placing import Place
 from controller.services.rights import Right, my_clusters
 from controller.services.stations import SITES
@@ -137,6 +137,17 @@ def book(desk: PersonForm, cluster_id: str) -> Response:
     )
 
 
+@router.post("/clusters/{cluster_id}/notes")
+def notes(desk: PersonForm, cluster_id: str) -> Response:
+    desk.actor.need(Right.PLACES)
+    return _do(
+        desk,
+        cluster_id,
+        "pole_notes",
+        lambda: pole_notes.put(desk.office.ctx, desk.actor, cluster_id, desk.posted.get("pole_notes")),
+    )
+
+
 @router.post("/clusters/{cluster_id}/photo")
 def put_photo(desk: PlacerForm, cluster_id: str) -> Response:
     def keep() -> None:
@@ -167,12 +178,15 @@ def _page(desk: Desk, cluster_id: str, error: LoaError | None = None) -> Respons
         it = health(session, actor, cluster_id, now)
         unit = it.line.unit
         told = hardware.of_unit(session, unit) if unit is not None else hardware.NOTHING
+        sent = {name for name, _ in desk.posted.fields}
         place, pole = placing.place_of(it.cluster), session.get(Pole, cluster_id)
         seen = {
             "formers": swapping.formers(session, [cluster_id], now),
             "papers": told,
             "papers_revision": hardware.revision_of(unit or "", told),
             "place": place,
+            "place_form": hardware_form.typed_place(desk.posted) if error and "horn_watts" in sent else place,
+            "pole_notes": pole.notes if pole is not None else "",
             "place_revision": placing.revision_of(place),
             "photo_at": pole.photo_at if pole is not None and pole.photo_sha256 else None,
             "concerns": hardware.warnings(session, it.cluster, unit, desk.today),
@@ -188,6 +202,7 @@ def _page(desk: Desk, cluster_id: str, error: LoaError | None = None) -> Respons
         may_swap=it.station.area_id in actor.within(Right.SWAP),
         may_place=it.station.area_id in actor.within(Right.PLACES),
         typed=desk.posted,
+        sent=sent,
         SITES=SITES,
         FUNDS=hardware.FUNDS,
         PURPOSES=hardware.PURPOSES,

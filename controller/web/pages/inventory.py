@@ -11,6 +11,7 @@ from controller.services.rights import Right
 from controller.web.desk import Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 from controller.web.placer import PlacerForm
+from controller.web.sheet_words import labels
 
 router = APIRouter()
 _SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -45,7 +46,7 @@ def bring(desk: PlacerForm) -> Response:
         path, name = desk.posted.files["table"]
         with path.open("rb") as file:
             data = file.read(sheet_files.MOST_BYTES + 1)
-        kept = sheets.bring(desk.office.ctx, desk.actor, data, name, {})
+        kept = sheets.bring(desk.office.ctx, desk.actor, data, name, labels())
     except LoaError as error:
         return _page(desk, error)
     return desk.go(f"/inventory/{kept}")

@@ -13,7 +13,10 @@ from support.office import House, open_house
 from support.pages import Page, Person, person
 
 from controller.db.tables import Assignment, Cluster, Unit
-from controller.services import hardware
+from controller.services import hardware, sheet_files, sheets
+from controller.services.sheets import COLUMNS
+from controller.web.catalogue import say
+from controller.web.sheet_words import labels
 
 CLUSTER, UNIT = "cl-31615-1", "u-31615-1"
 ADDRESS = f"/clusters/{CLUSTER}/hardware"
@@ -164,3 +167,71 @@ def test_a_table_is_taken_out_changed_shown_and_kept(house: House, tech: Person)
     assert "Đã lưu bảng" in tech.send(keep).text
     assert "Ấp Chợ" in tech.get(f"/clusters/{CLUSTER}").text
     assert tech.client.get("/inventory.xlsx").content.startswith(b"PK")
+
+
+def test_notes_on_the_pole_are_kept_and_what_is_too_long_stays_in_the_form(house: House, tech: Person) -> None:
+    form = tech.get(ADDRESS).form(f"/clusters/{CLUSTER}/notes")
+    wrong = tech.send(form, pole_notes="x" * 501)
+    assert wrong.status == 422
+    assert ("pole_notes", "x" * 501) in wrong.form(f"/clusters/{CLUSTER}/notes").fields
+    page = tech.send(form, pole_notes="Chìa khóa ở nhà ông Ba")
+    assert "Đã lưu ghi chú về cột" in page.text
+    assert ("pole_notes", "Chìa khóa ở nhà ông Ba") in page.form(f"/clusters/{CLUSTER}/notes").fields
+
+
+def test_what_was_typed_of_a_place_or_of_the_book_stays_after_a_refusal(house: House, tech: Person) -> None:
+    form = tech.get(ADDRESS).form(f"/clusters/{CLUSTER}/place")
+    wrong = tech.send(form, name="Cột mới", horns="nhiều")
+    assert wrong.status == 422
+    fields = wrong.form(f"/clusters/{CLUSTER}/place").fields
+    assert {("name", "Cột mới"), ("horns", "nhiều")} <= set(fields)
+    line = tech.send(wrong.form(f"/clusters/{CLUSTER}/book"), on_day="", cost_vnd="500.000", note="thay loa")
+    assert line.status == 422
+    assert {("cost_vnd", "500.000"), ("note", "thay loa")} <= set(line.form(f"/clusters/{CLUSTER}/book").fields)
+    assert ("name", "Cột mới") not in line.form(f"/clusters/{CLUSTER}/place").fields
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_a_sheet_may_have_heads_in_words(house: House, tech: Person, language: str) -> None:
+    heads = [say(language, f"sheet.column.{name}") for name in COLUMNS]
+    assert len(labels().values()) >= len(set(labels().values())) == len(COLUMNS)
+    rows = sheets.table(house.ctx, house.actor("kythuat"))
+    rows[0][COLUMNS.index("hamlet")] = "Ấp Chợ"
+    form = tech.get("/inventory").form("/inventory")
+    page = tech.send(form, files={"table": ("bang.csv", sheet_files.write_csv(heads, rows))})
+    assert "Ấp Chợ" in page.text
+    assert "Thôn, ấp" in page.text
+
+
+def test_programs_bring_a_table_look_at_it_and_take_it(house: House, tech: Person) -> None:
+    client, headers = tech.client, {"x-form-token": tech.token()}
+    rows = sheets.table(house.ctx, house.actor("kythuat"))
+    rows[0][COLUMNS.index("notes")] = "gần chợ"
+    data = sheet_files.write_csv(COLUMNS, rows)
+    told = client.post("/api/v1/inventory?name=bang.csv", content=data, headers=headers)
+    assert told.status_code == 201, told.text
+    [change] = told.json()["changed"]
+    assert change["fields"] == [["notes", "", "gần chợ"]]
+    address = f"/api/v1/inventory/{told.json()['id']}"
+    assert client.get(address).json() == told.json()
+    assert client.post(f"{address}/take", json={"seen": "another"}, headers=headers).status_code == 409
+    assert client.post(f"{address}/take", json={"seen": told.json()["seen"]}, headers=headers).status_code == 200
+    with house.ctx.db.read() as session:
+        assert hardware.of_unit(session, UNIT).notes == "gần chợ"
+
+
+def test_programs_say_classes_of_hardware_notes_and_photos(house: House, tech: Person) -> None:
+    client, headers = tech.client, {"x-form-token": tech.token()}
+    told = {"kind": "cluster", "vendor": "Hãng", "model": "M1", "watts": 60, "power": "mains_dc", "codecs": ["opus"]}
+    assert client.put("/api/v1/hardware-classes", json=told, headers=headers).status_code == 200
+    [row] = [row for row in client.get("/api/v1/hardware-classes").json() if row["model"] == "M1"]
+    assert (row["watts"], row["codecs"]) == (60, ["opus"])
+    wrong = client.put("/api/v1/hardware-classes", json=told | {"watts": -1}, headers=headers)
+    assert wrong.status_code == 422
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "JPEG")
+    address = f"/api/v1/clusters/{CLUSTER}"
+    assert client.put(f"{address}/photo", content=picture.getvalue(), headers=headers).status_code == 200
+    assert client.get(f"/clusters/{CLUSTER}/photo").status_code == 200
+    assert client.put(f"{address}/notes", json={"notes": "cẩn thận ong"}, headers=headers).status_code == 204
+    assert "cẩn thận ong" in tech.get(ADDRESS).html
