@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator
 from datetime import timedelta
@@ -94,7 +95,7 @@ def test_a_commune_is_given_away_pole_by_pole_with_the_past_of_all_of_them(house
     rows = client.get(f"/fleet/{house.commune}.csv").content.decode("utf-8-sig").splitlines()
     assert len(rows) == 1 + 5 + 1, "head, five poles, all together"
     past = client.get(f"/fleet/{house.commune}/history.csv?days=7").content.decode("utf-8-sig").splitlines()
-    assert {line.split(",")[0] for line in past[1:]} == {"Cột chợ", house.clusters()[1].name}
+    assert {row[0] for row in csv.reader(past[1:])} == {"Cột chợ", house.clusters()[1].name}
     assert client.get(f"/fleet/{house.commune}/history.csv?days=4").status_code in (400, 422)
     text = client.get(f"/fleet/{house.commune}").text
     assert f'href="/fleet/{house.commune}/history.xlsx?days=30"' in text
