@@ -14,7 +14,8 @@ from support.audio import tone
 from support.browser import PHONE, chromium, served
 from support.office import PASSWORD, PROVINCE, House, open_house
 
-from controller.db.tables import Cluster, ClusterDay, Delivery, FaultCase
+from controller.db.tables import Cluster, ClusterDay, Delivery, FaultCase, RoundStop
+from controller.services import rounds
 from controller.services.approving import approve, look_at
 from controller.services.composing import submit
 from controller.services.history_keeping import local_day
@@ -48,6 +49,7 @@ TECHNICIAN = (
     *("/fleet", "/fleet/map", "/fleet/map?area={area}&state=never", "/fleet/{area}", "/fleet/trends"),
     *("/clusters?show=not_converged", "/clusters/{cluster}/history?days=7", "/clusters/{cluster}/hardware"),
     *("/clusters/new", "/inventory", "/swap", "/units", "/faults", "/orders", "/rounds"),
+    *("/rounds/{round}", "/rounds/{round}/stops/{stop}"),
 )
 DRILLS = ("/drills", "/live", "/live/emergency", "/cap", "/alerts")
 CLUSTER = ("/clusters/{cluster}", "/broadcasts/{broadcast}", "/deliveries/{delivery}", "/broadcasts/{broadcast}/edit")
@@ -90,7 +92,12 @@ def told(house: House) -> dict[str, str]:
     with house.ctx.db.read() as session:
         delivery = session.query(Delivery).filter_by(broadcast_id=first).first()
     assert delivery is not None
-    return {"broadcast": waiting, "cluster": delivery.cluster_id, "delivery": delivery.id, "area": house.commune}
+    walk = rounds.make(house.ctx, house.actor("tho"), house.commune, local_day(house.clock.now()), "a-phone-key", True)
+    with house.ctx.db.read() as session:
+        stop = session.query(RoundStop).filter_by(round_id=walk).first()
+    assert stop is not None
+    way = {"round": walk, "stop": stop.id}
+    return way | {"broadcast": waiting, "cluster": delivery.cluster_id, "delivery": delivery.id, "area": house.commune}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from broadcasts.domain.round_rules import PARTS, Kind, Seen, StopState
 from broadcasts.errors import LoaError, Refused
@@ -19,7 +19,7 @@ from controller.services.round_entries import Result, Told
 from controller.services.views import faults
 from controller.services.views import rounds as views
 from controller.web import live, round_form
-from controller.web.desk import Desk, PersonDesk, PersonForm
+from controller.web.desk import DIST, Desk, PersonDesk, PersonForm
 from controller.web.pages.home import done_of
 from controller.web.round_form import TechnicianForm
 
@@ -29,6 +29,13 @@ router = APIRouter()
 @router.get("/rounds")
 def every(desk: PersonDesk) -> Response:
     return _list(desk)
+
+
+@router.get("/rounds/worker.js")
+def worker() -> Response:
+    """For all of /rounds, the list too: by itself it could answer only for what lies below its own address."""
+    headers = {"service-worker-allowed": "/rounds", "cache-control": "no-cache"}
+    return FileResponse(DIST / "round_worker.js", media_type="text/javascript; charset=utf-8", headers=headers)
 
 
 @router.post("/rounds")

@@ -1,6 +1,7 @@
 import "bootstrap";
 import htmx from "htmx.org";
 import "htmx-ext-sse";
+import { guard } from "./parts/kept_pages.js";
 import { bring, bringCuts } from "./parts/player.js";
 
 // Extensions and pages look for it there.
@@ -8,6 +9,7 @@ window.htmx = htmx;
 
 const body = document.body;
 document.documentElement.classList.add("js");
+guard(body.dataset.me);
 
 // What was just done is said once, not again on every reload or to whoever gets the address.
 const address = new URL(location.href);

@@ -29,6 +29,7 @@ FIELD = "broadcaster approver technician province emergency"
 TABLE: dict[tuple[str, str], tuple[str, int]] = {
     ("GET", "/healthz"): (OPEN, 200),
     ("GET", "/static/{mark}/{name}"): (OPEN, 200),
+    ("GET", "/rounds/worker.js"): (OPEN, 200),
     ("GET", "/login"): (OPEN, 200),
     ("POST", "/login"): (OPEN, 401),
     ("POST", "/language"): (OPEN, 422),

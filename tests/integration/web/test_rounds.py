@@ -87,6 +87,14 @@ def test_a_stop_is_filled_in_without_script_and_the_fault_moves(house: House) ->
     assert "Đã xong" in one.get(stop).text
 
 
+def test_the_worker_may_answer_for_the_list_of_rounds_too_and_is_asked_for_anew_each_time(house: House) -> None:
+    answer = person(house, "tho").client.get("/rounds/worker.js")
+    assert answer.status_code == 200
+    assert answer.headers["service-worker-allowed"] == "/rounds"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"].startswith("text/javascript")
+
+
 def test_a_photo_is_sent_shown_and_only_to_those_who_look_after_the_area(house: House) -> None:
     one = person(house, "tho")
     stop = stop_of(one, made(one))
