@@ -22,6 +22,7 @@ class OrderIn(BaseModel):
     areas: list[str] = Field(default=[], max_length=200)
     clusters: list[str] = Field(default=[], max_length=5000)
     tags: list[str] = Field(default=[], max_length=50)
+    groups: list[str] = Field(default=[], max_length=50)
     count: int | None = Field(None, ge=0, le=1_000_000)
     """How many clusters it is meant for; needed for a wide one, and refused when it is another number."""
     sure: bool = False
@@ -73,7 +74,9 @@ def orders(office: TheOffice, caller: Caller) -> list[OrderOut]:
 
 @router.post("/orders", status_code=201)
 def order(office: TheOffice, caller: Caller, asked: OrderIn) -> OrderOut:
-    where = Target(areas=tuple(asked.areas), clusters=tuple(asked.clusters), tags=tuple(asked.tags))
+    where = Target(
+        areas=tuple(asked.areas), clusters=tuple(asked.clusters), tags=tuple(asked.tags), groups=tuple(asked.groups)
+    )
     name = command_orders.issue(
         office.ctx, caller, asked.kind, where, asked.args, count=asked.count, sure=asked.sure, reason=asked.reason
     )

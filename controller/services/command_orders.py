@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from broadcasts.domain.command_life import LASTS, MOVES, Event, State
 from broadcasts.errors import Conflict, LoaError, Refused
 from broadcasts.wire.status import CommandKind
-from controller.db.tables import Assignment, Cluster, Command, CommandOrder, Station
+from controller.db.tables import Assignment, Cluster, Command, CommandOrder, Station, Unit
 from controller.services import audit, command_args, command_rules, commanding, targets
 from controller.services.context import Context
 from controller.services.heard import printable
@@ -61,7 +61,8 @@ def issue(
     """The order's id. `count`: how many clusters the person was shown, or typed.
 
     Raises Refused: "no_right", "choice.unknown", "order.nobody", "order.cap", "order.typed" (wide, and no number),
-    "command.confirm" (a reboot without `sure`), "order.reason" (wide without a word of why), "command.limit_person";
+    "order.confirm" (a reboot without `sure`), "order.reason" (wide without a word of why), "command.limit_person",
+    "order.none_able" (no unit serves there, each is asked already or at its limit);
     Conflict("order.changed") when it is not that many any more.
     """
     actor = actor.need(Right.COMMAND)
@@ -81,6 +82,8 @@ def issue(
             raise Refused("order.confirm", clusters=len(found))
         command_rules.person(session, rules, actor, now)
         able = _able(ctx, session, found, told, now)
+        if not able:
+            raise Refused("order.none_able", clusters=len(found))
         name = ctx.ids.new("o")
         lasts = LASTS[told]
         last = commanding.PACE * (max(0, len(able) - 1) // rules.per_minute)
@@ -125,9 +128,13 @@ def cancel(ctx: Context, actor: Actor, order: str) -> int:
             .values(state=MOVES[before, Event.CANCEL], expired_at=now)
             .returning(Command.id)
         ).all()
-        if gone and row.cancelled_at is None:
+        waits = (Command.order_id == order, Command.state == before, Command.expires_at > now)
+        rest = session.scalar(select(func.count()).select_from(Command).where(*waits)) or 0
+        # Where some of it still waits beyond this person's areas the order goes on: nobody took it back as a whole.
+        if gone and not rest and row.cancelled_at is None:
             row.cancelled_at, row.cancelled_by = now, actor.name
-        audit.record(session, now, actor.name, "order.cancel", order, {"taken_back": len(gone)}, area=row.area_id)
+        about = {"taken_back": len(gone), "still_waiting": rest}
+        audit.record(session, now, actor.name, "order.cancel", order, about, area=row.area_id)
     return len(gone)
 
 
@@ -145,8 +152,12 @@ def _able(
     ctx: Context, session: Session, found: list[Cluster], kind: CommandKind, now: datetime
 ) -> list[tuple[Cluster, str]]:
     rows = session.execute(
-        select(Assignment.cluster_id, Assignment.unit_id).where(
-            Assignment.until.is_(None), Assignment.cluster_id.in_([cluster.id for cluster in found])
+        select(Assignment.cluster_id, Assignment.unit_id)
+        .join(Unit, Unit.id == Assignment.unit_id)
+        .where(
+            Unit.revoked_at.is_(None),
+            Assignment.until.is_(None),
+            Assignment.cluster_id.in_([cluster.id for cluster in found]),
         )
     )
     serves = {row[0]: row[1] for row in rows}

@@ -203,18 +203,19 @@ def connected(session: Session, units: Iterable[str], at: datetime) -> bool:
 
 
 def _place(session: Session, actor: Actor, where: str) -> tuple[Cluster, str | None]:
-    """The cluster and who serves it now."""
+    """The cluster and who serves it now; nobody where its unit was revoked."""
     row = session.execute(
-        select(Cluster, Assignment.unit_id)
+        select(Cluster, Assignment.unit_id, Unit.revoked_at)
         .join(Station, Cluster.station_id == Station.id)
         .outerjoin(Assignment, (Assignment.cluster_id == Cluster.id) & Assignment.until.is_(None))
+        .outerjoin(Unit, Unit.id == Assignment.unit_id)
         .where(Station.area_id.in_(actor.areas), Cluster.removed_at.is_(None))
         .where(or_(Cluster.id == where, Assignment.unit_id == where))
         .limit(1)
     ).first()
     if row is None:
         raise Refused("cluster.unknown", cluster=where[:40])
-    return row[0], row[1]
+    return row[0], row[1] if row[2] is None else None
 
 
 def _open(now: datetime) -> ColumnElement[bool]:
@@ -228,9 +229,11 @@ _WAITING = select(Command.id).where(Command.unit_id.in_(bindparam("units", expan
 _ALL_OPEN = (
     select(Command)
     .join(Unit, Unit.id == Command.unit_id)
-    .where(*_STANDS, Unit.revoked_at.is_(None), Command.held_until.is_(None))
+    .join(Assignment, (Assignment.unit_id == Command.unit_id) & (Assignment.cluster_id == Command.cluster_id))
+    .where(*_STANDS, Unit.revoked_at.is_(None), Assignment.until.is_(None), Command.held_until.is_(None))
     .order_by(Command.unit_id, Command.seq)
 )
+"""Not of a unit that was swapped meanwhile: who commanded meant the pole, and this unit may stand elsewhere by now."""
 _NEXT_TURN = select(func.min(Command.held_until)).where(*_STANDS)
 
 

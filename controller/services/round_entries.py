@@ -125,8 +125,7 @@ def _write(
             return known.id, True
         if photo is not None:
             _room(session, stop.id)
-        if told.kind == Kind.FINISH:
-            _finish_stop(session, stop, told)
+        over = told.kind == Kind.FINISH and not _finishes(session, stop, told)
         at, off = happened_at(told.at_ms, sent_ms, now, whole.made_at)
         if whole.state == RoundState.PLANNED:
             whole.state, whole.started_at = RoundState.UNDER_WAY, at
@@ -134,9 +133,12 @@ def _write(
             stop_id=stop.id, by_id=actor.id, client_id=told.id, kind=told.kind, body=_kept(told), photo_sha256=photo,
             at=at, phone_ms=told.at_ms, clock_off_s=off, taken_at=now,
         )  # fmt: skip
-        if told.kind not in (Kind.FINISH, Kind.TEST):
+        if over:
+            # What he wrote is kept and told; the stop and its faults stay as the first one left them.
+            row.outcome, row.settled_at = [_plain("", Conflict("round.stop_over"))], now
+        elif told.kind not in (Kind.FINISH, Kind.TEST):
             row.settled_at = now
-        if told.kind == Kind.FINISH:
+        elif told.kind == Kind.FINISH:
             stop.state, stop.finished_at = str(told.body["outcome"]), at
         session.add(row)
         session.flush()
@@ -169,15 +171,13 @@ def _room(session: Session, stop: str) -> None:
         raise Refused("round.photos_most", most=MOST_PHOTOS)
 
 
-def _finish_stop(session: Session, stop: RoundStop, told: Told) -> None:
-    """Raises Conflict("round.stop_over") when it was finished before, from here or from another phone; Refused:
-    "round.fault_elsewhere"."""
-    if stop.state != StopState.OPEN:
-        raise Conflict("round.stop_over")
+def _finishes(session: Session, stop: RoundStop, told: Told) -> bool:
+    """Not when it was finished before, from here or from another phone. Raises Refused("round.fault_elsewhere")."""
     for fault in told.body.get("faults", {}):
         case = session.get(FaultCase, fault)
         if case is None or case.cluster_id != stop.cluster_id:
             raise Refused("round.fault_elsewhere")
+    return stop.state == StopState.OPEN
 
 
 def _settled(ctx: Context, actor: Actor, row_id: int, name: str, outcome: str) -> Result:
@@ -187,7 +187,7 @@ def _settled(ctx: Context, actor: Actor, row_id: int, name: str, outcome: str) -
         stop = session.get_one(RoundStop, row.stop_id)
         cluster = stop.cluster_id
         if row.settled_at is not None:
-            return _again(row) if outcome == "known" else Result(name, outcome)
+            return _again(row) if outcome == "known" or row.outcome else Result(name, outcome)
         kind, body, begun = row.kind, dict(row.body), row.taken_at
     told: list[dict[str, Any]] = []
     command: str | None = None

@@ -16,7 +16,7 @@ from broadcasts.domain.command_life import LASTS
 from broadcasts.errors import Conflict, Refused
 from broadcasts.wire.journal import CommandAccepted, CommandResult
 from broadcasts.wire.topics import In
-from controller.db.tables import Assignment, AuditEntry, Command, CommandOrder, Quarantined
+from controller.db.tables import Assignment, AuditEntry, Command, CommandOrder, Quarantined, Unit
 from controller.services import command_orders, commanding
 from controller.services.command_rules import CommandRules
 from controller.services.rights import Actor, Grant, Role
@@ -152,7 +152,10 @@ def test_turns_without_a_link_wait_for_it_and_keep_their_pace(house: House) -> N
 def test_the_same_order_sent_twice_asks_nothing_twice(house: House) -> None:
     with_rules(house, per_minute=1)
     assert rows(house, order(house, "reboot", sure=True))
-    assert rows(house, order(house, "reboot", sure=True)) == [], "those whose turn has not come are asked as well"
+    with raises(Refused, "order.none_able"):  # those whose turn has not come are asked as well
+        order(house, "reboot", sure=True)
+    with house.ctx.db.read() as session:
+        assert session.scalar(select(func.count(CommandOrder.id))) == 1, "an order that reaches nobody is none"
 
 
 def test_a_unit_that_was_taken_away_before_its_turn_is_not_asked(house: House) -> None:
@@ -166,6 +169,46 @@ def test_a_unit_that_was_taken_away_before_its_turn_is_not_asked(house: House) -
         house.clock.advance(60)
     step(house)
     assert (states(house, name)["expired"], told(house, name)) == (1, len(rows(house, name)) - 1)
+
+
+def test_what_waits_for_the_link_does_not_follow_a_unit_to_another_pole(house: House) -> None:
+    name = order(house)
+    one = rows(house, name)[0]
+    house.link.up = False
+    step(house)
+    with house.ctx.db.write() as session:
+        session.execute(update(Assignment).where(Assignment.unit_id == one.unit_id).values(until=house.now))
+    house.link.up = True
+    step(house)
+    assert told(house, name) == len(rows(house, name)) - 1
+    assert next(row for row in rows(house, name) if row.id == one.id).sent == 0
+    house.clock.advance(LASTS["quiet_test"].total_seconds())
+    step(house)
+    assert next(row for row in rows(house, name) if row.id == one.id).state == "expired"
+
+
+def test_a_revoked_unit_is_not_counted_as_able_and_not_asked(house: House) -> None:
+    before = reach(house)
+    with house.ctx.db.write() as session:
+        session.execute(update(Unit).where(Unit.id == f"u-{HERE}-1").values(revoked_at=house.now))
+    assert (reach(house).clusters, reach(house).able) == (before.clusters, before.able - 1)
+    assert f"u-{HERE}-1" not in {row.unit_id for row in rows(house, order(house))}
+    with raises(Refused, "command.no_unit"):
+        commanding.issue(house.ctx, technician(house), f"cl-{HERE}-1", "upload_log")
+
+
+def test_who_takes_back_his_part_has_not_taken_back_the_order(house: House) -> None:
+    with_rules(house, per_minute=1)
+    both = frozenset({f"c-{HERE}", f"c-{THERE}"})
+    wide = replace(house.actor("kythuat"), grants=(Grant(Role.TECHNICIAN, f"c-{HERE}", both),))
+    where = Target(areas=tuple(sorted(both)))
+    name = command_orders.issue(house.ctx, wide, "quiet_test", where)
+    assert command_orders.cancel(house.ctx, technician(house), name) > 0
+    with house.ctx.db.read() as session:
+        assert session.get_one(CommandOrder, name).cancelled_at is None, "the other commune's part goes on"
+    assert command_orders.cancel(house.ctx, technician(house, THERE), name) > 0
+    with house.ctx.db.read() as session:
+        assert session.get_one(CommandOrder, name).cancelled_at is not None
 
 
 def test_an_order_to_many_asks_the_database_no_more_often_than_one_to_few(house: House) -> None:
@@ -249,7 +292,8 @@ def test_a_reboot_of_many_is_confirmed_and_a_cluster_at_its_limit_is_left_out(ho
     first = order(house, "reboot", sure=True)
     assert rows(house, first)
     house.clock.advance(LASTS["reboot"].total_seconds())
-    assert rows(house, order(house, "reboot", sure=True)) == []
+    with raises(Refused, "order.none_able"):
+        order(house, "reboot", sure=True)
     house.clock.advance(3600)
     assert rows(house, order(house, "reboot", sure=True))
 

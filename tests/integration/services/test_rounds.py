@@ -205,7 +205,9 @@ def test_a_finished_stop_moves_its_faults_by_the_rules_of_faults(house: House) -
     assert (state_of(house, "f-1"), state_of(house, "f-2")) == (State.RESOLVED, State.IN_REPAIR)
     assert outcomes(send(house, name, done)) == [("known", "")]
     other = entry(stop, "finish", 2, {"outcome": "could_not", "note": "mưa"})
-    assert outcomes(send(house, name, other)) == [("refused", "round.stop_over")]
+    assert outcomes(send(house, name, other)) == [("conflict", "round.stop_over")]
+    assert outcomes(send(house, name, other)) == [("conflict", "round.stop_over")]
+    assert [each.body["note"] for each in entries(house)] == ["nối lại dây loa", "mưa"], "kept, and once"
     assert next(each for each in stops(house, name) if each.id == stop).state == "done"
     late = entry(stop, "note", 3, {"note": "quên chìa khoá tủ"})
     assert outcomes(send(house, name, late)) == [("taken", "")]
