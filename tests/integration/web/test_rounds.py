@@ -83,7 +83,7 @@ def test_a_stop_is_filled_in_without_script_and_the_fault_moves(house: House) ->
     with house.ctx.db.read() as session:
         assert session.get_one(FaultCase, "f-1").state == "resolved"
         kinds = sorted(session.scalars(select(RoundEntry.kind)))
-    assert kinds == ["check", "finish", "part"]
+    assert kinds == ["check", "finish", "finish", "part"], "what the other form said is kept, and moved nothing"
     assert "Đã xong" in one.get(stop).text
 
 
