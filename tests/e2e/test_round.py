@@ -182,7 +182,7 @@ def test_a_session_that_ended_meanwhile_asks_to_log_in_and_then_sends(
     assert taken(house) == ["note"]
 
 
-def test_what_is_refused_stays_with_its_reason_until_it_is_removed(
+def test_what_stands_against_an_entry_stays_with_its_reason_until_it_is_removed(
     house: House, base: str, context: BrowserContext
 ) -> None:
     page, name, stop = begun(house, base, context)
@@ -193,14 +193,21 @@ def test_what_is_refused_stays_with_its_reason_until_it_is_removed(
     page.check('input[name="outcome"][value="could_not"]')
     page.fill("#note", "không có thang")
     page.locator("#round-form .finish button").click()
+    late = page.locator('[data-outbox-lines] [data-entry="sent"]')
+    expect(late).to_contain_text("không có thang")
+    expect(late).to_contain_text("đã được ghi là xong trước đó")
+    page.set_input_files("#photo-before", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture at all"})
+    page.locator("[data-round-photo] button").first.click()
     refused = page.locator('[data-outbox-lines] [data-entry="refused"]')
-    expect(refused).to_contain_text("không có thang")
-    expect(refused).to_contain_text("đã được ghi là xong trước đó")
+    expect(refused).to_contain_text("Bị từ chối")
     page.reload()
-    expect(refused).to_contain_text("không có thang")
+    expect(late).to_contain_text("không có thang")
+    expect(refused).to_contain_text("Ảnh")
     refused.get_by_role("button").click()
     expect(refused).to_have_count(0)
-    assert taken(house) == ["finish"]
+    expect(late).to_have_count(1)
+    with house.ctx.db.read() as session:
+        assert session.get_one(RoundStop, stop).state == "done", "as the first one left it"
 
 
 def test_who_logs_out_leaves_no_page_on_the_phone_and_what_waits_is_sent_by_nobody_else(
