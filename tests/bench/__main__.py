@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import agree, audio, dispatch, emergency, fuzz, heard, ingest, live, pages, reach, scrape
+from tests.bench import agree, audio, dispatch, emergency, fuzz, heard, ingest, live, newcomer, pages, reach, scrape
 from tests.bench import compile as compiling
 
 BENCHES = {
@@ -17,6 +17,7 @@ BENCHES = {
     "heard": heard,
     "ingest": ingest,
     "live": live,
+    "newcomer": newcomer,
     "pages": pages,
     "reach": reach,
     "scrape": scrape,

@@ -23,12 +23,21 @@ CTRL_C = "Ctrl-C stops all of it"
 class Demo:
     """One `python -m deploy.demo` and everything it said."""
 
-    def __init__(self, data: Path, port: int, *more: str) -> None:
+    def __init__(self, data: Path, port: int, *more: str, made_in: Path | None = None, **environment: str) -> None:
+        """`made_in`: a checkout in which `make run` is typed instead; its data folder is then where that puts it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LOA_")}
         command = [sys.executable, "-m", "deploy.demo", "--data", str(data), "--port", str(port), *more]
+        if made_in is not None:
+            command = ["make", "run", f"PORT={port}", *more]
         self.data, self.port, self.lines = data, port, list[str]()
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=kept, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=made_in or ROOT,
+            env=kept | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=made_in is not None,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -51,6 +60,11 @@ class Demo:
         code = self.process.wait(seconds)
         self._reader.join(60)
         return code
+
+    def ctrl_c(self) -> int:
+        """As a terminal does it: to `make` and to all that it runs. Only of one that was `made_in` a checkout."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.wait()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
