@@ -50,11 +50,14 @@ class Phones:
             expect(page.locator(".topbar-clock")).to_contain_text(shown)
 
     def begin_bulletin(self, author: Page, title: str, units: int) -> None:
-        """The form with the sample recording and a title, its targets as they are offered: all `units`."""
+        """The form with the sample recording, a title, and everywhere; that is `units` clusters."""
         author.goto(f"{self.base}/broadcasts/new")
         author.locator("#sample").click()
         expect(author.locator("#recording audio")).to_be_visible()
         author.fill("#title", title)
+        everywhere = author.get_by_label(f"Tất cả ({units} cụm)")
+        if everywhere.count():  # the only commune that there is was chosen already
+            everywhere.check()
         expect(author.locator("#preview .sentence")).to_contain_text(f"tại {units} cụm")
 
     def hand_in(self, author: Page) -> str:
